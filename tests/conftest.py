@@ -1,0 +1,82 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from gptcore import GPTConfig, GPTModel, Tokenizer, save
+from gptcore.checkpoint import save_tokenizer
+from gptcore.tokenizer import END_OF_TEXT, byte_level_bpe
+
+settings.register_profile("gptcore", deadline=None, derandomize=True)
+settings.load_profile("gptcore")
+torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
+
+ENGLISH = [
+    "Once upon a time there was a little fox who lived in the forest.",
+    "The fox found a golden key, and the fox said: where is the door?",
+    "Once upon a time there lived a queen.\nShe had a lamp, a boat and 12 cats.",
+]
+KOREAN = [
+    "옛날 옛적에 작은 여우가 숲에 살았어요.",
+    "여우는 황금 열쇠를 찾았어요. 옛날 옛적에 여우가 살았대요.",
+    "옛날에 여왕이 등불을 들고 숲으로 갔어요.",
+]
+
+
+def train_tokenizer(sentences: list[str], vocab_size: int, special_tokens: list[str]) -> Tokenizer:
+    from tokenizers import pre_tokenizers, trainers
+
+    backend = byte_level_bpe()
+    backend.train_from_iterator(
+        sentences,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            special_tokens=special_tokens,
+            show_progress=False,
+        ),
+    )
+    return Tokenizer(backend)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """A small byte-level BPE of English and Korean, with an end-of-text token."""
+    return train_tokenizer(3 * (ENGLISH + KOREAN), 340, [END_OF_TEXT])
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tokenizer, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    save_tokenizer(folder, tokenizer)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def korean_folder(tmp_path_factory) -> Path:
+    """A Korean tokenizer as `AutoTokenizer` finds it on a hub: one file, no end-of-text token."""
+    folder = tmp_path_factory.mktemp("korean")
+    backend = train_tokenizer(3 * KOREAN, 300, []).backend
+    backend.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tokenizer, tmp_path_factory) -> Path:
+    """A saved model that knows nothing, with a tokenizer that has all its tokens."""
+    folder = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(0)
+    config = GPTConfig(vocab_size=len(tokenizer), context_length=32, emb_dim=16, n_heads=2, n_layers=1)
+    save(folder, GPTModel(config), tokenizer)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gpt2_folder() -> Path:
+    """`vocab.json` and `merges.txt` of the real GPT-2."""
+    if "GPTCORE_TEST_DATA" not in os.environ:
+        pytest.skip("GPTCORE_TEST_DATA does not name a folder that has gpt2/vocab.json and gpt2/merges.txt")
+    return Path(os.environ["GPTCORE_TEST_DATA"]) / "gpt2"
