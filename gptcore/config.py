@@ -1,0 +1,87 @@
+"""The shape of a GPT: how many tokens, layers, heads and numbers per token."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any
+
+ACTIVATIONS = ("gelu_tanh", "gelu")
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a `GPTModel`. The defaults are GPT-2 small (Radford et al. 2019, table 2).
+
+    It can be read like a mapping too: `config["emb_dim"]`, `{**config, "n_layers": 6}`.
+
+    Raises TypeError or ValueError, naming the argument, if a value makes no sense.
+    """
+
+    vocab_size: int = 50_257  # tokens that the model knows
+    context_length: int = 1024  # tokens that it can look back on
+    emb_dim: int = 768  # numbers that stand for one token
+    n_heads: int = 12  # attention heads per layer
+    n_layers: int = 12  # transformer blocks
+    drop_rate: float = 0.1  # share of numbers zeroed while training
+    qkv_bias: bool = True  # whether queries, keys and values have a bias
+    tie_embeddings: bool = True  # whether the output head is the token embedding, transposed
+    hidden_dim: int | None = None  # width of the feed-forward layer; None is 4 * emb_dim
+    activation: str = "gelu_tanh"  # GPT-2's approximation of GELU, or the exact "gelu" (Hendrycks & Gimpel 2016)
+    layer_norm_epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if self.hidden_dim is None and isinstance(self.emb_dim, int):
+            object.__setattr__(self, "hidden_dim", 4 * self.emb_dim)
+        for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "hidden_dim"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{name} must be a whole number, got {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.emb_dim % self.n_heads:
+            raise ValueError(
+                f"emb_dim must be divisible by n_heads, so that each head gets an equal share: "
+                f"got emb_dim={self.emb_dim} and n_heads={self.n_heads}"
+            )
+        for name in ("drop_rate", "layer_norm_epsilon"):
+            if isinstance(value := getattr(self, name), bool) or not isinstance(value, Real):
+                raise TypeError(f"{name} must be a number, got {value!r}")
+        if not 0 <= self.drop_rate < 1:
+            raise ValueError(f"drop_rate must be at least 0 and below 1, got {self.drop_rate!r}")
+        if not self.layer_norm_epsilon > 0:
+            raise ValueError(f"layer_norm_epsilon must be above 0, got {self.layer_norm_epsilon!r}")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
+
+    @property
+    def head_dim(self) -> int:
+        return self.emb_dim // self.n_heads
+
+    @classmethod
+    def of(cls, config: "GPTConfig | Mapping[str, Any]") -> "GPTConfig":
+        """`config` itself, or a `GPTConfig` made from a mapping with its names as keys; a key left out has its default.
+
+        Raises TypeError if `config` is neither, or has a key that `GPTConfig` does not know.
+        """
+        if isinstance(config, cls):
+            return config
+        if not isinstance(config, Mapping):
+            raise TypeError(f"config must be a GPTConfig or a mapping, got {type(config).__name__}")
+        known = [field.name for field in fields(cls)]
+        if unknown := [key for key in config if key not in known]:
+            raise TypeError(f"config has unknown keys {unknown}; the known ones are {', '.join(known)}")
+        return cls(**config)
+
+    def keys(self) -> Iterator[str]:
+        return (field.name for field in fields(self))
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.keys():
+            raise KeyError(key)
+        return getattr(self, key)
+
+
+GPT_CONFIG_124M = GPTConfig()
+GPT_CONFIG_355M = GPTConfig(emb_dim=1024, n_heads=16, n_layers=24)
+GPT_CONFIG_774M = GPTConfig(emb_dim=1280, n_heads=20, n_layers=36)
+GPT_CONFIG_1558M = GPTConfig(emb_dim=1600, n_heads=25, n_layers=48)

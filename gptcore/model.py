@@ -1,0 +1,231 @@
+"""GPT-2, to be read: token ids go in, one score (logit) per token of the vocabulary comes out, at every position.
+
+The architecture is that of Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.
+In the comments, B is the batch, T the number of new tokens, S the number of tokens that can be looked at, and C is
+`emb_dim`.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gptcore.config import GPTConfig
+
+
+class KVCache:
+    """The keys and values of all layers for the tokens seen so far, so that no token is read twice.
+
+    Its length is the number of tokens that it holds. Memory is taken once: 2 * n_layers * batch_size * max_length *
+    emb_dim numbers. `max_length` defaults to the context length of the model.
+    """
+
+    def __init__(
+        self,
+        config: GPTConfig,
+        batch_size: int = 1,
+        max_length: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        self.max_length = config.context_length if max_length is None else min(max_length, config.context_length)
+        shape = (config.n_layers, batch_size, config.n_heads, self.max_length, config.head_dim)
+        self.keys = torch.empty(shape, device=device, dtype=dtype)
+        self.values = torch.empty(shape, device=device, dtype=dtype)
+        self.length = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Store new keys and values (B, n_heads, T, head_dim) of a layer; return all (B, n_heads, S, head_dim).
+
+        The length grows only when the model has extended every layer.
+        """
+        end = self.length + keys.shape[2]
+        self.keys[layer, :, :, self.length : end] = keys
+        self.values[layer, :, :, self.length : end] = values
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+class CausalSelfAttention(nn.Module):
+    """Every token gathers information from itself and the tokens before it (Vaswani et al. 2017, section 3.2)."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.drop_rate = config.drop_rate
+        self.qkv = nn.Linear(config.emb_dim, 3 * config.emb_dim, bias=config.qkv_bias)
+        self.out_proj = nn.Linear(config.emb_dim, config.emb_dim)
+
+    def forward(self, x: Tensor, layer: int, kv_cache: KVCache | None) -> Tensor:
+        B, T, C = x.shape
+        queries, keys, values = (
+            part.view(B, T, self.n_heads, C // self.n_heads).transpose(1, 2)  # (B, n_heads, T, head_dim)
+            for part in self.qkv(x).split(C, dim=-1)
+        )
+        if kv_cache is not None:
+            keys, values = kv_cache.extend(layer, keys, values)  # (B, n_heads, S, head_dim)
+        S = keys.shape[2]
+        mask = None  # one new token may look at everything
+        if 1 < T < S:
+            mask = torch.ones(T, S, dtype=torch.bool, device=x.device).tril(diagonal=S - T)
+        mixed = F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=mask,
+            is_causal=1 < T == S,
+            dropout_p=self.drop_rate if self.training else 0.0,
+        )
+        return self.out_proj(mixed.transpose(1, 2).reshape(B, T, C))
+
+
+class FeedForward(nn.Module):
+    """Every token thinks for itself: widen, bend, narrow."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.widen = nn.Linear(config.emb_dim, config.hidden_dim)
+        self.activation = nn.GELU(approximate="tanh" if config.activation == "gelu_tanh" else "none")
+        self.narrow = nn.Linear(config.hidden_dim, config.emb_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.narrow(self.activation(self.widen(x)))
+
+
+class TransformerBlock(nn.Module):
+    """Attention, then feed-forward; each reads a normalised copy of the stream and adds its result to it."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.emb_dim, eps=config.layer_norm_epsilon)
+        self.attention = CausalSelfAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.emb_dim, eps=config.layer_norm_epsilon)
+        self.feed_forward = FeedForward(config)
+        self.dropout = nn.Dropout(config.drop_rate)
+
+    def forward(self, x: Tensor, layer: int, kv_cache: KVCache | None) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), layer, kv_cache))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class GPTModel(nn.Module):
+    """A GPT-2: `GPTModel(config)(token_ids)` turns token ids (B, T) into logits (B, T, vocab_size).
+
+    `config` is a `GPTConfig`, or a mapping with its names as keys. The weights are random until they are trained or
+    loaded: see `gptcore.load` for a model that can write.
+
+    >>> model = GPTModel(GPT_CONFIG_124M)
+    >>> model(torch.tensor([[7454, 2402, 257, 640]])).shape
+    torch.Size([1, 4, 50257])
+    """
+
+    def __init__(self, config: GPTConfig | Mapping[str, Any]):
+        super().__init__()
+        self.config = config = GPTConfig.of(config)
+        self.token_embedding = nn.Embedding(config.vocab_size, config.emb_dim)
+        self.position_embedding = nn.Embedding(config.context_length, config.emb_dim)
+        self.dropout = nn.Dropout(config.drop_rate)
+        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
+        self.final_norm = nn.LayerNorm(config.emb_dim, eps=config.layer_norm_epsilon)
+        self.head = nn.Linear(config.emb_dim, config.vocab_size, bias=False)
+        if config.tie_embeddings:
+            self.head.weight = self.token_embedding.weight
+        self._init_weights()
+
+    def forward(self, token_ids: Tensor, kv_cache: KVCache | None = None) -> Tensor:
+        """Logits (B, T, vocab_size) for token_ids (B, T), integers; with a cache, T counts only the new tokens.
+
+        Raises TypeError or ValueError if token_ids have another dtype, shape or device, if one is not in the
+        vocabulary, or if there are more tokens than the context (or the cache) holds.
+        """
+        check_token_ids(self, token_ids)
+        return self.head(self.hidden_states(token_ids, kv_cache))
+
+    def hidden_states(self, token_ids: Tensor, kv_cache: KVCache | None = None) -> Tensor:
+        """What the head reads, (B, T, emb_dim): the stream after the last block, normalised."""
+        T = token_ids.shape[1]
+        start = 0 if kv_cache is None else len(kv_cache)
+        limit = self.config.context_length if kv_cache is None else kv_cache.max_length
+        if start + T > limit:
+            raise ValueError(f"token_ids must fit into the {limit} tokens that can be looked back on, got {start + T}")
+        positions = torch.arange(start, start + T, device=token_ids.device)
+        x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(positions))  # (B, T, C)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, layer, kv_cache)
+        if kv_cache is not None:
+            kv_cache.length += T
+        return self.final_norm(x)
+
+    @property
+    def device(self) -> torch.device:
+        return self.token_embedding.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.token_embedding.weight.dtype
+
+    def num_parameters(self) -> int:
+        """How many numbers the model has learned, or can learn; a shared head counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def _init_weights(self) -> None:
+        """GPT-2's start: N(0, 0.02), biases 0; what is added to the stream is smaller the more layers add to it."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 1:
+                nn.init.constant_(parameter, 1.0 if name.endswith("norm.weight") else 0.0)
+            else:
+                added = name.endswith(("out_proj.weight", "narrow.weight"))
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.n_layers) if added else 0.02)
+
+
+def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:
+    """Raise TypeError or ValueError, in one sentence, unless token_ids are integers (B, T) that `model` can read."""
+    if not isinstance(token_ids, Tensor):
+        raise TypeError(f"token_ids must be a torch tensor, got {type(token_ids).__name__}")
+    if token_ids.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"token_ids must be whole numbers (torch.int64 or torch.int32), got {token_ids.dtype}")
+    if token_ids.ndim != 2 or 0 in token_ids.shape:
+        raise ValueError(f"token_ids must have the shape (batch, tokens), neither empty, got {tuple(token_ids.shape)}")
+    if token_ids.device != model.device:
+        raise ValueError(f"token_ids must be where the model is, on {model.device}, got {token_ids.device}")
+    low, high = token_ids.aminmax()
+    if low < 0 or high >= model.config.vocab_size:
+        wrong = int(low if low < 0 else high)
+        raise ValueError(
+            f"token_ids must be from 0 to {model.config.vocab_size - 1}, the model's vocabulary, got {wrong}"
+        )
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device that is meant: "auto" is CUDA where there is one, else the CPU.
+
+    Raises ValueError if PyTorch does not know the device, or if this machine does not have it.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {device!r}') from error
+    return found
+
+
+@contextmanager
+def reading(model: nn.Module) -> Iterator[None]:
+    """Switch off gradients, and dropout in every part of the model; afterwards everything is as it was."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True
