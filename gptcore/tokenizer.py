@@ -1,0 +1,233 @@
+"""Text to token ids and back, and how one token is shown to a person.
+
+The byte-level byte-pair encoding of GPT-2 itself (Radford et al. 2019, section 2.2) is left to the `tokenizers`
+library. The functions take the tokenizers of `transformers` too, and any object that has `encode` and `decode`.
+"""
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+class Tokenizer:
+    """The tokenizer in a model's folder: `encode` gives token ids, `decode` gives text.
+
+    `len(tokenizer)` is the number of its tokens; `eos_token_id` is the token that ends a text, or None.
+    """
+
+    def __init__(self, backend: Any, eos_token: str | None = END_OF_TEXT):
+        self.backend = backend  # a tokenizers.Tokenizer
+        self.eos_token_id: int | None = backend.token_to_id(eos_token) if eos_token else None
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "Tokenizer":
+        """Read `vocab.json` and `merges.txt`, GPT-2's own format, or else `tokenizer.json`.
+
+        Raises ValueError if the folder has neither, or if they cannot be read.
+        """
+        from tokenizers import Tokenizer as Backend
+
+        folder = Path(folder)
+        gpt2_files = folder / "vocab.json", folder / "merges.txt"
+        one_file = folder / "tokenizer.json"
+        try:
+            if all(file.is_file() for file in gpt2_files):
+                return cls(byte_level_bpe(*gpt2_files))
+            if one_file.is_file():
+                backend = Backend.from_file(str(one_file))
+                return cls(backend, _end_token(backend))
+        except Exception as error:  # the library raises plain Exceptions
+            raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
+        raise ValueError(f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
+
+    def encode(self, text: str) -> list[int]:
+        return self.backend.encode(text, add_special_tokens=False).ids
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of `token_ids`, special tokens by name; bytes that are no text become U+FFFD."""
+        return self.backend.decode(list(token_ids), skip_special_tokens=False)
+
+    @property
+    def is_byte_level(self) -> bool:
+        """Whether its tokens are pieces of UTF-8 bytes, as GPT-2's are."""
+        return _is_byte_level(self.backend)
+
+    def __len__(self) -> int:
+        return self.backend.get_vocab_size()
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({len(self):,} tokens)"
+
+
+def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = None) -> Any:
+    """A `tokenizers.Tokenizer` of GPT-2's kind, read from its two files, or with nothing learned yet."""
+    from tokenizers import AddedToken, decoders, models, pre_tokenizers
+    from tokenizers import Tokenizer as Backend
+
+    backend = Backend(models.BPE() if vocab is None else models.BPE.from_file(str(vocab), str(merges)))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    if backend.token_to_id(END_OF_TEXT) is not None:
+        backend.add_special_tokens([AddedToken(END_OF_TEXT, special=True, normalized=False)])
+    return backend
+
+
+def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
+    """The text of `token_ids`; an id that the tokenizer does not have becomes `<id 40321>` and does not vanish."""
+    return "".join(stream_decode(tokenizer, token_ids))
+
+
+def stream_decode(tokenizer: Any, token_ids: Iterable[int]) -> Iterator[str]:
+    """Yield a piece of text for each token, and one for the end; joined, they are the text of all `token_ids`.
+
+    A character whose bytes are spread over several tokens comes whole, with the last of them; the pieces before it
+    are "". An id that the tokenizer does not have becomes `<id 40321>`.
+    """
+    reader = _reader(tokenizer)
+    for token_id in token_ids:
+        if is_known(tokenizer, token_id):
+            yield reader.read(token_id)
+        else:
+            yield reader.finish() + _unknown_label(token_id)
+    yield reader.finish()
+
+
+def is_known(tokenizer: Any, token_id: int) -> bool:
+    """Whether the tokenizer has a token with this id."""
+    if token_id < 0:
+        return False
+    if (backend := _backend(tokenizer)) is not None:
+        return backend.id_to_token(token_id) is not None
+    if hasattr(tokenizer, "convert_ids_to_tokens"):
+        return token_id < len(tokenizer) and tokenizer.convert_ids_to_tokens(token_id) is not None
+    return token_id < len(tokenizer) if hasattr(tokenizer, "__len__") else True
+
+
+def token_label(tokenizer: Any, token_id: int) -> str:
+    """How one token is shown to a person: "␣the", "⏎", `<0xEC>` for a byte that is no text on its own.
+
+    Different ids have different labels, every character of a label can be seen, and an id that the tokenizer does not
+    have is `<id 40321>`. A label is plain text: escape it for HTML, and keep matplotlib from reading `$` as
+    mathematics.
+    """
+    if not is_known(tokenizer, token_id):
+        return _unknown_label(token_id)
+    # A byte that is no text becomes a lone surrogate, which no text can hold.
+    text = token_bytes(tokenizer, token_id).decode("utf-8", errors="surrogateescape")
+    return visible(text)
+
+
+def visible(text: str) -> str:
+    """`text` as a label shows it, with a sign for every character that cannot be seen, or that a label uses itself."""
+    return "".join(_visible(character, text[i + 1 :]) for i, character in enumerate(text))
+
+
+def token_bytes(tokenizer: Any, token_id: int) -> bytes:
+    """The bytes that a token stands for. Raises ValueError if the tokenizer does not have it."""
+    if not is_known(tokenizer, token_id):
+        raise ValueError(f"token_id must be one that the tokenizer has, got {token_id!r}")
+    backend = _backend(tokenizer)
+    if backend is not None:
+        content = backend.id_to_token(token_id)
+    elif hasattr(tokenizer, "convert_ids_to_tokens"):
+        content = tokenizer.convert_ids_to_tokens(token_id)
+    else:
+        return tokenizer.decode([token_id]).encode("utf-8", errors="surrogatepass")
+    if backend is not None and _is_byte_level(backend):
+        alphabet = _byte_alphabet()
+        if all(character in alphabet for character in content):
+            return bytes(alphabet[character] for character in content)
+    if byte := re.fullmatch(r"<0x([0-9A-F]{2})>", content):  # how other tokenizers write a single byte
+        return bytes.fromhex(byte[1])
+    return content.replace("▁", " ").encode("utf-8")
+
+
+class _ByteReader:
+    """Joins tokens that are pieces of UTF-8, and holds back the bytes of an unfinished character."""
+
+    def __init__(self, tokenizer: Any):
+        self.tokenizer = tokenizer
+        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def read(self, token_id: int) -> str:
+        return self.decoder.decode(token_bytes(self.tokenizer, token_id))
+
+    def finish(self) -> str:
+        return self.decoder.decode(b"", final=True)
+
+
+class _TextReader:
+    """Joins the tokens of any other tokenizer: decodes all of them again and shows what is new."""
+
+    def __init__(self, tokenizer: Any):
+        self.tokenizer = tokenizer
+        self.token_ids: list[int] = []
+        self.shown = 0
+
+    def read(self, token_id: int) -> str:
+        self.token_ids.append(token_id)
+        # What ends in U+FFFD may be the beginning of a character.
+        return self._show(self.tokenizer.decode(self.token_ids).rstrip("\ufffd"))
+
+    def finish(self) -> str:
+        rest = self._show(self.tokenizer.decode(self.token_ids)) if self.token_ids else ""
+        self.token_ids, self.shown = [], 0
+        return rest
+
+    def _show(self, text: str) -> str:
+        new, self.shown = text[self.shown :], max(self.shown, len(text))
+        return new
+
+
+def _reader(tokenizer: Any) -> _ByteReader | _TextReader:
+    backend = _backend(tokenizer)
+    return _ByteReader(tokenizer) if backend is not None and _is_byte_level(backend) else _TextReader(tokenizer)
+
+
+def _backend(tokenizer: Any) -> Any | None:
+    """The `tokenizers.Tokenizer` inside ours, or inside one of `transformers`; None where there is none."""
+    return tokenizer.backend if isinstance(tokenizer, Tokenizer) else getattr(tokenizer, "backend_tokenizer", None)
+
+
+def _is_byte_level(backend: Any) -> bool:
+    return "ByteLevel" in repr(backend.decoder)
+
+
+def _end_token(backend: Any) -> str | None:
+    """The name of the token that ends a text: GPT-2's, or what other tokenizers call theirs."""
+    return next((name for name in (END_OF_TEXT, "</s>", "<eos>") if backend.token_to_id(name) is not None), None)
+
+
+@cache
+def _byte_alphabet() -> dict[str, int]:
+    """{character: byte} of GPT-2's vocabulary: visible bytes stand for themselves, the others follow U+0100."""
+    seen = [byte for byte in range(256) if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255]
+    hidden = [byte for byte in range(256) if byte not in seen]
+    return {chr(byte): byte for byte in seen} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
+
+
+def _unknown_label(token_id: int) -> str:
+    return f"<id {token_id}>"
+
+
+_SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+_ESCAPES = ("0x", "U+", "id ")  # what follows "<" where a label itself explains something
+
+
+def _visible(character: str, rest: str) -> str:
+    """`character` as a label shows it, where `rest` follows: itself, a sign such as "␣", or `<U+200B>`."""
+    if character in _SIGNS:
+        return _SIGNS[character]
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"<0x{code - 0xDC00:02X}>"
+    hidden = unicodedata.category(character)[0] in "CZM" or character in {*_SIGNS.values(), "\ufffd"}
+    if hidden or (character == "<" and rest.startswith(_ESCAPES)):
+        return f"<U+{code:04X}>"
+    return character

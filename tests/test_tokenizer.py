@@ -1,0 +1,204 @@
+import re
+import unicodedata
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gptcore import AutoTokenizer, GPT2Tokenizer, Tokenizer, load_tokenizer, token_label
+from gptcore.tokenizer import END_OF_TEXT, decode, is_known, stream_decode, token_bytes
+
+TEXTS = [
+    "Once upon a time, there was a fox.",
+    "옛날 옛적에 여우가 살았어요.",
+    "  two  spaces\n\n\ttab, nbsp\u00a0, café, naïve",
+    "👩‍👩‍👧‍👦 🇰🇷 ✊🏽 𝔊𝔓𝔗",
+    "뷁 쀍 가나다 한글과 English 섞어 쓰기",
+    "<0xEC> <id 3> <U+0041> ␣⏎⇥ \ufffd",
+    "e\u0301 \u200b\u202e\x00\x7f",
+]
+
+
+def plain(tokenizer: Tokenizer) -> SimpleNamespace:
+    """An object that has `encode` and `decode` and nothing else."""
+    return SimpleNamespace(encode=tokenizer.encode, decode=tokenizer.decode)
+
+
+@pytest.fixture(scope="session", params=["ours", "transformers", "plain"])
+def any_tokenizer(request, tokenizer, tokenizer_folder):
+    return {
+        "ours": lambda: tokenizer,
+        "transformers": lambda: GPT2Tokenizer.from_pretrained(tokenizer_folder),
+        "plain": lambda: plain(tokenizer),
+    }[request.param]()
+
+
+def check_pieces(tokenizer, token_ids: list[int]) -> None:
+    pieces = list(stream_decode(tokenizer, token_ids))
+    whole = tokenizer.decode(token_ids)
+    assert "".join(pieces) == whole
+    assert len(pieces) == len(token_ids) + 1
+    if "\ufffd" not in whole:
+        assert not any("\ufffd" in piece for piece in pieces)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_every_text_comes_back_from_its_token_ids(any_tokenizer, text):
+    token_ids = any_tokenizer.encode(text)
+    assert any_tokenizer.decode(token_ids) == decode(any_tokenizer, token_ids) == text
+    check_pieces(any_tokenizer, token_ids)
+
+
+@settings(max_examples=400)
+@given(st.lists(st.integers(0, 339), max_size=30))
+def test_pieces_of_any_token_ids_join_to_the_decoded_whole(any_tokenizer, token_ids):
+    check_pieces(any_tokenizer, token_ids)
+
+
+@settings(max_examples=300)
+@given(text=st.text(st.characters(codec="utf-8") | st.sampled_from("옛날여우👩🇰𝔊"), max_size=12), data=st.data())
+def test_bytes_cut_anywhere_never_show_half_a_character(any_tokenizer, tokenizer, text, data):
+    single = {token_bytes(tokenizer, i): i for i in range(len(tokenizer))}
+    token_ids = [single[bytes([byte])] for byte in text.encode()]
+    check_pieces(any_tokenizer, token_ids)
+    cut = data.draw(st.integers(0, len(token_ids)))
+    check_pieces(any_tokenizer, token_ids[:cut])
+    check_pieces(any_tokenizer, token_ids[cut:])
+
+
+def test_a_character_comes_whole_with_the_last_of_its_bytes(any_tokenizer, tokenizer):
+    single = {token_bytes(tokenizer, i): i for i in range(len(tokenizer))}
+    token_ids = [single[bytes([byte])] for byte in "a뷁👩".encode()]
+    assert list(stream_decode(any_tokenizer, token_ids)) == ["a", "", "", "뷁", "", "", "", "👩", ""]
+    assert list(stream_decode(any_tokenizer, token_ids[:3])) == ["a", "", "", "\ufffd"]
+
+
+@pytest.mark.parametrize("kind", ["ours", "transformers"])
+def test_an_id_that_the_tokenizer_lacks_is_shown_and_does_not_vanish(kind, tokenizer, tokenizer_folder):
+    found = tokenizer if kind == "ours" else GPT2Tokenizer.from_pretrained(tokenizer_folder)
+    a = found.encode("a")
+    assert decode(found, [*a, 340, *a, 50256, -1]) == "a<id 340>a<id 50256><id -1>"
+    assert [is_known(found, token_id) for token_id in (-1, 0, 339, 340, 50256)] == [False, True, True, False, False]
+    assert token_label(found, 340) == "<id 340>"
+    with pytest.raises(ValueError, match="token_id .* 340"):
+        token_bytes(found, 340)
+
+
+def test_an_unknown_id_closes_the_character_before_it(tokenizer):
+    half = [i for i in range(len(tokenizer)) if token_bytes(tokenizer, i) == "옛".encode()[:1]]
+    assert decode(tokenizer, [*half, 999]) == "\ufffd<id 999>"
+
+
+def check_labels(tokenizer, vocab_size: int) -> None:
+    labels = [token_label(tokenizer, token_id) for token_id in range(vocab_size)]
+    assert len(set(labels)) == vocab_size
+    known = [label for token_id, label in enumerate(labels) if is_known(tokenizer, token_id)]
+    assert all(known) and len(known) == len(tokenizer)
+    categories = {unicodedata.category(character)[0] for label in known for character in label}
+    assert categories <= set("LNPS")  # no control, format, combining or space characters
+
+
+@pytest.mark.parametrize("kind", ["ours", "transformers"])
+def test_every_token_has_a_label_of_its_own_that_can_be_seen(kind, tokenizer, tokenizer_folder):
+    found = tokenizer if kind == "ours" else GPT2Tokenizer.from_pretrained(tokenizer_folder)
+    check_labels(found, len(tokenizer) + 60)  # with ids that the tokenizer lacks
+
+
+def test_every_token_of_gpt2_has_a_label_of_its_own_that_can_be_seen(gpt2_folder):
+    check_labels(load_tokenizer(gpt2_folder), 50_257 + 47)
+
+
+def test_every_token_of_the_bundled_model_has_a_label_of_its_own_that_can_be_seen():
+    bundled = load_tokenizer()
+    check_labels(bundled, len(bundled))
+
+
+def labelled(text: str) -> str:
+    """The label of a token with this text, in a tokenizer that has just this one."""
+    return token_label(SimpleNamespace(encode=None, decode=lambda token_ids: text), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        (" the", "␣the"),
+        ("\n\n", "⏎⏎"),
+        ("\t", "⇥"),
+        ("여우", "여우"),
+        ("$x^2$ & <b>", "$x^2$␣&␣<b>"),
+        ("\x00", "<U+0000>"),
+        ("\u00a0", "<U+00A0>"),
+        ("\u200b", "<U+200B>"),
+        ("e\u0301", "e<U+0301>"),
+        ("\ufffd", "<U+FFFD>"),
+        ("␣", "<U+2423>"),
+        ("<0xEC>", "<U+003C>0xEC>"),
+        ("<id 7>", "<U+003C>id␣7>"),
+        ("<U+0041>", "<U+003C>U+0041>"),
+    ],
+)
+def test_a_label_never_lies(text, label):
+    assert labelled(text) == label
+
+
+def test_a_byte_that_is_no_text_is_labelled_by_its_number(tokenizer):
+    labels = {token_bytes(tokenizer, i): token_label(tokenizer, i) for i in range(len(tokenizer))}
+    assert labels[b"\xec"] == "<0xEC>"
+    assert labels[b" "] == "␣"
+    assert labels[END_OF_TEXT.encode()] == END_OF_TEXT
+
+
+def test_every_byte_can_be_encoded(tokenizer):
+    assert {bytes([byte]) for byte in range(256)} <= {token_bytes(tokenizer, i) for i in range(len(tokenizer))}
+
+
+def test_the_tokenizer_of_a_folder_is_the_one_that_was_saved(tokenizer, tokenizer_folder):
+    again = load_tokenizer(tokenizer_folder)
+    assert len(again) == len(tokenizer) == 340
+    assert again.eos_token_id == tokenizer.eos_token_id == again.encode(END_OF_TEXT)[0]
+    for text in TEXTS:
+        assert again.encode(text) == tokenizer.encode(text)
+    assert re.fullmatch(r"Tokenizer\(340 tokens\)", repr(again))
+
+
+def test_transformers_reads_the_saved_tokenizer_as_the_same(tokenizer, tokenizer_folder):
+    theirs = GPT2Tokenizer.from_pretrained(tokenizer_folder)
+    assert len(theirs) == len(tokenizer)
+    assert theirs.eos_token_id == tokenizer.eos_token_id
+    for text in TEXTS:
+        assert theirs.encode(text) == tokenizer.encode(text)
+
+
+def test_a_folder_with_one_tokenizer_file_is_read(korean_folder):
+    ours, theirs = load_tokenizer(korean_folder), AutoTokenizer.from_pretrained(korean_folder)
+    assert ours.eos_token_id is None
+    for text in TEXTS:
+        assert ours.encode(text) == theirs.encode(text)
+        assert decode(ours, ours.encode(text)) == text
+
+
+def test_gpt2_reads_text_as_transformers_does(gpt2_folder):
+    ours, theirs = load_tokenizer(gpt2_folder), GPT2Tokenizer.from_pretrained(gpt2_folder)
+    assert len(ours) == len(theirs) == 50_257
+    assert ours.eos_token_id == theirs.eos_token_id == 50_256
+    assert ours.encode("Once upon a time") == [7454, 2402, 257, 640]
+    for text in TEXTS:
+        assert ours.encode(text) == theirs.encode(text)
+        check_pieces(ours, ours.encode(text))
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, ["no tokenizer", "vocab.json", "tokenizer.json"]),
+        ({"tokenizer.json": "{"}, ["tokenizer", "cannot be read"]),
+        ({"vocab.json": "[1, 2", "merges.txt": ""}, ["tokenizer", "cannot be read"]),
+    ],
+)
+def test_a_folder_without_a_readable_tokenizer_is_refused_by_name(tmp_path, files, words):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path))) as raised:
+        load_tokenizer(tmp_path)
+    assert all(word in str(raised.value) for word in words)
