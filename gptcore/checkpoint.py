@@ -1,0 +1,373 @@
+"""Models on disk, in one format: the layout that Hugging Face uses for GPT-2.
+
+A folder has `config.json`, `model.safetensors` and the tokenizer's files. Only safetensors are read, never a pickle,
+which could run any code.
+"""
+
+import difflib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptcore.config import GPTConfig
+from gptcore.model import GPTModel, resolve_device
+from gptcore.tokenizer import Tokenizer
+
+STORYTELLER = Path(__file__).parent / "storyteller"
+HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")
+
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+
+
+def load(
+    name: str | Path = "storyteller", device: str | torch.device = "auto", dtype: torch.dtype | None = None
+) -> tuple[GPTModel, Tokenizer]:
+    """A model, ready to generate, and its tokenizer: `load_model(name, device, dtype), load_tokenizer(name)`.
+
+    `name` is "storyteller", the model that comes with this package; a folder; or the Hugging Face name of a GPT-2
+    ("gpt2", "skt/kogpt2-base-v2"), which is downloaded once and then works offline.
+    """
+    folder = find_folder(name)
+    return load_model(folder, device, dtype), load_tokenizer(folder)
+
+
+def load_tokenizer(name: str | Path = "storyteller") -> Tokenizer:
+    """The tokenizer of a model, by the names that `load` knows. Raises ValueError if there is none."""
+    return Tokenizer.from_folder(find_folder(name))
+
+
+def load_model(
+    name: str | Path = "storyteller", device: str | torch.device = "auto", dtype: torch.dtype | None = None
+) -> GPTModel:
+    """The model of that name (see `load`) in eval mode, on CUDA where there is one unless `device` says otherwise.
+
+    `dtype` is that of the weights in memory; None is torch.float32, whatever the file has.
+
+    Raises ValueError if the name is unknown, if a file is missing or broken, if the weights do not fit the config, or
+    if the config asks for something that `GPTModel` does not compute.
+    """
+    device = resolve_device(device)
+    folder = find_folder(name)
+    config = _read_config(folder)
+    with torch.device("meta"):  # takes no memory and no time: every weight comes from the file
+        model = GPTModel(config)
+    state = _from_hugging_face(_read_weights(folder), config, folder)
+    dtype = torch.float32 if dtype is None else dtype
+    model.load_state_dict({key: value.to(device, dtype) for key, value in state.items()}, assign=True)
+    if config.tie_embeddings:
+        model.head.weight = model.token_embedding.weight
+    return model.requires_grad_(True).eval()
+
+
+def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
+    """Write model and tokenizer to a folder, so that `load(folder)` and `transformers` read the same model again.
+
+    Weights are written as they are in memory. Each file is written under a temporary name and then renamed, so that an
+    interruption leaves the old one whole.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {key: value.contiguous() for key, value in _to_hugging_face(model).items()}
+    with _replacing(folder / _WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+    if isinstance(tokenizer, Tokenizer):
+        save_tokenizer(folder, tokenizer)
+    else:
+        tokenizer.save_pretrained(folder)
+    eos_token_id = getattr(tokenizer, "eos_token_id", None)
+    write_text(folder / _CONFIG, json.dumps(_hugging_face_config(model, eos_token_id), indent=2) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write `text` to `file` as UTF-8: all of it, or none."""
+    with _replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """A temporary path beside `file` that takes its place in the end."""
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".gptcore-") as folder:
+        temporary = Path(folder) / file.name
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())  # some libraries write files that nobody else may read
+        os.replace(temporary, file)
+
+
+def _umask() -> int:
+    os.umask(mask := os.umask(0))
+    return mask
+
+
+def save_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    """Write `vocab.json` and `merges.txt` where the tokenizer is one of GPT-2's kind, else `tokenizer.json`."""
+    from tokenizers.models import BPE
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".gptcore-") as temporary:
+        if isinstance(tokenizer.backend.model, BPE) and tokenizer.is_byte_level:
+            tokenizer.backend.model.save(temporary)
+            vocab = sorted(tokenizer.backend.get_vocab().items(), key=lambda item: item[1])  # with added tokens
+            write_text(Path(temporary) / "vocab.json", json.dumps(dict(vocab), ensure_ascii=False))
+        else:
+            tokenizer.backend.save(str(Path(temporary) / "tokenizer.json"))
+        for file in Path(temporary).iterdir():
+            os.replace(file, folder / file.name)
+    eos = None if tokenizer.eos_token_id is None else tokenizer.backend.id_to_token(tokenizer.eos_token_id)
+    settings = {"tokenizer_class": "GPT2Tokenizer", "eos_token": eos, "bos_token": eos, "unk_token": eos}
+    write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
+
+
+# Where a model is
+# ------------------------------------------------------------------------------------------------------
+
+
+def find_folder(name: str | Path) -> Path:
+    """The folder of the model called `name`; a Hugging Face name is downloaded unless it is in the cache already.
+
+    Raises ValueError, with what to do, if there is no such model.
+    """
+    if not isinstance(name, (str, Path)):
+        raise TypeError(f"name must be a text or a path, got {name!r}")
+    if name == "storyteller":
+        return STORYTELLER
+    if Path(name).is_dir():
+        return Path(name)
+    name = str(name)
+    if name in HUB_MODELS or _is_hub_name(name):
+        return _download(name)
+    if name.startswith((".", "~")) or Path(name).is_absolute():
+        raise ValueError(f"there is no folder {name!r}")
+    known = ["storyteller", *HUB_MODELS]
+    nearest = difflib.get_close_matches(name, known, n=1)
+    raise ValueError(
+        f"no model is called {name!r}"
+        + (f": did you mean {nearest[0]!r}? " if nearest else ". ")
+        + f"Known are {', '.join(known)}; a folder will do too, and owner/name of a GPT-2 on the Hugging Face hub"
+    )
+
+
+def _is_hub_name(name: str) -> bool:
+    owner, slash, model = name.partition("/")
+    return bool(owner.strip(".~") and slash and model) and "/" not in model and "\\" not in name
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    files = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json", "vocab.json", "merges.txt"]
+    cached = None
+    with suppress(OSError, ValueError):  # which say that it is not in the cache
+        cached = Path(snapshot_download(name, allow_patterns=files, local_files_only=True))
+        # Other programs may have put only a part of it there, such as the tokenizer.
+        found = {file.name for file in cached.iterdir()}
+        if _CONFIG in found and found & {"vocab.json", "tokenizer.json"} and any(cached.glob("*.safetensors")):
+            return cached
+    try:
+        return Path(snapshot_download(name, allow_patterns=files))
+    except (OSError, ValueError, RuntimeError) as error:
+        if cached:
+            return cached
+        raise ValueError(
+            f"{name!r} is neither a folder here nor in the cache, and it could not be had from the Hugging Face hub "
+            f"({type(error).__name__}): check the name and the network, or use the bundled model, load()"
+        ) from error
+
+
+# What the files say
+# ----------------------------------------------------------------------------------------------------
+
+# How Hugging Face calls the settings of a GPT-2, and what they are when config.json does not say.
+_SETTINGS: dict[str, tuple[str, Any]] = {
+    "vocab_size": ("vocab_size", 50257),
+    "context_length": ("n_positions", 1024),
+    "emb_dim": ("n_embd", 768),
+    "n_heads": ("n_head", 12),
+    "n_layers": ("n_layer", 12),
+    "drop_rate": ("resid_pdrop", 0.1),
+    "qkv_bias": ("qkv_bias", True),  # ours: a Hugging Face GPT-2 always has this bias, if only of zeros
+    "tie_embeddings": ("tie_word_embeddings", True),
+    "hidden_dim": ("n_inner", None),
+    "layer_norm_epsilon": ("layer_norm_epsilon", 1e-5),
+}
+_ACTIVATIONS = {
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+}
+# Settings that change what is computed, with the only value that GPTModel computes.
+_REQUIRED = {
+    "model_type": "gpt2",
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "add_cross_attention": False,
+}
+
+
+def _read_config(folder: Path) -> GPTConfig:
+    file = folder / _CONFIG
+    if not file.is_file():
+        raise ValueError(f"{folder} has no {_CONFIG}, so it is not the folder of a model")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not readable as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} must hold a JSON object, got {type(found).__name__}")
+    for key, required in _REQUIRED.items():
+        if (value := found.get(key, None if key == "model_type" else required)) != required:
+            raise ValueError(f"{file} has {key} {value!r}, but GPTModel computes only {required!r}")
+    activation = found.get("activation_function", "gelu_new")
+    if activation not in _ACTIVATIONS:
+        raise ValueError(
+            f"{file} has activation_function {activation!r}, but GPTModel computes only {', '.join(_ACTIVATIONS)}"
+        )
+    settings = {ours: found.get(theirs, default) for ours, (theirs, default) in _SETTINGS.items()}
+    try:
+        return GPTConfig(**settings, activation=_ACTIVATIONS[activation])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file} does not describe a GPT-2: {error}") from error
+
+
+def _hugging_face_config(model: GPTModel, eos_token_id: int | None) -> dict[str, Any]:
+    config = model.config
+    activation = next(theirs for theirs, ours in _ACTIVATIONS.items() if ours == config.activation)
+    return {
+        "architectures": ["GPT2LMHeadModel"],
+        **_REQUIRED,
+        **{theirs: config[ours] for ours, (theirs, _) in _SETTINGS.items()},
+        "embd_pdrop": config.drop_rate,
+        "attn_pdrop": config.drop_rate,
+        "activation_function": activation,
+        "bos_token_id": eos_token_id,
+        "eos_token_id": eos_token_id,
+        "dtype": str(model.dtype).removeprefix("torch."),
+    }
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    files = [folder / _WEIGHTS]
+    index = folder / f"{_WEIGHTS}.index.json"
+    if not files[0].is_file() and index.is_file():
+        files = [folder / name for name in _shards(index)]
+    weights: dict[str, Tensor] = {}
+    for file in files:
+        if not file.is_file():
+            pickled = [path.name for path in folder.glob("*.bin")]
+            raise ValueError(
+                f"{folder} has no {file.name}"
+                + (f"; its {pickled[0]} is a pickle, which could run any code and is never read: have `transformers` "
+                   f"load it where you trust it, and save_pretrained() it as safetensors" if pickled else "")
+            )  # fmt: skip
+        try:
+            weights |= load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{file} is not a whole safetensors file: {error}") from error
+    return weights
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files over which the weights are spread."""
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        if all(Path(name).name == name for name in names):
+            return names
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise ValueError(f"{index} is not a readable index of safetensors files in the same folder")
+
+
+# Names of one block: ours, theirs, and whether theirs is stored the other way round (as (in, out), for its Conv1D).
+_BLOCK = {
+    "attention_norm.weight": ("ln_1.weight", False),
+    "attention_norm.bias": ("ln_1.bias", False),
+    "attention.qkv.weight": ("attn.c_attn.weight", True),
+    "attention.qkv.bias": ("attn.c_attn.bias", False),
+    "attention.out_proj.weight": ("attn.c_proj.weight", True),
+    "attention.out_proj.bias": ("attn.c_proj.bias", False),
+    "feed_forward_norm.weight": ("ln_2.weight", False),
+    "feed_forward_norm.bias": ("ln_2.bias", False),
+    "feed_forward.widen.weight": ("mlp.c_fc.weight", True),
+    "feed_forward.widen.bias": ("mlp.c_fc.bias", False),
+    "feed_forward.narrow.weight": ("mlp.c_proj.weight", True),
+    "feed_forward.narrow.bias": ("mlp.c_proj.bias", False),
+}
+
+
+def _names(n_layers: int) -> Iterator[tuple[str, str, bool]]:
+    """(our name, Hugging Face's name, stored the other way round) of every tensor but the head."""
+    yield "token_embedding.weight", "transformer.wte.weight", False
+    yield "position_embedding.weight", "transformer.wpe.weight", False
+    for layer in range(n_layers):
+        for ours, (theirs, turned) in _BLOCK.items():
+            yield f"blocks.{layer}.{ours}", f"transformer.h.{layer}.{theirs}", turned
+    yield "final_norm.weight", "transformer.ln_f.weight", False
+    yield "final_norm.bias", "transformer.ln_f.bias", False
+
+
+def _to_hugging_face(model: GPTModel) -> dict[str, Tensor]:
+    state = model.state_dict()
+    config = model.config
+    tensors = {}
+    for ours, theirs, turned in _names(config.n_layers):
+        if ours.endswith("qkv.bias") and not config.qkv_bias:
+            tensors[theirs] = state["final_norm.bias"].new_zeros(3 * config.emb_dim)
+        else:
+            tensors[theirs] = state[ours].t() if turned else state[ours]
+    if not config.tie_embeddings:
+        tensors["lm_head.weight"] = state["head.weight"]
+    return tensors
+
+
+def _from_hugging_face(weights: Mapping[str, Tensor], config: GPTConfig, folder: Path) -> dict[str, Tensor]:
+    """Our state dict. Every tensor of the file is used or known to be none; every tensor of the model is found."""
+    head = weights.get("lm_head.weight")
+    # The first GPT-2 files lack the prefix, and hold the causal mask as if it were a weight.
+    weights = {
+        key if key.startswith("transformer.") else f"transformer.{key}": value
+        for key, value in weights.items()
+        if key != "lm_head.weight" and not key.endswith((".attn.bias", ".attn.masked_bias"))
+    }
+    state = {}
+    for ours, theirs, turned in _names(config.n_layers):
+        if theirs not in weights:
+            raise ValueError(f"{folder}: the weights lack {theirs}, which {_CONFIG} calls for")
+        # Transposing a weight costs nothing, and leaves it column by column in memory, which is faster to read.
+        weight = weights.pop(theirs)
+        state[ours] = weight.t() if turned and weight.ndim == 2 else weight
+    if weights:
+        raise ValueError(f"{folder}: the weights hold {sorted(weights)[0]}, of which {_CONFIG} knows nothing")
+    if not config.qkv_bias:
+        for layer in range(config.n_layers):
+            if state.pop(f"blocks.{layer}.attention.qkv.bias").any():
+                raise ValueError(f"{folder}: {_CONFIG} says qkv_bias false, but the weights have one in layer {layer}")
+    if head is None and not config.tie_embeddings:
+        raise ValueError(f"{folder}: {_CONFIG} says that the head has its own weights, but there is no lm_head.weight")
+    if head is not None and config.tie_embeddings and not torch.equal(head, state["token_embedding.weight"]):
+        raise ValueError(f"{folder}: {_CONFIG} says that head and embedding are one, but their weights differ")
+    state["head.weight"] = state["token_embedding.weight"] if config.tie_embeddings else head
+    with torch.device("meta"):
+        expected = GPTModel(config).state_dict()
+    for key, value in state.items():
+        if not value.is_floating_point():
+            raise ValueError(f"{folder}: {key} must hold floating-point numbers, got {value.dtype}")
+        if value.shape != expected[key].shape:
+            raise ValueError(
+                f"{folder}: {key} has the shape {tuple(value.shape)}, "
+                f"but {_CONFIG} calls for {tuple(expected[key].shape)}"
+            )
+    return state
