@@ -1,0 +1,86 @@
+"""Stories whose exact probabilities are known: what the bundled model learned from, in English and Korean.
+
+>>> from gptcore import stories
+>>> story = stories.sample("en", seed=7)
+>>> stories.score(story)                          # nats: the log of the product of its choices
+>>> stories.next_word("Once upon a time")         # {word: probability}
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from gptcore.stories import english, korean
+from gptcore.stories.source import END, Program, Teller, next_words, score_words, split_words
+from gptcore.tokenizer import token_bytes
+
+__all__ = ["END", "LANGUAGES", "next_token", "next_word", "sample", "score", "split_words"]
+
+LANGUAGES: dict[str, Program] = {"en": english.tell, "ko": korean.tell}
+
+
+def _program(language: str) -> Program:
+    if language not in LANGUAGES:
+        raise ValueError(f"language must be one of {', '.join(map(repr, LANGUAGES))}, got {language!r}")
+    return LANGUAGES[language]
+
+
+def sample(language: str, seed: int) -> str:
+    """One story; the same `seed` tells the same story on every machine.
+
+    Raises ValueError if `language` is neither "en" nor "ko".
+    """
+    teller = Teller(Random(f"{language} {seed}"))
+    _program(language)(teller)
+    return teller.text
+
+
+def score(text: str) -> float:
+    """Log-probability of the whole story `text` in nats, given its language; -inf where no story reads like this.
+
+    The end of the story is part of what is scored: a story that breaks off is impossible.
+    """
+    words = split_words(text)
+    return max(score_words(program, words) for program in LANGUAGES.values())
+
+
+def next_word(prefix: str) -> dict[str, float]:
+    """{word: probability} after `prefix`, which must end where a word ends; `END` where the story is over.
+
+    Both languages are equally likely before the first word. {} where no story begins with `prefix`.
+    """
+    words = split_words(prefix)
+    found = [next_words(program, words) for program in LANGUAGES.values()]
+    possible = [following for following in found if following]
+    return {word: p / len(possible) for following in possible for word, p in following.items()}
+
+
+def next_token(prefix: str | Sequence[int], tokenizer: Any) -> dict[int, float]:
+    """{token_id: probability} after `prefix`, a text or its token ids: `next_word`, cut into the tokens of `tokenizer`.
+
+    A prefix of token ids may end within a word, and within a character. {} where no story begins with it. The
+    tokenizer must split text into words as GPT-2's does, and have an end-of-text token.
+    """
+    token_ids = tokenizer.encode(prefix) if isinstance(prefix, str) else list(prefix)
+    text = b"".join(token_bytes(tokenizer, token_id) for token_id in token_ids).decode("utf-8", errors="ignore")
+    words = split_words(text)[:-2]  # the last ones may go on
+    spelled = [token_id for word in words for token_id in tokenizer.encode(word)]
+    if token_ids[: len(spelled)] != spelled:
+        return {}  # not how the tokenizer cuts this text
+    rest = token_ids[len(spelled) :]
+    chances: dict[int, float] = defaultdict(float)
+    for program in LANGUAGES.values():
+        _spell(program, words, rest, 1.0, tokenizer, chances)
+    total = sum(chances.values())
+    return {token_id: p / total for token_id, p in chances.items()}
+
+
+def _spell(program: Program, words: list[str], rest: list[int], chance: float, tokenizer: Any, chances: dict) -> None:
+    """Add to `chances` what may follow `words` and then the tokens `rest`, reached with probability `chance`."""
+    for word, p in next_words(program, words).items():
+        tokens = [tokenizer.eos_token_id] if word == END else tokenizer.encode(word)
+        if len(rest) < len(tokens) and tokens[: len(rest)] == rest:
+            chances[tokens[len(rest)]] += chance * p
+        elif tokens == rest[: len(tokens)] and word != END:
+            _spell(program, [*words, word], rest[len(tokens) :], chance * p, tokenizer, chances)
