@@ -1,0 +1,209 @@
+"""Make the bundled model from nothing, or measure it.
+
+python -m gptcore.storyteller make       writes the tokenizers, trains the model, measures it and writes its card;
+                                         broken off and started again, it goes on from its last checkpoint
+python -m gptcore.storyteller measure    measures the model and prints the table of the card
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+import torch
+
+from gptcore import GPTConfig, GPTModel, generate, load, save, stories
+from gptcore.checkpoint import STORYTELLER, save_tokenizer, write_text
+from gptcore.model import resolve_device
+from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
+from gptcore.training import Progress, evaluate, fit
+
+PROMPTS = {"en": "Once upon a time", "ko": "옛날 옛적에"}
+
+# Seeds of stories: the tokenizers and the training begin at 0; these are held out from both.
+HELD_OUT, VALIDATION = 1_000_000_000, 2_000_000_000
+TRAINING_STORIES = 10_000_000  # more than training ever reads: no story comes twice but by chance
+TOKENIZER_STORIES = 20_000
+HELD_OUT_STORIES, TOLD_STORIES = 1000, 200  # per language, for the measurement
+EVAL_INTERVAL = 500  # steps between checkpoints
+
+VOCAB_SIZE, ENGLISH_VOCAB_SIZE = 3072, 1024
+SHAPE = {"context_length": 256, "emb_dim": 192, "n_heads": 6, "n_layers": 4, "drop_rate": 0.0}
+
+
+class Tales(Sequence):
+    """Stories as documents of token ids, told when they are asked for; one half is English, the other Korean."""
+
+    def __init__(self, tokenizer: Tokenizer, count: int, first_seed: int = 0, languages: Sequence[str] = ("en", "ko")):
+        self.tokenizer, self.count, self.first_seed, self.languages = tokenizer, count, first_seed, languages
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: int) -> list[int]:
+        if not 0 <= i < self.count:
+            raise IndexError(i)
+        return [*self.tokenizer.encode(self.text(i)), self.tokenizer.eos_token_id]
+
+    def text(self, i: int) -> str:
+        return stories.sample(self.languages[i % len(self.languages)], self.first_seed + i)
+
+
+def make_tokenizer(vocab_size: int, languages: Sequence[str]) -> Tokenizer:
+    """A byte-level BPE in GPT-2's format: 256 bytes, the merges that are most frequent in the stories, end of text."""
+    from tokenizers import pre_tokenizers, trainers
+
+    backend = byte_level_bpe()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - 1,  # GPT-2's end-of-text token is the last one
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    backend.train_from_iterator(
+        (stories.sample(language, seed) for seed in range(TOKENIZER_STORIES) for language in languages), trainer
+    )
+    backend.add_special_tokens([END_OF_TEXT])
+    return Tokenizer(backend)
+
+
+def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
+    """Tokenizers, training, measurement, card. A checkpoint that lies in `folder` is gone on from."""
+    checkpoint = folder / "training.safetensors"
+    for place, vocab_size, languages in (
+        (folder, VOCAB_SIZE, ("en", "ko")),
+        (folder / "english_tokenizer", ENGLISH_VOCAB_SIZE, ("en",)),
+    ):
+        if not checkpoint.is_file():
+            print(f"tokenizer of {vocab_size:,} tokens → {place}", flush=True)
+            save_tokenizer(place, make_tokenizer(vocab_size, languages))
+    tokenizer = Tokenizer.from_folder(folder)
+    torch.manual_seed(0)
+    model = GPTModel(GPTConfig(vocab_size=len(tokenizer), **SHAPE)).to(resolve_device(device))
+    print(f"training {model.num_parameters():,} parameters on {model.device}", flush=True)
+    fit(
+        model,
+        Tales(tokenizer, TRAINING_STORIES),
+        Tales(tokenizer, 128, VALIDATION),
+        max_steps=max_steps,
+        batch_size=batch_size,
+        learning_rate=2e-3,
+        min_learning_rate=2e-5,
+        warmup_steps=200,
+        weight_decay=0.01,
+        eval_interval=EVAL_INTERVAL,
+        seed=0,
+        on_progress=print_progress,
+        checkpoint=checkpoint,
+        autocast=torch.bfloat16,
+    )
+    save(folder, model.cpu(), tokenizer)
+    write_text(folder / "README.md", card(model, measure(folder, device), max_steps, batch_size))
+    checkpoint.unlink()
+
+
+def print_progress(progress: Progress) -> None:
+    measured = "" if progress.val_loss is None else f"  held out {progress.val_loss:.4f}"
+    print(
+        f"step {progress.step:,} of {progress.max_steps:,}  loss {progress.loss:.4f}{measured}  "
+        f"{progress.tokens_per_second:,.0f} tokens/s  {progress.seconds_left / 60:.0f} minutes left",
+        flush=True,
+    )
+
+
+def measure(folder: Path, device: str) -> str:
+    """A table: per language the loss beside the entropy of the source, and how many stories end and are possible."""
+    model, tokenizer = load(folder, device)
+    rows = [
+        "| language | loss | entropy of the source | above it | ended | ended and possible |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    held_out, told = HELD_OUT_STORIES, TOLD_STORIES
+    for language, prompt in PROMPTS.items():
+        tales = Tales(tokenizer, held_out, HELD_OUT, [language])
+        loss = evaluate(model, tales)
+        entropy = -sum(stories.score(tales.text(i)) for i in range(held_out)) / loss.tokens
+        texts = tell(model, tokenizer, prompt, told)
+        ended = [text for text in texts if text is not None]
+        possible = [text for text in ended if stories.score(text) > -torch.inf]
+        rows.append(
+            f"| {language} | {loss.loss:.4f} | {entropy:.4f} | {loss.loss / entropy - 1:.1%} "
+            f"| {len(ended)} of {told} | {len(possible)} of {told} |"
+        )
+    return "\n".join(rows)
+
+
+def tell(model: GPTModel, tokenizer: Tokenizer, prompt: str, count: int) -> list[str | None]:
+    """`count` stories at temperature 0.7 and top_k 10; None for one that does not end within the context."""
+    prompt_ids = torch.tensor([tokenizer.encode(prompt)] * count, device=model.device)
+    room = model.config.context_length - prompt_ids.shape[1]
+    eos = tokenizer.eos_token_id
+    texts: list[str | None] = []
+    for row in generate(model, prompt_ids, room, temperature=0.7, top_k=10, seed=0, eos_token_id=eos).tolist():
+        texts.append(tokenizer.decode(row[: row.index(eos)]) if eos in row else None)
+    return texts
+
+
+def card(model: GPTModel, table: str, max_steps: int, batch_size: int) -> str:
+    """The model card, with what was measured."""
+    config = model.config
+    return CARD.substitute(
+        table=table,
+        parameters=f"{model.num_parameters():,}",
+        shape=f"{config.n_layers} layers, {config.n_heads} heads, {config.emb_dim} wide",
+        seen=f"{max_steps * batch_size * config.context_length:,}",
+        steps=f"{max_steps:,}",
+        batch_size=batch_size,
+        context_length=config.context_length,
+        held_out=f"{HELD_OUT_STORIES:,}",
+        told=TOLD_STORIES,
+    )
+
+
+CARD = Template("""\
+# Storyteller
+
+The model that comes with gptcore: a GPT-2 of $parameters parameters ($shape) that tells fairy tales in English and
+Korean, and knows nothing else. It was made so that a lesson needs no network, and so that what it believes can be laid
+beside what is true.
+
+**What it learned from.** Tales told by the programs in `gptcore/stories`, and no other text: $seen tokens of them,
+half English and half Korean, hardly one tale seen twice. Every word of a tale has a probability that `gptcore.stories`
+can compute, so the lowest loss that any model could reach is known: the entropy of the source.
+
+**How good it is.** Loss in nats per token on $held_out tales per language that it has never seen, each read from its
+start and with its end counted; and how many of $told tales per language, told at temperature 0.7 and top_k 10, come
+to an end, and how many of them the source could have told, word for word.
+
+$table
+
+**What it cannot do.** It answers no questions and has no opinions; away from its tales it babbles. Its people and
+animals are invented.
+
+**How it was made.** `python -m gptcore.storyteller make` makes the tokenizers and the model from nothing: $steps
+steps of $batch_size rows of $context_length tokens, AdamW, bfloat16 products, seed 0; on two processor cores it takes
+the better part of an hour. The same with `measure` prints the table. On another processor the weights come out a
+little different. `english_tokenizer` is a smaller tokenizer, trained on the English tales alone, for the lessons about
+tokens.
+
+MIT licence, like the rest of gptcore.
+""")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m gptcore.storyteller", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=["make", "measure"])
+    parser.add_argument("--folder", type=Path, default=STORYTELLER, help="where the model is (default: in the package)")
+    parser.add_argument("--device", default="auto", help='"auto", "cpu", "cuda" (default: auto)')
+    parser.add_argument("--steps", type=int, default=9000, help="training steps (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=16, help="rows of 256 tokens per step (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.command == "make":
+        make(arguments.folder, arguments.device, arguments.steps, arguments.batch_size)
+    else:
+        print(measure(arguments.folder, arguments.device))
+
+
+if __name__ == "__main__":
+    main()
