@@ -1,0 +1,62 @@
+"""gptcore: a GPT-2 to be read, and a sampler that shows every stage of its choice.
+
+>>> import gptcore
+>>> model, tokenizer = gptcore.load()
+>>> print(gptcore.generate_text(model, "Once upon a time", tokenizer, seed=1))
+
+Importing gptcore imports torch and nothing slower; what needs more is imported when it is asked for.
+"""
+
+from importlib import import_module
+
+from gptcore.config import GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
+from gptcore.generation import Step, generate, generate_steps, generate_text, stream_text
+from gptcore.model import GPTModel, KVCache
+from gptcore.sampling import STAGES, Distribution, draw, next_token_distribution
+from gptcore.tokenizer import Tokenizer, token_label
+
+_LATER = {
+    "load": "gptcore.checkpoint",
+    "load_model": "gptcore.checkpoint",
+    "load_tokenizer": "gptcore.checkpoint",
+    "save": "gptcore.checkpoint",
+    "evaluate": "gptcore.training",
+    "fit": "gptcore.training",
+    "AutoTokenizer": "transformers",
+    "GPT2Tokenizer": "transformers",
+}
+
+__all__ = [
+    "GPT_CONFIG_124M",
+    "GPT_CONFIG_355M",
+    "GPT_CONFIG_774M",
+    "GPT_CONFIG_1558M",
+    "STAGES",
+    "Distribution",
+    "GPTConfig",
+    "GPTModel",
+    "KVCache",
+    "Step",
+    "Tokenizer",
+    "draw",
+    "generate",
+    "generate_steps",
+    "generate_text",
+    "next_token_distribution",
+    "stories",
+    "stream_text",
+    "token_label",
+    *_LATER,
+]
+
+
+def __getattr__(name: str):
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name == "stories":
+        return import_module("gptcore.stories")
+    raise AttributeError(f"module 'gptcore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,129 @@
+"""A GPT in the terminal: python -m gptcore "Once upon a time"."""
+
+import argparse
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from gptcore.checkpoint import load
+from gptcore.generation import Step, check_count, stream_text, text_steps
+from gptcore.sampling import check_settings
+from gptcore.tokenizer import decode, token_label
+
+CANDIDATES, LABEL_WIDTH, BAR_WIDTH = 5, 16, 30
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gptcore",
+        description="Go on with a text, token by token.",
+        epilog='examples: python -m gptcore "Once upon a time" --seed 7    '
+        'echo "옛날 옛적에" | python -m gptcore - --steps',
+    )
+    parser.add_argument("prompt", nargs="?", default="Once upon a time", help='the beginning; "-" reads standard input')
+    parser.add_argument("--model", default="storyteller", help="the bundled model, a folder, or a Hugging Face name")
+    parser.add_argument("--max-new-tokens", type=int, default=200, help="default: %(default)s")
+    parser.add_argument("--temperature", type=float, default=0.7, help="0: always the likeliest (default: %(default)s)")
+    parser.add_argument("--top-k", type=int, help="keep the k likeliest tokens (default: 10, if no --top-p is given)")
+    parser.add_argument("--top-p", type=float, help="keep the likeliest tokens that together reach this probability")
+    parser.add_argument("--seed", type=int, help="the same number tells the same story (default: new luck)")
+    parser.add_argument(
+        "--device", default="auto", help='"auto", "cpu", "cuda", "mps" (default: CUDA where there is one)'
+    )
+    parser.add_argument("--steps", action="store_true", help="show the five likeliest candidates for every token")
+    return parser
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8 gets \\uXXXX for what it cannot write
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        for piece in _pieces(arguments):
+            print(piece, end="", flush=True)
+        print(flush=True)
+    except (ValueError, TypeError) as error:
+        print(f"gptcore: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(flush=True)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone; let Python's own last flush go nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
+    prompt = _read_prompt() if arguments.prompt == "-" else _as_utf8(arguments.prompt)
+    top_k = 10 if arguments.top_k is None and arguments.top_p is None else arguments.top_k
+    check_count("max_new_tokens", arguments.max_new_tokens)
+    check_settings(arguments.temperature, top_k, arguments.top_p)
+    model, tokenizer = load(arguments.model, arguments.device)
+    settings = {"max_length": arguments.max_new_tokens, "temperature": arguments.temperature, "top_k": top_k}
+    settings |= {"top_p": arguments.top_p, "seed": arguments.seed}
+    if not arguments.steps:
+        yield from stream_text(model, prompt, tokenizer, **settings)
+        return
+    prompt_ids, steps = text_steps(model, prompt, tokenizer, **settings)
+    token_ids = list(prompt_ids)
+    for step in steps:
+        yield _chart(step, tokenizer)
+        if step.token_id != tokenizer.eos_token_id:
+            token_ids.append(step.token_id)
+    yield "\n" + decode(tokenizer, token_ids)
+
+
+def _chart(step: Step, tokenizer: Any) -> str:
+    """The likeliest candidates of a step as bars of text, the chosen one marked, and last if it is none of them."""
+    probs = step.distribution.probs
+    shown = probs.topk(min(CANDIDATES, int(step.distribution.kept_count))).indices.tolist()
+    if step.token_id not in shown:
+        shown.append(step.token_id)
+    block = "█" if _can_write("█") else "#"
+    lines = [f"token {step.position + 1}"]
+    for token_id in shown:
+        label = _padded(token_label(tokenizer, token_id), LABEL_WIDTH)
+        bar = (block * round(BAR_WIDTH * probs[token_id].item())).ljust(BAR_WIDTH)
+        mark = "  <- drawn" if token_id == step.token_id else ""
+        lines.append(f"  {label} {bar} {probs[token_id]:6.1%}{mark}")
+    return "\n".join(lines) + "\n"
+
+
+def _padded(text: str, width: int) -> str:
+    """`text` with spaces up to `width` columns of a terminal, where a Hangul syllable takes two."""
+    return text + " " * (width - sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text))
+
+
+def _can_write(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _as_utf8(argument: str) -> str:
+    """`argument`, read as UTF-8 if the terminal's own encoding could not read it."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        with suppress(UnicodeDecodeError):
+            return os.fsencode(argument).decode("utf-8")
+    return argument
+
+
+def _read_prompt() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"prompt from standard input must be UTF-8 text, got byte {error.object[error.start]:#04x}"
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from gptcore import __main__ as command_line
+from gptcore import generate_text, load
+
+PROMPT = "옛날 옛적에"
+UTF8 = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+
+
+def python(*arguments, stdin: bytes | None = None, **settings) -> subprocess.CompletedProcess:
+    settings = {"input": stdin, "capture_output": True, "timeout": 120, "env": UTF8, **settings}
+    return subprocess.run([sys.executable, "-m", "gptcore", *map(str, arguments)], **settings)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tiny_folder):
+    """Run the command within this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gptcore", "--model", str(tiny_folder), "--device", "cpu", *arguments])
+        return command_line.main(), *capsys.readouterr()
+
+    return run
+
+
+def test_a_text_is_streamed_to_the_terminal(tiny_folder):
+    found = python(PROMPT, "--model", tiny_folder, "--max-new-tokens", 12, "--seed", 3)
+    model, tokenizer = load(tiny_folder)
+    expected = generate_text(model, PROMPT, tokenizer, max_length=12, temperature=0.7, top_k=10, seed=3)
+    assert found.stdout.decode() == expected + "\n"
+    assert found.returncode == 0 and found.stderr == b""
+
+
+def test_the_prompt_may_come_from_standard_input(tiny_folder):
+    arguments = ("--model", tiny_folder, "--max-new-tokens", 5, "--seed", 3)
+    found = python("-", *arguments, stdin=f"{PROMPT}\n".encode())
+    assert found.returncode == 0
+    assert found.stdout.decode().startswith(PROMPT)
+    wrong = python("-", *arguments, stdin=b"\xbf\xbe", env={**UTF8, "PYTHONIOENCODING": "ascii"})
+    assert wrong.returncode == 2
+    assert re.fullmatch(r"gptcore: prompt .* UTF-8 .* 0xbf\n", wrong.stderr.decode())
+
+
+def test_a_terminal_without_utf8_gets_escapes(tiny_folder):
+    arguments = (PROMPT, "--model", tiny_folder, "--max-new-tokens", 3, "--steps", "--seed", 1)
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    found = python(*arguments, env={**os.environ, **ascii_only})
+    text = found.stdout.decode("ascii")
+    assert found.returncode == 0 and found.stderr == b""
+    assert PROMPT.encode("ascii", "backslashreplace").decode() in text
+    assert "#" in text  # for the block of which bars are made
+
+
+def test_a_closed_pipe_ends_it_without_a_word(tiny_folder):
+    command = [sys.executable, "-m", "gptcore", "Once", "--model", str(tiny_folder), "--max-new-tokens", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8) as process:
+        assert process.stdout.read(4) == b"Once"
+        process.stdout.close()
+        assert process.wait(timeout=60) == 141
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_an_interrupt_ends_it_without_a_traceback(tiny_folder):
+    command = [sys.executable, "-m", "gptcore", "Once", "--model", str(tiny_folder), "--max-new-tokens", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8) as process:
+        assert process.stdout.read(4) == b"Once"
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert errors == b"" and rest.endswith(b"\n")
+
+
+def test_steps_show_the_five_likeliest_candidates_and_what_was_drawn(run):
+    code, text, _ = run(PROMPT, "--steps", "--max-new-tokens", "4", "--seed", "5", "--temperature", "1.5")
+    assert code == 0
+    *charts, last = re.split(r"^token \d+\n", text, flags=re.MULTILINE)[1:]
+    final = last.rpartition("\n\n")
+    charts.append(final[0])
+    assert len(charts) == 4
+    for chart in charts:
+        percents = [float(percent) for percent in re.findall(r"([\d.]+)%", chart)]
+        assert len(percents) in (5, 6)  # the drawn one is added where it is none of the five
+        assert percents[:5] == sorted(percents[:5], reverse=True)
+        assert chart.count("<- drawn") == 1
+    assert final[2].startswith(PROMPT)
+
+
+def test_steps_end_with_the_text_that_is_streamed_without_them(run):
+    for seed in ("1", "2", "3"):
+        plain = run("Once", "--seed", seed, "--temperature", "3", "--top-p", "1", "--max-new-tokens", "9")[1]
+        steps = run("Once", "--seed", seed, "--temperature", "3", "--top-p", "1", "--max-new-tokens", "9", "--steps")[1]
+        assert steps.endswith("\n\n" + plain)
+
+
+def test_steps_end_without_the_end_of_text_token(run, monkeypatch, tiny_folder):
+    model, tokenizer = load(tiny_folder, device="cpu")
+    tokenizer.eos_token_id = tokenizer.encode("x")[0]
+    model.final_norm.weight.data.zero_()
+    model.final_norm.bias.data.copy_(1e3 * model.token_embedding.weight[tokenizer.eos_token_id])
+    monkeypatch.setattr(command_line, "load", lambda *arguments: (model, tokenizer))
+    assert run("Once", "--temperature", "0")[1] == "Once\n"
+    assert run("Once", "--temperature", "0", "--steps")[1].endswith("\n\nOnce\n")
+
+
+def test_bars_of_hangul_labels_begin_in_the_same_column():
+    assert [len(command_line._padded(label, 6)) for label in ("the", "여우", "")] == [6, 4, 6]
+
+
+@pytest.mark.parametrize("setting", [("--top-k", "1"), ("--temperature", "0"), ("--top-p", "1e-9")])
+def test_settings_reach_the_sampler(run, setting):
+    greedy = run("The fox", *setting, "--seed", "1", "--max-new-tokens", "8")
+    assert greedy == run("The fox", *setting, "--seed", "2", "--max-new-tokens", "8")
+    assert greedy != run("The fox", "--temperature", "9", "--seed", "2", "--max-new-tokens", "8")
+    assert greedy[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--temperature", "-1"), ["temperature", "-1.0"]),
+        (("--temperature", "nan"), ["temperature", "nan"]),
+        (("--top-k", "0"), ["top_k", "0"]),
+        (("--top-p", "1.5"), ["top_p", "1.5"]),
+        (("--max-new-tokens", "-5"), ["max_new_tokens", "-5"]),
+        (("--seed", "-1"), ["seed", "-1"]),
+        (("--device", "gpu"), ["device", "'gpu'"]),
+        (("--model", "storytelle"), ["'storytelle'", "storyteller"]),
+        (("--model", "./nowhere"), ["'./nowhere'"]),
+        (("--steps", "--max-new-tokens", "-5"), ["max_new_tokens", "-5"]),
+    ],
+)
+def test_bad_input_is_one_sentence_and_an_exit_code(run, arguments, words):
+    code, text, errors = run("Once", *arguments)
+    assert code == 2
+    assert text == ""
+    assert re.fullmatch(r"gptcore: .+\n", errors)
+    assert all(word in errors for word in words)
+
+
+@pytest.mark.parametrize("arguments", [("--temperature", "hot"), ("--top-k", "2.5"), ("--colour",)])
+def test_what_is_no_number_or_no_option_is_named(run, capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        run("Once", *arguments)
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_prompt_that_is_no_text_is_one_sentence_on_standard_error(tiny_folder):
+    found = python(b"\xff\xfe".decode(errors="surrogateescape"), "--model", tiny_folder)
+    assert found.returncode == 2
+    assert re.fullmatch(r"gptcore: prompt .+\n", found.stderr.decode())
