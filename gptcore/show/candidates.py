@@ -1,0 +1,73 @@
+"""The likeliest next tokens as bars, with one bar for all others, so that what is shown adds up to 100%."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from gptcore.sampling import Distribution
+from gptcore.show.style import KEPT, OTHERS, drawable, fonts, percent
+from gptcore.tokenizer import token_label
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The likeliest tokens of a `Distribution` over (vocab_size,), the likeliest first."""
+
+    token_ids: list[int]
+    labels: list[str]  # as `token_label` writes them
+    probs: list[float]
+    others: float  # the probability of all other tokens together
+    others_count: int  # how many of those can be drawn
+
+    @classmethod
+    def of(cls, distribution: Distribution, tokenizer: Any, count: int = 5) -> "Candidates":
+        """The `count` likeliest tokens that can be drawn, or as many as there are."""
+        kept_count = int(distribution.kept_count)
+        likeliest = distribution.probs.topk(min(count, kept_count))
+        token_ids, probs = likeliest.indices.tolist(), likeliest.values.tolist()
+        labels = [token_label(tokenizer, token_id) for token_id in token_ids]
+        return cls(token_ids, labels, probs, max(0.0, 1 - sum(probs)), kept_count - len(probs))
+
+    def rows(self) -> list[tuple[str, float]]:
+        """(label, probability) of each bar from top to bottom, that of all others last."""
+        return [*zip(self.labels, self.probs, strict=True), (self.others_label, self.others)]
+
+    @property
+    def others_label(self) -> str:
+        return f"{self.others_count:,} others" if self.others_count else "no others"
+
+    def describe(self) -> str:
+        """The bars in one line of text."""
+        return " · ".join(f"{label} {percent(p)}" for label, p in self.rows())
+
+
+def candidates_html(candidates: Candidates, rows: int = 5) -> str:
+    """The bars as HTML of constant height: `rows` bars and the one for all others."""
+    lines = [_row_html(label, p) for label, p in candidates.rows()[:-1]]
+    lines += ['<div class="gptcore-row"></div>'] * (rows - len(lines))
+    lines.append(_row_html(candidates.others_label, candidates.others, "gptcore-others"))
+    return f'<div class="gptcore" role="list" aria-label="Candidates for the next token">{"".join(lines)}</div>'
+
+
+def _row_html(label: str, probability: float, kind: str = "") -> str:
+    text = escape(label)
+    return (
+        f'<div class="gptcore-row {kind}" role="listitem"><span class="gptcore-label" title="{text}">{text}</span>'
+        f'<div class="gptcore-track"><div class="gptcore-bar" style="width:{probability:.2%}"></div></div>'
+        f'<span class="gptcore-number">{escape(percent(probability))}</span></div>'
+    )
+
+
+def draw_candidates(ax: Axes, candidates: Candidates) -> None:
+    """The bars on `ax`, the likeliest on top."""
+    rows = candidates.rows()
+    bars = ax.barh(range(len(rows)), [p for _, p in rows], color=[KEPT] * (len(rows) - 1) + ["white"])
+    bars[-1].set(hatch="///", edgecolor=OTHERS)
+    for i, (_, p) in enumerate(rows):
+        ax.text(p + 0.01, i, percent(p), va="center")
+    ax.set_yticks(range(len(rows)), [drawable(label) for label, _ in rows], parse_math=False, fontfamily=fonts())
+    ax.set(xlim=(0, 1.1), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel="probability")
+    ax.invert_yaxis()
+    ax.spines[["top", "right"]].set_visible(False)
