@@ -1,0 +1,276 @@
+import base64
+import json
+import re
+import time
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from tokenizers import pre_tokenizers, trainers
+
+from gptcore import GPT2Tokenizer, Tokenizer, load_tokenizer, stories, token_label
+from gptcore.show.token_explorer import HUES, MOST_CHIPS, KnownTokens, TokenExplorer, Tokens, draw_tokens, tokens_html
+from gptcore.tokenizer import byte_level_bpe
+
+OLD_DAYS = "옛날 옛적에"
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load_tokenizer()
+
+
+@pytest.fixture
+def byte_tokenizer():
+    """The 256 bytes and nothing learned, as an English tokenizer reads Korean."""
+    backend = byte_level_bpe()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend.train_from_iterator(
+        ["Once upon a time"], trainers.BpeTrainer(vocab_size=256, initial_alphabet=alphabet, show_progress=False)
+    )
+    return Tokenizer(backend)
+
+
+@pytest.fixture
+def explorer(bundled, byte_tokenizer):
+    return TokenExplorer({"bilingual": bundled, "English only": byte_tokenizer}, text=OLD_DAYS)
+
+
+class Chips(HTMLParser):
+    """The chips and brackets of a page, in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.chips, self.brackets, self.attributes = set(), [], [], set()
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+        found = dict(attributes)
+        kinds = (found.get("class") or "").split()
+        if "gptcore-chip" in kinds:
+            hue = next(kind for kind in kinds if kind.startswith("gptcore-hue"))
+            self.chips.append((found["aria-label"], hue, "gptcore-part" in kinds, found["title"]))
+        if "gptcore-joined" in kinds:
+            self.brackets.append(found["aria-label"])
+
+
+def chips(html):
+    return Chips(html)
+
+
+def only(explorer):
+    [tokens] = explorer.tokens.values()
+    return tokens
+
+
+def test_two_tokenizers_read_the_same_text(explorer, bundled, byte_tokenizer):
+    assert explorer.token_ids == {
+        "bilingual": bundled.encode(OLD_DAYS),
+        "English only": byte_tokenizer.encode(OLD_DAYS),
+    }
+    assert explorer.labels["bilingual"] == ["옛날", "␣옛적에"]
+    assert len(explorer.token_ids["English only"]) == 16
+    html = explorer._chips.value
+    assert html.index("bilingual: 2 tokens") < html.index(
+        "English only: 16 tokens, 15 of them only part of a character"
+    )
+
+
+def test_the_chips_follow_the_text(explorer):
+    explorer._text.value = "the the"  # as the browser sets it
+    assert explorer.text == "the the"
+    assert explorer.labels["bilingual"] == ["t", "he", "␣the"]
+    explorer.text = " fox"
+    assert explorer.labels["bilingual"] == ["␣fox"]
+    assert explorer._text.continuous_update
+
+
+def test_one_tokenizer_needs_no_name(bundled):
+    explorer = TokenExplorer(bundled, text="Once upon a time")
+    assert explorer.token_ids == {"tokenizer": bundled.encode("Once upon a time")}
+    assert explorer.reading == "16 characters in 16 bytes. 4 tokens."
+
+
+def test_the_sentence_counts_characters_bytes_and_tokens(explorer):
+    assert explorer.reading == "6 characters in 16 bytes. Bilingual: 2 tokens; English only: 16 tokens."
+    explorer.text = "a"
+    assert explorer.reading == "1 character in 1 byte. Bilingual: 1 token; English only: 1 token."
+    explorer.text = "옛"
+    assert explorer.tokens["bilingual"].describe() == "2 tokens, each only part of a character"
+    explorer.text = "time "
+    assert "ends in a space" in explorer.reading
+    explorer.text = ""
+    assert explorer.reading.startswith("No text, no tokens") and explorer.token_ids["bilingual"] == []
+
+
+def test_bytes_stand_under_the_syllable_that_they_make(explorer):
+    page = chips(explorer._chips.value)
+    made = [label.split(",")[0] for label in page.brackets]
+    assert made == list(OLD_DAYS.replace(" ", ""))
+    assert all("made of 3 tokens" in label for label in page.brackets)
+    assert ("<0xEC>, id 168", True, "bytes ec") in {(label, part, title) for label, _, part, title in page.chips}
+
+
+def pieces_of(*token_ids, tokenizer):
+    return [tuple(piece) for piece in Tokens.of(list(token_ids), KnownTokens(tokenizer)).pieces]
+
+
+def test_broken_characters_stay_alone(bundled):
+    [a], lead, end = bundled.encode("a"), 168, 246  # <0xEC>, <0x98>
+    assert pieces_of(lead, end, 249, tokenizer=bundled) == [(0, 3, "옛")]
+    assert pieces_of(lead, a, tokenizer=bundled) == [(0, 1, None), (1, 2, None)]
+    assert pieces_of(lead, end, tokenizer=bundled) == [(0, 1, None), (1, 2, None)]
+    assert pieces_of(end, a, end, tokenizer=bundled) == [(0, 1, None), (1, 2, None), (2, 3, None)]
+    assert pieces_of(lead, lead, end, 249, a, tokenizer=bundled) == [(0, 1, None), (1, 4, "옛"), (4, 5, None)]
+    assert pieces_of(tokenizer=bundled) == []
+
+
+def test_a_token_may_end_in_the_middle_of_a_character(bundled):
+    assert bundled.encode("호")[0] == bundled.encode("호랑이")[0]
+    two = TokenExplorer(bundled, text="옛")
+    assert [tuple(piece) for piece in only(two).pieces] == [(0, 2, "옛")]
+    assert only(two).labels == ["<0xEC><0x98>", "<0x9B>"]
+
+
+@pytest.mark.parametrize("text", ["🦊", "café", "👩‍👩‍👧‍👦", "é́", "a\n\tb", "\u3000", "שלום", "<|endoftext|>"])
+def test_the_pieces_cover_all_tokens_and_spell_the_text(explorer, text):
+    explorer.text = text
+    for name, tokens in explorer.tokens.items():
+        edges = [0, *(piece.stop for piece in tokens.pieces)]
+        assert [piece.start for piece in tokens.pieces] == edges[:-1] and edges[-1] == len(tokens.token_ids)
+        decoded = "".join(
+            explorer.tokenizers[name].decode(tokens.token_ids[piece.start : piece.stop]) for piece in tokens.pieces
+        )
+        assert decoded == text
+
+
+def test_every_bundled_token_is_a_chip_of_its_own(bundled):
+    known = KnownTokens(bundled)
+    seen = []
+    for first in range(0, len(bundled), 500):
+        token_ids = list(range(first, min(first + 500, len(bundled))))
+        page = chips(tokens_html("all", Tokens.of(token_ids, known), known))
+        assert page.tags == {"div", "span", "small"} or page.tags == {"div", "span", "small", "b"}
+        seen += [label for label, *_ in page.chips]
+        assert all(left[1] != right[1] for left, right in zip(page.chips, page.chips[1:], strict=False))
+    assert seen == [f"{token_label(bundled, i)}, id {i}" for i in range(len(bundled))]
+    assert len(set(seen)) == 3072
+
+
+def test_neighbours_differ_in_colour_under_brackets_too(explorer):
+    explorer.text = "a옛b날 tortoise " * 5
+    for name, tokens in explorer.tokens.items():
+        hues = [hue for _, hue, *_ in chips(tokens_html(name, tokens, explorer._known[name])).chips]
+        assert len(hues) == len(tokens.token_ids)
+        assert all(left != right for left, right in zip(hues, hues[1:], strict=False))
+        assert set(hues) == {f"gptcore-hue{i}" for i in range(len(HUES))}
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "&amp;", "\" onmouseover='x'", "$x$ $$"]
+)
+def test_nothing_that_is_typed_is_read_as_html(explorer, bundled, text):
+    explorer.text = text
+    evil = TokenExplorer({text: SimpleNamespace(encode=lambda _: [7], decode=lambda _: text)}, text=text)
+    for shown in (explorer, evil):
+        page = chips(shown._chips.value + shown._status.value)
+        assert page.tags <= {"div", "span", "small", "b"}
+        assert page.attributes <= {"class", "role", "aria-label", "aria-live", "title", "tabindex"}
+    assert chips(evil._chips.value).chips[0][0] == f"{token_label(evil.tokenizers[text], 7)}, id 7"
+    explorer.picture().canvas.draw()
+    evil.picture().canvas.draw()
+
+
+def test_half_a_character_from_the_keyboard_breaks_nothing(explorer):
+    explorer.text = "a\ud83d"
+    assert explorer.labels["bilingual"] == ["a", "?"]
+    assert "2 characters" in explorer._status.value
+
+
+def test_a_tokenizer_of_transformers_and_ids_that_it_lacks(tokenizer_folder, tokenizer):
+    explorer = TokenExplorer(GPT2Tokenizer.from_pretrained(tokenizer_folder), text=OLD_DAYS)
+    assert explorer.token_ids["tokenizer"] == tokenizer.encode(OLD_DAYS)
+    known = KnownTokens(tokenizer)
+    assert Tokens.of([99_999], known).labels == ["<id 99999>"]
+
+
+def test_gpt2_makes_fifteen_tokens_none_of_which_is_text(gpt2_folder):
+    explorer = TokenExplorer(load_tokenizer(gpt2_folder), text=OLD_DAYS)
+    expected = [168, 246, 249, 167, 224, 254, 23821, 246, 249, 168, 254, 223, 168, 245, 238]
+    assert explorer.token_ids["tokenizer"] == expected
+    assert only(explorer).describe() == "15 tokens, each only part of a character"
+    assert [piece.text for piece in only(explorer).pieces] == ["옛", "날", " 옛", "적", "에"]
+
+
+def test_a_long_text_is_counted_in_full_and_its_end_is_drawn(bundled):
+    explorer = TokenExplorer(bundled, text="a b " * 2000)
+    count = len(explorer.token_ids["tokenizer"])
+    page = chips(explorer._chips.value)
+    assert count > 3 * MOST_CHIPS and len(page.chips) == MOST_CHIPS
+    assert f"{count - MOST_CHIPS:,} more before these" in explorer._chips.value
+    assert page.chips[-1][0] == f"{only(explorer).labels[-1]}, id {only(explorer).token_ids[-1]}"
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_typing_in_a_long_text_is_fluent(explorer, language):
+    """At 2,000 characters; the processor's own time, since other programs may run beside the test."""
+    text = " ".join(stories.sample(language, seed) for seed in range(12))[:2000]
+    assert len(text) == 2000
+    times = []
+    for length in range(1970, 2001):
+        started = time.process_time()
+        explorer.text = text[:length]
+        times.append(time.process_time() - started)
+    assert sorted(times)[len(times) // 2] < 0.020
+
+
+def test_the_chart_shows_the_same_chips(explorer):
+    figure = explorer.picture()
+    for ax, tokens in zip(figure.axes, explorer.tokens.values(), strict=True):
+        written = [text.get_text() for text in ax.texts]
+        assert sum(isinstance(patch, FancyBboxPatch) for patch in ax.patches) == len(tokens.token_ids)
+        assert [text for text in written if text in tokens.labels] == tokens.labels
+    assert [text.get_text() for text in figure.axes[1].texts if text.get_text() in OLD_DAYS] == list("옛날옛적에")
+    assert figure.axes[0].get_title(loc="left") == "bilingual: 2 tokens"
+
+
+@pytest.mark.parametrize("text", ["", "$5 and $6 $$", "호랑이 🦊 שלום", "_x \\frac", "word " * 500])
+def test_the_chart_is_drawn_without_a_warning(explorer, recwarn, text):
+    explorer.text = text
+    explorer.picture().canvas.draw()
+    assert not recwarn.list
+
+
+def test_no_chip_of_the_chart_leaves_its_line(explorer):
+    explorer.text = OLD_DAYS * 5
+    ax = Figure().subplots()
+    draw_tokens(ax, explorer.tokens["English only"])
+    assert max(patch.get_x() + patch.get_width() for patch in ax.patches) <= ax.get_xlim()[1]
+    assert any(re.fullmatch("… and [0-9]+ more", text.get_text()) for text in ax.texts) is False
+    explorer.text = OLD_DAYS * 20
+    draw_tokens(ax := Figure().subplots(), explorer.tokens["English only"])
+    assert any(re.fullmatch("… and [0-9]+ more", text.get_text()) for text in ax.texts)
+
+
+def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
+    bundle = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["text/plain"] == explorer.describe()
+    assert explorer.describe().startswith(
+        "TokenExplorer: '옛날 옛적에' becomes 2 tokens (bilingual): 옛날 459, ␣옛적에 463 "
+        "and 16 tokens (English only): <0xEC> 168, <0x98> 246"
+    )
+    json.dumps(bundle)
+
+
+def test_a_screen_reader_finds_lists_and_names(explorer):
+    html = explorer._chips.value
+    assert html.count('role="list"') == 2 + 5  # two lists of tokens, five syllables in pieces
+    assert 'aria-label="tokens of bilingual"' in html and 'tabindex="0"' in html
+    assert 'role="status"' in explorer._status.value
+    assert explorer._text.description == "Text"
