@@ -1,0 +1,373 @@
+"""Three panels side by side, logit → scaled → probability: the same token in the same row, drawn from one record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from gptcore.sampling import STAGES, Distribution
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, drawable, fonts, percent
+from gptcore.tokenizer import token_label
+
+STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))
+LOG_FLOOR = 6  # the logarithmic axis goes from 10**-6 to 1
+
+PANELS_CSS = """<style>
+.gptcore-panels { container-type: inline-size; }
+.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 1fr 2fr; gap: 0 18px; height: 26px;
+  align-items: center; }
+.gptcore-cell { display: grid; grid-template-columns: 1fr 54px; gap: 0 8px; align-items: center; min-width: 0; }
+.gptcore-cell.gptcore-p { grid-template-columns: 1fr 48px 86px; }
+.gptcore-cell .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
+.gptcore-p .gptcore-number + .gptcore-number { font-size: 12px; color: var(--gptcore-chosen); }
+.gptcore-lane { position: relative; height: 18px; background: var(--jp-layout-color2, #eeeeee); border-radius: 2px;
+  overflow: hidden; }
+.gptcore-lane i { position: absolute; top: 2px; height: 14px; background: var(--gptcore-kept); min-width: 1px; }
+.gptcore-lane s { position: absolute; top: 0; height: 18px; width: 1px; background: var(--jp-ui-font-color2, #757575); }
+.gptcore-p .gptcore-lane i { left: 0; border-radius: 0 2px 2px 0; }
+.gptcore-counted .gptcore-p .gptcore-lane i { top: 1px; height: 10px; }
+.gptcore-lane u { position: absolute; top: 12px; height: 5px; left: 0; background: var(--gptcore-chosen); }
+.gptcore-lane em { position: absolute; left: 6px; font-size: 12px; line-height: 18px; white-space: nowrap;
+  color: var(--jp-ui-font-color2, #616161); }
+.gptcore-panels .gptcore-cut i, .gptcore-panels .gptcore-others i, .gptcore-mass .gptcore-cut {
+  background: repeating-linear-gradient(-45deg, var(--gptcore-others) 0 3px, transparent 3px 6px);
+  box-shadow: inset 0 0 0 1px var(--gptcore-others); }
+.gptcore-cut .gptcore-label, .gptcore-cut .gptcore-number { color: var(--jp-ui-font-color2, #616161); }
+.gptcore-drawn .gptcore-label { box-shadow: inset 0 0 0 2px var(--gptcore-chosen); border-radius: 3px;
+  font-weight: 600; padding: 0 4px; }
+.gptcore-lane i.gptcore-beyond { -webkit-mask: linear-gradient(90deg, transparent, #000 24px);
+  mask: linear-gradient(90deg, transparent, #000 24px); }
+.gptcore-trio.gptcore-head { height: auto; align-items: end; margin: 6px 0 4px; }
+.gptcore-head b, .gptcore-head small { display: block; white-space: nowrap; }
+.gptcore-head small { font-size: 12px; line-height: 1.3; min-height: 2.6em; white-space: normal;
+  color: var(--jp-ui-font-color2, #616161); }
+.gptcore-head .gptcore-p { grid-template-columns: 1fr auto; align-items: end; }
+.gptcore-head .gptcore-number { font-size: 12px; color: var(--gptcore-chosen); }
+.gptcore-trio.gptcore-axis { height: 18px; }
+.gptcore-axis div div { display: flex; justify-content: space-between; white-space: nowrap; font-size: 11px;
+  color: var(--jp-ui-font-color2, #616161); }
+.gptcore-mass { display: flex; height: 16px; margin-top: 8px; border-radius: 2px; overflow: hidden; }
+.gptcore-mass div { min-width: 1px; background: var(--gptcore-kept); }
+.gptcore-mass .gptcore-cut + .gptcore-cut { border-left: 3px solid var(--jp-layout-color0, #ffffff); }
+.gptcore-legend { font-size: 13px; min-height: 1.6em; }
+@container (max-width: 700px) {
+  .gptcore-trio { grid-template-columns: 84px 1fr 1fr 1.4fr; gap: 0 10px; height: 42px; }
+  .gptcore-cell { grid-template-columns: 1fr; }
+  .gptcore-cell.gptcore-p { grid-template-columns: auto 1fr; }
+  .gptcore-cell .gptcore-lane { grid-column: 1 / -1; grid-row: 2; }
+  .gptcore-cell .gptcore-number { grid-row: 1; font-size: 12px; }
+  .gptcore-axis .gptcore-p div { grid-column: 1 / -1; }
+  .gptcore-trio .gptcore-label { font-size: 12px; } .gptcore-trio.gptcore-head { align-items: start; }
+  .gptcore-head .gptcore-p { grid-template-columns: 1fr; }
+  .gptcore-head .gptcore-number { grid-row: 2; min-height: 1.2em; }
+  .gptcore-head small { min-height: 3.9em; } .gptcore-legend { min-height: 4.8em; }
+}
+</style>"""
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The likeliest tokens of a `Distribution` over (vocab_size,), in an order that no setting changes."""
+
+    token_ids: list[int]  # by logit, equal ones by id
+    labels: list[str]  # as `token_label` writes them
+    logits: list[float]
+    scaled_logits: list[float]
+    probs: list[float]
+    cut_by: list[str]  # for each token the name of the stage that cut it, or ""
+    temperature: float
+    others: float  # the probability of all tokens that have no row
+    others_count: int  # how many those are
+    others_kept: int  # how many of those can be drawn
+    others_logit: float  # the largest logit among them
+    removed: dict[str, tuple[float, int]]  # {stage: (probability, tokens)} of each stage that cut something
+    kept_mass: float  # what all stages left, of the probabilities before any cut
+    kept_count: int
+    counts: list[int] = field(default_factory=list)  # how often each token was drawn; empty if nothing was
+    others_drawn: int = 0
+    last_id: int | None = None  # the token to be outlined
+
+    @classmethod
+    def of(
+        cls,
+        distribution: Distribution,
+        labels: dict[int, str],
+        temperature: float,
+        counts: Tensor | None = None,
+        last_id: int | None = None,
+    ) -> "Panels":
+        """The tokens of `labels`, which come from `row_labels`, and all others together."""
+        token_ids = list(labels)
+        index = torch.tensor(token_ids, device=distribution.probs.device)
+        probs, codes = distribution.probs[index].tolist(), distribution.removed_by[index].tolist()
+        logits = distribution.logits[index].tolist()
+        others_count = distribution.probs.numel() - len(token_ids)
+        others_kept = int(distribution.kept_count) - codes.count(0)
+        others = 0.0 if others_kept == 0 else max(0.0, 1 - sum(probs))
+        tokens = torch.bincount(distribution.removed_by, minlength=len(STAGES) + 1).tolist()
+        mass = {stage: removed.item() for stage, removed in distribution.removed_mass.items()}
+        drawn = [] if counts is None else counts[index.cpu()].tolist()
+        return cls(
+            token_ids=token_ids,
+            labels=list(labels.values()),
+            logits=logits,
+            scaled_logits=distribution.scaled_logits[index].tolist(),
+            probs=probs,
+            cut_by=["" if code == 0 else STAGE_NAMES[STAGES[code - 1]] for code in codes],
+            temperature=temperature,
+            others=others,
+            others_count=others_count,
+            others_kept=others_kept,
+            others_logit=logits[-1],
+            removed={stage: (mass[stage], count) for stage, count in zip(STAGES, tokens[1:], strict=True) if count},
+            kept_mass=max(0.0, 1 - sum(mass.values())),
+            kept_count=int(distribution.kept_count),
+            counts=drawn,
+            others_drawn=0 if counts is None else int(counts.sum()) - sum(drawn),
+            last_id=last_id,
+        )
+
+    @property
+    def others_label(self) -> str:
+        return f"{self.others_count:,} others" if self.others_count else "no others"
+
+    @property
+    def draws(self) -> int:
+        return sum(self.counts) + self.others_drawn
+
+    @property
+    def axis(self) -> tuple[float, float]:
+        """The ends of the logit axis: they hold 0 and every logit that has a row, and no setting moves them."""
+        finite = [logit for logit in self.logits if logit > float("-inf")]
+        low, high = min(0.0, *finite, 0.0), max(0.0, *finite, 0.0)
+        return (low, high) if high > low else (0.0, 1.0)
+
+    def describe(self, rows: int = 5) -> str:
+        """The first probabilities in one line of text."""
+        shown = [f"{label} {percent(p)}" for label, p in zip(self.labels[:rows], self.probs, strict=False)]
+        rest = sum(self.probs[rows:]) + self.others
+        rest_count = len(self.probs[rows:]) + self.others_count
+        return ", ".join([*shown, f"{rest_count:,} others {percent(max(0.0, rest))}"])
+
+
+def row_labels(logits: Tensor, tokenizer: Any, rows: int) -> dict[int, str]:
+    """{token id: label} of the tokens with the largest logits, (vocab_size,), the largest first, equal ones by id."""
+    rows = min(rows, logits.numel())
+    candidates = (logits >= logits.topk(rows).values[-1]).nonzero().squeeze(-1)  # more than `rows` if there are ties
+    order = logits[candidates].argsort(descending=True, stable=True)[:rows]
+    return {token_id: token_label(tokenizer, token_id) for token_id in candidates[order].tolist()}
+
+
+# As HTML ---------------------------------------------------------------------------------------------------------
+
+
+def panels_html(panels: Panels | None, rows: int, log: bool = False) -> str:
+    """The panels as HTML of constant height: `rows` rows and the one for all others."""
+    lines = [] if panels is None else [_row_html(panels, i, log) for i in range(len(panels.token_ids))]
+    lines += ['<div class="gptcore-trio"></div>'] * (rows - len(lines))
+    lines.append('<div class="gptcore-trio"></div>' if panels is None else _others_html(panels, log))
+    counted = " gptcore-counted" if panels is not None and panels.draws else ""
+    return (
+        f'<div class="gptcore gptcore-panels{counted}">{_head_html(panels)}'
+        f'<div role="list" aria-label="Tokens with their logit, scaled logit and probability">{"".join(lines)}</div>'
+        f"{_axis_html(panels, log)}{_mass_html(panels)}</div>"
+    )
+
+
+def position(probability: float, log: bool = False) -> float:
+    """Where a probability lies on its axis, from 0 to 1."""
+    if not log:
+        return probability
+    return max(0.0, 1 + torch.tensor(probability).log10().item() / LOG_FLOOR) if probability > 0 else 0.0
+
+
+def number(value: float) -> str:
+    """A logit for people, with a real minus sign."""
+    if value == float("-inf"):
+        return "−∞"
+    text = f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
+
+
+def expected(panels: Panels, probability: float) -> str:
+    """How many of the draws were expected, with one decimal where it matters."""
+    count = panels.draws * probability
+    return f"{count:.1f}" if 0 < count < 99.95 else f"{count:,.0f}"
+
+
+def _row_html(panels: Panels, i: int, log: bool) -> str:
+    label, cut_by = escape(panels.labels[i]), panels.cut_by[i]
+    kind = (" gptcore-cut" if cut_by else "") + (" gptcore-drawn" if panels.token_ids[i] == panels.last_id else "")
+    low, high = panels.axis
+    logit = _bar_html(panels.logits[i], low, high)
+    if panels.temperature == 0:
+        scaled, scaled_number = "", "–"
+    else:
+        scaled, scaled_number = _bar_html(panels.scaled_logits[i], low - high, 0.0), number(panels.scaled_logits[i])
+    cut = f"<em>cut by {cut_by.replace('temperature', 'T =')}</em>" if cut_by else ""
+    return (
+        f'<div class="gptcore-trio{kind}" role="listitem">'
+        f'<span class="gptcore-label" title="{label} (id {panels.token_ids[i]})">{label}</span>'
+        f"{_cell_html(logit + _zero_html(low, high), number(panels.logits[i]))}"
+        f"{_cell_html(scaled, scaled_number)}"
+        f"{_probability_html(panels, panels.probs[i], panels.counts[i] if panels.counts else 0, log, cut)}</div>"
+    )
+
+
+def _others_html(panels: Panels, log: bool) -> str:
+    drawn = panels.last_id is not None and panels.last_id not in panels.token_ids
+    kind = " gptcore-drawn" if drawn else ""
+    cut = "" if panels.others_kept or not panels.others_count else "<em>all of them cut</em>"
+    largest = f"≤ {number(panels.others_logit)}" if panels.others_count else ""
+    return (
+        f'<div class="gptcore-trio gptcore-others{kind}" role="listitem">'
+        f'<span class="gptcore-label" title="{panels.others_kept:,} of them can be drawn">{panels.others_label}</span>'
+        f"{_cell_html('', largest, lane=False)}{_cell_html('', '', lane=False)}"
+        f"{_probability_html(panels, panels.others, panels.others_drawn, log, cut)}</div>"
+    )
+
+
+def _cell_html(bars: str, text: str, lane: bool = True) -> str:
+    lane_html = f'<div class="gptcore-lane">{bars}</div>' if lane else "<div></div>"
+    return f'<div class="gptcore-cell">{lane_html}<span class="gptcore-number">{text}</span></div>'
+
+
+def _bar_html(value: float, low: float, high: float) -> str:
+    """A bar from 0 to `value` on an axis from `low` to `high`; it fades out where the axis ends before it does."""
+    if value == float("-inf"):
+        return ""
+    start, end = sorted((0.0, max(value, low)))
+    beyond = ' class="gptcore-beyond"' if value < low - 1e-6 else ""
+    return f'<i{beyond} style="left:{(start - low) / (high - low):.1%};width:{(end - start) / (high - low):.1%}"></i>'
+
+
+def _zero_html(low: float, high: float) -> str:
+    return f'<s style="left:{-low / (high - low):.1%}"></s>' if low < 0 < high else ""
+
+
+def _probability_html(panels: Panels, probability: float, count: int, log: bool, cut: str) -> str:
+    bar = f'<i style="width:{position(probability, log):.2%}"></i>' if probability > 0 else ""
+    share = count / panels.draws if panels.draws else 0.0
+    mark = f'<u style="width:{position(share, log):.2%}"></u>' if count else ""
+    drawn = f"{count:,} / {expected(panels, probability)}" if panels.draws else ""
+    return (
+        f'<div class="gptcore-cell gptcore-p"><div class="gptcore-lane">{bar}{mark}{cut}</div>'
+        f'<span class="gptcore-number">{escape(percent(probability))}</span>'
+        f'<span class="gptcore-number">{drawn}</span></div>'
+    )
+
+
+def scaled_title(panels: Panels | None) -> str:
+    if panels is None:
+        return ""
+    if panels.temperature == 0:
+        return "nothing is divided by 0: the largest is taken"
+    return f"(logit − largest) ÷ {panels.temperature:g}"
+
+
+def _head_html(panels: Panels | None) -> str:
+    drawn = "drawn / expected" if panels is not None and panels.draws else ""
+    return (
+        '<div class="gptcore-trio gptcore-head"><span></span>'
+        "<div><b>logit</b><small>the model’s score</small></div>"
+        f"<div><b>→ scaled</b><small>{scaled_title(panels)}</small></div>"
+        '<div class="gptcore-cell gptcore-p"><div><b>→ probability</b><small>softmax of what is kept</small></div>'
+        f'<span class="gptcore-number">{drawn}</span></div></div>'
+    )
+
+
+def _axis_html(panels: Panels | None, log: bool) -> str:
+    low, high = (0.0, 1.0) if panels is None else panels.axis
+    chances = ("0.0001%", "0.1%", "100%") if log else ("0%", "50%", "100%")
+    cells = [
+        ("", (f"{low:.3g}".replace("-", "−"), f"{high:.3g}".replace("-", "−"))),
+        ("", (f"{low - high:.3g}".replace("-", "−"), "0")),
+        (" gptcore-p", chances),
+    ]
+    ticks = (
+        f'<div class="gptcore-cell{kind}"><div>{"".join(f"<span>{text}</span>" for text in texts)}</div></div>'
+        for kind, texts in cells
+    )
+    return f'<div class="gptcore-trio gptcore-axis" aria-hidden="true"><span></span>{"".join(ticks)}</div>'
+
+
+def _mass_html(panels: Panels | None) -> str:
+    """One bar of all probability before any cut: what is kept, and what each stage removed."""
+    if panels is None:
+        return '<div class="gptcore-mass"></div><div class="gptcore-legend"></div>'
+    removed = "".join(
+        f'<div class="gptcore-cut" style="width:{mass:.2%}" title="cut by {STAGE_NAMES[stage]}"></div>'
+        for stage, (mass, _) in panels.removed.items()
+    )
+    return (
+        f'<div class="gptcore-mass"><div style="width:{panels.kept_mass:.2%}" title="kept"></div>{removed}</div>'
+        f'<div class="gptcore-legend">{escape(mass_sentence(panels))}</div>'
+    )
+
+
+def mass_sentence(panels: Panels) -> str:
+    """What the stages left, and what each of them removed."""
+    parts = [f"kept {percent(panels.kept_mass)} ({_tokens(panels.kept_count)})"]
+    parts += [
+        f"{STAGE_NAMES[stage]} cut {percent(mass)} ({_tokens(count)})"
+        for stage, (mass, count) in panels.removed.items()
+    ]
+    before = "Of the softmax of all logits" if panels.temperature == 0 else "Of the softmax of all scaled logits"
+    return f"{before}: {' · '.join(parts)}."
+
+
+def _tokens(count: int) -> str:
+    return f"{count:,} token" if count == 1 else f"{count:,} tokens"
+
+
+# As a chart ------------------------------------------------------------------------------------------------------
+
+
+def draw_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:
+    """The three panels on three `axes` side by side."""
+    low, high = panels.axis
+    width = high - low
+    axes[0].set(xlabel="logit", xlim=(low - 0.02 * width, high + 0.3 * width))
+    axes[0].axvline(0, color="black", linewidth=0.8)
+    _bars(axes[0], panels, panels.logits, [number(value) for value in panels.logits])
+
+    axes[1].set(xlabel=scaled_title(panels), xlim=(-1.02 * width, 0.35 * width))
+    axes[1].set_xticks([-width, -width / 2, 0], [f"{-width:.3g}", f"{-width / 2:.3g}", "0"])
+    if panels.temperature > 0:
+        values = [max(value, -width) for value in panels.scaled_logits]
+        _bars(axes[1], panels, values, [number(value) for value in panels.scaled_logits])
+
+    axes[2].set(xlabel="probability", xlim=(0, 1.42))
+    axes[2].set_xticks([0, 0.5, 1], ["0.0001%", "0.1%", "100%"] if log else ["0%", "50%", "100%"])
+    chances = [f"cut by {cut}" if cut else percent(p) for p, cut in zip(panels.probs, panels.cut_by, strict=True)]
+    _bars(axes[2], panels, [position(p, log) for p in panels.probs], chances)
+    rows, others = len(panels.labels), position(panels.others, log)
+    axes[2].barh(rows, others, height=0.62, color="white", edgecolor=OTHERS, hatch="////")
+    axes[2].text(others + 0.02, rows, percent(panels.others), va="center", fontsize=9)
+    if panels.draws:
+        shares = [position(count / panels.draws, log) for count in [*panels.counts, panels.others_drawn]]
+        axes[2].barh([i + 0.38 for i in range(rows + 1)], shares, height=0.18, color=CHOSEN)
+
+    labels = [drawable(label) for label in (*panels.labels, panels.others_label)]
+    axes[0].set_yticks(range(rows + 1), labels, parse_math=False, fontfamily=fonts())
+    for ax in axes:
+        ax.set_ylim(rows + 0.5, -0.5)
+        ax.spines[["top", "right"]].set_visible(False)
+    for ax in axes[1:]:
+        ax.set_yticks([])
+
+
+def _bars(ax: Axes, panels: Panels, values: list[float], texts: list[str]) -> None:
+    """One bar from 0 to each of `values`, with its text to the right; hatched where the token was cut."""
+    finite = [0.0 if value == float("-inf") else value for value in values]
+    bars = ax.barh(range(len(finite)), finite, height=0.62, color=KEPT)
+    for bar, cut_by in zip(bars, panels.cut_by, strict=True):
+        if cut_by:
+            bar.set(facecolor="white", hatch="////", edgecolor=OTHERS)
+    space = 0.015 * (ax.get_xlim()[1] - ax.get_xlim()[0])
+    for i, (value, text) in enumerate(zip(finite, texts, strict=True)):
+        ax.text(max(value, 0) + space, i, text, va="center", fontsize=9)
