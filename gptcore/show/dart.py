@@ -1,0 +1,196 @@
+"""The draw as a dart: the probabilities end to end on a bar of length 1, and the token that a random number hits."""
+
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from gptcore.sampling import Distribution, draw
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, drawable, fonts, percent
+from gptcore.tokenizer import token_label
+
+VISIBLE = 0.008  # a token that is narrower than this is drawn together with its narrow neighbours
+MOST_ALONE = 40  # and no more than so many tokens are drawn by themselves
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of the bar: one token, or `count` neighbours that are too narrow to be seen."""
+
+    left: float
+    right: float
+    count: int
+    token_id: int | None  # None for neighbours
+    label: str
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+
+@dataclass(frozen=True)
+class Dart:
+    """The tokens that can be drawn, from 0 to 1 in the order of the vocabulary, and the one on which a dart falls."""
+
+    segments: list[Segment]
+    uniform: float  # where the dart falls, in [0, 1)
+    token_id: int  # what it hits: the token that `gptcore.draw` returns
+    label: str
+    probability: float
+
+    @classmethod
+    def of(cls, distribution: Distribution, uniform: float, tokenizer: Any) -> "Dart":
+        """The dart at `uniform` on the bar of a distribution of shape (vocab_size,). Raises ValueError otherwise."""
+        if distribution.probs.ndim != 1:
+            raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
+        if not 0 <= uniform < 1:
+            raise ValueError(f"uniform must be from 0 to below 1, got {uniform!r}")
+        token_id = int(draw(distribution, uniform))
+        probability = distribution.probs[token_id].item()
+        segments = _segments(distribution, token_id, tokenizer)
+        return cls(segments, float(uniform), token_id, token_label(tokenizer, token_id), probability)
+
+    @property
+    def hit(self) -> Segment:
+        return next(segment for segment in self.segments if segment.token_id == self.token_id)
+
+    @property
+    def place(self) -> str:
+        """Where the dart falls, never rounded up to 1."""
+        return f"{math.floor(self.uniform * 10_000) / 10_000:.4f}"
+
+    @property
+    def name(self) -> str:
+        """The token that is hit: its label, its id and its chance."""
+        return f"{_short(self.label, 24)} · id {self.token_id} · {percent(self.probability)}"
+
+    def describe(self) -> str:
+        """The picture in one sentence."""
+        count = sum(segment.count for segment in self.segments)
+        tokens = "1 token" if count == 1 else f"{count:,} tokens"
+        return (
+            f"A bar of length 1 that holds {tokens} in the order of the vocabulary: the dart at {self.place} hits "
+            f"{self.label}, id {self.token_id}, which has a chance of {percent(self.probability)}."
+        )
+
+
+def _segments(distribution: Distribution, hit: int, tokenizer: Any) -> list[Segment]:
+    cdf = distribution.probs.double().cumsum(-1)  # the ruler of `gptcore.draw`
+    token_ids = distribution.kept.nonzero().squeeze(-1).cpu().numpy()
+    right = (cdf / cdf[-1]).cpu().numpy()[token_ids]
+    left = np.concatenate([[0.0], right[:-1]])  # what was removed between two neighbours has no length
+    width = right - left
+    alone = width >= VISIBLE
+    if alone.sum() > MOST_ALONE:
+        alone &= width >= np.partition(width, -MOST_ALONE)[-MOST_ALONE]
+        alone &= alone.cumsum() <= MOST_ALONE
+    alone |= token_ids == hit
+    starts = np.flatnonzero(alone | np.concatenate([[True], alone[:-1]]))
+    ends = np.append(starts[1:], len(token_ids)) - 1
+    segments = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        count = end - start + 1
+        token_id = int(token_ids[start]) if alone[start] else None
+        label = f"{count:,} other{'s' * (count > 1)}" if token_id is None else token_label(tokenizer, token_id)
+        segments.append(Segment(float(left[start]), float(right[end]), count, token_id, label))
+    return segments
+
+
+# As HTML ---------------------------------------------------------------------------------------------------------
+
+_CSS = f"""<style>
+.gptcore-dart {{ --dart-kept: var(--gptcore-kept, {KEPT}); --dart-chosen: var(--gptcore-chosen, {CHOSEN});
+  --dart-others: var(--gptcore-others, {OTHERS}); padding: 0 4px; }}
+.gptcore-dart > div {{ position: relative; height: 22px; white-space: pre; }}
+.gptcore-dart > .gptcore-dart-bar {{ height: 34px; margin: 2px 0 6px; background: var(--jp-layout-color2, #eee); }}
+.gptcore-dart i {{ position: absolute; top: 0; bottom: 0; box-sizing: border-box; overflow: hidden;
+  text-overflow: ellipsis; border-left: 1px solid var(--jp-layout-color0, #fff); background: var(--dart-kept);
+  color: var(--jp-layout-color0, #fff); font: 12px/34px var(--jp-code-font-family, monospace); text-align: center; }}
+.gptcore-dart i.n {{ background: repeating-linear-gradient(-45deg, var(--dart-others) 0 2px, transparent 2px 6px); }}
+.gptcore-dart i.n b {{ background: var(--jp-layout-color0, #fff); color: var(--jp-ui-font-color1, #212121);
+  font: italic 12px/16px var(--jp-ui-font-family, sans-serif); padding: 1px 3px; }}
+.gptcore-dart i.h {{ min-width: 5px; overflow: visible; z-index: 1; border: 0;
+  outline: 3px solid var(--dart-chosen); font-weight: 700; }}
+.gptcore-dart u {{ position: absolute; top: 0; text-decoration: none; font-variant-numeric: tabular-nums; }}
+.gptcore-dart u.d {{ color: var(--dart-chosen); width: 16px; margin-left: -8px; text-align: center; top: 3px; }}
+.gptcore-dart .gptcore-dart-hit {{ font-weight: 600; }}
+</style>"""
+
+
+def dart_html(distribution: Distribution, uniform: float, tokenizer: Any) -> str:
+    """The bar and the dart as HTML of constant height; distribution is of shape (vocab_size,), uniform in [0, 1)."""
+    dart = Dart.of(distribution, uniform, tokenizer)
+    hit = dart.hit
+    segments = "".join(_segment_html(segment, segment is hit) for segment in dart.segments)
+    # The name stands below the middle of what was hit, but never beyond the ends of the bar.
+    half = round(0.42 * _columns(dart.name), 1)
+    middle = f"clamp({half}ch,{(hit.left + hit.right) / 2:.3%},100% - {half}ch)"
+    return (
+        f'{_CSS}<div class="gptcore gptcore-dart" role="img" aria-label="{escape(dart.describe())}">'
+        f'<div><u class="d" style="left:{dart.uniform:.3%}">▼</u>{_beside(dart.uniform, dart.place)}</div>'
+        f'<div class="gptcore-dart-bar">{segments}</div>'
+        f'<div class="gptcore-dart-hit"><u style="left:{middle};transform:translateX(-50%)">'
+        f"{escape(dart.name)}</u></div></div>"
+    )
+
+
+def _segment_html(segment: Segment, is_hit: bool) -> str:
+    place = f"left:{segment.left:.3%};width:{segment.width:.3%}"
+    if is_hit:  # never out of sight, at the right end neither
+        place = f"left:min({segment.left:.3%},100% - 5px);width:{segment.width:.3%}"
+    kind = ' class="h"' if is_hit else ' class="n"' if segment.token_id is None else ""
+    label = escape(_short(segment.label, 24))
+    inside = label if segment.width * 100 > _columns(segment.label) else ""  # about 100 letters fit on the bar
+    if segment.token_id is None:
+        inside = inside and f"<b>{inside}</b>"
+    return f'<i{kind} style="{place}" title="{label} {escape(percent(segment.width))}">{inside}</i>'
+
+
+def _beside(place: float, text: str) -> str:
+    """`text` to the right of `place`, or to the left in the right half, where there is more room."""
+    side = f"left:calc({place:.3%} + 12px)" if place < 0.5 else f"right:calc({1 - place:.3%} + 12px)"
+    return f'<u style="{side}">{escape(text)}</u>'
+
+
+def _short(label: str, length: int) -> str:
+    return label if len(label) <= length else label[: length - 1] + "…"
+
+
+def _columns(text: str) -> int:
+    """The width of a text in columns of Latin letters; Hangul and its like take two."""
+    return 1 + sum(2 if ord(character) >= 0x1100 and character != "␣" else 1 for character in text)
+
+
+# As a chart ------------------------------------------------------------------------------------------------------
+
+
+def draw_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: Any) -> None:
+    """The bar and the dart on `ax`; distribution is of shape (vocab_size,), uniform in [0, 1)."""
+    dart = Dart.of(distribution, uniform, tokenizer)
+    room = 13 * ax.figure.get_figwidth()  # how many characters fit on the bar
+    for segment in dart.segments:
+        single = segment.token_id is not None
+        style = {"color": KEPT, "edgecolor": "white"} if single else {"color": "white", "edgecolor": OTHERS}
+        ax.barh(0, segment.width, left=segment.left, height=1, hatch=None if single else "///", **style)
+        if segment.width * room > _columns(segment.label):
+            text = {"color": "white"} if single else {"style": "italic", "bbox": {"color": "white", "pad": 1.5}}
+            _text(ax, (segment.left + segment.right) / 2, 0, segment.label, ha="center", fontsize=9, **text)
+    hit = dart.hit
+    width = max(hit.width, 0.006)
+    left = min(hit.left, 1 - width)
+    ax.barh(0, width, left=left, height=1, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3)
+    ax.plot(dart.uniform, 0.68, marker="v", markersize=11, color=CHOSEN, clip_on=False, zorder=4)
+    _text(ax, dart.uniform, 0.72, f"  {dart.place}  ", color=CHOSEN, ha="left" if dart.uniform < 0.5 else "right")
+    middle = left + width / 2
+    side = "left" if middle < 0.15 else "right" if middle > 0.85 else "center"
+    _text(ax, middle, -0.8, dart.name, color=CHOSEN, ha=side)
+    ax.set(xlim=(0, 1), ylim=(-1.05, 1), xticks=[0, 0.25, 0.5, 0.75, 1], yticks=[])
+    ax.set_xlabel("the chances end to end, in the order of the vocabulary")
+    ax.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _text(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    ax.text(x, y, drawable(text), va="center", parse_math=False, fontfamily=fonts(), **style)

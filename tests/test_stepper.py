@@ -1,0 +1,253 @@
+import base64
+import gc
+from html.parser import HTMLParser
+
+import pytest
+import torch
+
+from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution
+from gptcore.show.stepper import GenerationStepper
+
+
+@pytest.fixture
+def model(tokenizer):
+    torch.manual_seed(0)
+    return GPTModel(
+        GPTConfig(vocab_size=len(tokenizer), context_length=12, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.5)
+    )
+
+
+@pytest.fixture
+def stepper(model, tokenizer):
+    return GenerationStepper(model, tokenizer, "Once upon", seed=3)
+
+
+@pytest.fixture
+def ending(model):
+    with torch.no_grad():  # a model that is sure that everything is over
+        model.final_norm.weight.zero_()
+        model.final_norm.bias.copy_(model.token_embedding.weight[0] * 1e4)
+    return model
+
+
+def tags(html):
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append(tag)
+    parser.feed(html)
+    return set(found)
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.7, "top_k": 5}, {"top_p": 0.8}, {"min_p": 0.1}])
+def test_left_to_the_dart_it_writes_what_generate_writes_past_the_context_too(model, tokenizer, settings):
+    stepper = GenerationStepper(model, tokenizer, "Once upon", seed=3, **settings)
+    for _ in range(30):
+        stepper._forward.click()
+    prompt = torch.tensor([tokenizer.encode("Once upon")])
+    assert stepper.token_ids == generate(model, prompt, 30, seed=3, **settings)[0].tolist()
+    assert model.training  # dropout is off while reading, and on again
+
+
+def test_back_and_forward_again_gives_the_same_tokens(stepper):
+    for _ in range(8):
+        stepper.forward()
+    ids, tape = stepper.token_ids, list(stepper.tape)
+    for _ in range(5):
+        stepper._back.click()
+    assert stepper.position == 3 and stepper.tape == tape and stepper.token_ids == ids[:-5]
+    for _ in range(5):
+        stepper.forward()
+    assert stepper.token_ids == ids and stepper.tape == tape
+    for _ in range(20):
+        stepper.back()
+    assert stepper.position == 0 and stepper._back.disabled
+
+
+def records():
+    gc.collect()
+    return sum(type(thing) is Distribution for thing in gc.get_objects())
+
+
+def test_the_record_is_computed_again_and_no_old_one_is_kept(stepper):
+    before = records()
+    stepper.forward()
+    first = stepper.distribution.probs.clone()
+    for _ in range(5):
+        stepper.forward()
+    assert records() == before
+    stepper.go_to(1)
+    assert torch.equal(stepper.distribution.probs, first)
+
+
+def test_the_distribution_is_the_models(stepper, model):
+    stepper.forward()
+    model.eval()
+    logits = model(torch.tensor([stepper.token_ids]))[0, -1]
+    assert torch.allclose(stepper.distribution.probs, next_token_distribution(logits).probs, atol=1e-6)
+
+
+def test_surprise_is_minus_ln_p_before_all_settings(model, tokenizer):
+    stepper = GenerationStepper(model, tokenizer, "Once", seed=3, temperature=0.5, top_k=3)
+    right = 0.0
+    for _ in range(4):
+        right -= stepper.distribution.logits.double().log_softmax(-1)[stepper.drawn_id].item()
+        stepper.forward()
+    assert stepper.surprise == stepper.model_surprise == pytest.approx(right)
+    drawn = stepper.drawn_id
+    other = next(token_id for token_id in stepper.candidates.token_ids if token_id != drawn)
+    logs = -stepper.distribution.logits.double().log_softmax(-1)
+    stepper.choose(other)
+    assert stepper.surprise == pytest.approx(right + logs[other].item())
+    assert stepper.model_surprise == pytest.approx(right + logs[drawn].item())
+    assert f"{stepper.surprise:.1f}" in stepper._sums.value
+
+
+def test_a_button_writes_its_token_and_what_came_after_is_forgotten(stepper):
+    for _ in range(4):
+        stepper.forward()
+    stepper.go_to(2)
+    place = next(i for i, t in enumerate(stepper.candidates.token_ids) if t != stepper.tape[2].token_id)
+    chosen, drawn = stepper.candidates.token_ids[place], stepper.drawn_id
+    stepper._choices[place].click()
+    assert len(stepper.tape) == stepper.position == 3
+    assert (stepper.tape[2].token_id, stepper.tape[2].drawn_id) == (chosen, drawn)
+    assert "chosen by you" in stepper._tape.value and "gptcore-step-yours" in stepper._tape.value
+    stepper.back()
+    assert "You wrote" in stepper._message.value
+    stepper.forward()
+    assert stepper.token_ids[-1] == chosen
+
+
+def test_choosing_the_same_token_again_keeps_the_tape(stepper):
+    for _ in range(4):
+        stepper.forward()
+    stepper.go_to(1)
+    stepper.choose(stepper.tape[1].token_id)
+    assert (stepper.position, len(stepper.tape)) == (2, 4)
+
+
+def test_the_slider_goes_to_any_place(stepper):
+    assert stepper._place.disabled
+    for _ in range(6):
+        stepper.forward()
+    assert (stepper._place.max, stepper._place.value) == (6, 6)
+    stepper._place.value = 2
+    assert stepper.position == 2 and len(stepper.tape) == 6
+    assert stepper._tape.value.count("gptcore-step-later") == 4
+    with pytest.raises(ValueError, match="position must be from 0 to 6"):
+        stepper.go_to(7)
+    with pytest.raises(ValueError, match="token_id must be from 0"):
+        stepper.choose(-1)
+
+
+def test_auto_play(stepper):
+    stepper._timer.value += 1  # a late tick of the browser's timer
+    assert stepper.position == 0
+    stepper.playing = True
+    assert stepper._timer.playing and stepper._toggle.description == "Pause"
+    for _ in range(3):
+        stepper._timer.value += 1  # as the browser does
+    assert stepper.position == 3
+    stepper._place.value = 1  # a hand on the slider
+    assert not stepper.playing and not stepper._timer.playing
+    stepper.speed = 10
+    assert stepper._timer.interval == 100
+
+
+def test_reset_has_the_same_luck_and_another_seed_another(stepper):
+    def told():
+        for _ in range(6):
+            stepper.forward()
+        return stepper.token_ids
+
+    first = told()
+    stepper.playing = True
+    stepper._reset.click()
+    assert stepper.position == 0 and stepper.tape == [] and not stepper.playing
+    assert told() == first
+    stepper.seed = 4
+    stepper.reset()
+    assert told() != first
+    stepper.seed = None
+    stepper.reset()
+    told()
+
+
+def test_the_end_of_the_text(ending, tokenizer):
+    stepper = GenerationStepper(ending, tokenizer, "Once upon")
+    stepper.playing = True
+    stepper._timer.value += 1
+    assert stepper.is_over and not stepper.playing and stepper._forward.disabled and stepper._toggle.disabled
+    assert stepper.text == "Once upon" and stepper.candidates is None and stepper.drawn_id is None
+    assert "ends the text" in stepper._message.value
+    assert "is over" in stepper.describe()
+    stepper.forward()
+    stepper.choose(3)
+    stepper._choose_candidate(0)
+    stepper.picture()
+    assert stepper.position == 1
+    stepper.back()
+    assert not stepper.is_over and stepper.candidates is not None
+
+
+def test_a_full_tape(model, tokenizer):
+    stepper = GenerationStepper(model, tokenizer, "Once", max_new_tokens=2)
+    for _ in range(5):
+        stepper.forward()
+    assert stepper.position == 2 and "tape is full" in stepper._message.value
+
+
+def test_a_long_tape_shows_what_is_near(model, tokenizer):
+    stepper = GenerationStepper(model, tokenizer, "Once", top_k=20)
+    for _ in range(200):
+        stepper.forward()
+    assert stepper._tape.value.count('role="listitem"') == 150
+    stepper.go_to(10)
+    assert stepper._tape.value.count('role="listitem"') == 40
+
+
+def test_the_beginning_can_be_anything(stepper):
+    stepper.forward()
+    stepper._prompt.value = "<img src=x onerror=alert(1)> $x$ 옛날"
+    assert stepper.position == 0
+    stepper.forward()
+    for html in (stepper._tape, stepper._message, stepper._bars, stepper._dart, stepper._sums):
+        assert tags(html.value) <= {"div", "span", "i", "u", "b", "style"}
+    stepper.prompt = ""
+    stepper.forward()
+    assert len(stepper.token_ids) == 1
+
+
+def test_a_beginning_that_cannot_be_read_is_a_sentence(stepper):
+    stepper.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
+    stepper.prompt = ""
+    assert "cannot be read" in stepper._message.value
+
+
+def test_temperature_zero_has_one_candidate(model, tokenizer):
+    stepper = GenerationStepper(model, tokenizer, "Once", temperature=0)
+    assert [button.layout.visibility for button in stepper._choices] == ["visible"] + ["hidden"] * 5
+    assert stepper._bars.value.count('class="gptcore-step-choice') == 6  # the height stays
+    stepper.forward()
+    assert stepper.tape[0].chance == 1
+
+
+def test_a_notebook_gets_the_live_view_a_picture_and_a_line(stepper):
+    bundle = stepper._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["text/plain"].startswith("GenerationStepper: 'Once upon', 0 new tokens, may go on with ")
+
+
+def test_any_object_that_encodes_and_decodes_is_a_tokenizer(model):
+    class Letters:
+        def encode(self, text):
+            return [ord(letter) for letter in text]
+
+        def decode(self, token_ids):
+            return "".join(map(chr, token_ids))
+
+    stepper = GenerationStepper(model, Letters(), "ab", seed=3)
+    for _ in range(3):
+        stepper.forward()
+    assert stepper.text.startswith("ab") and len(stepper.text) == 5 and stepper.describe()
