@@ -1,0 +1,223 @@
+import asyncio
+import os
+import signal
+import threading
+import time
+
+import pytest
+import torch
+
+from gptcore import GPTConfig, GPTModel, generate_text
+from gptcore.show import streaming
+from gptcore.show.streaming import StreamingGenerator
+
+
+@pytest.fixture
+def model(tokenizer):
+    torch.manual_seed(0)
+    return GPTModel(
+        GPTConfig(vocab_size=len(tokenizer), context_length=16, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.5)
+    )
+
+
+@pytest.fixture
+def generator(model, tokenizer):
+    generator = StreamingGenerator(model, tokenizer, "Once upon", max_length=40, seed=3)
+    yield generator
+    generator.stop()
+    generator.wait(5)
+
+
+@pytest.fixture
+def slow(generator):
+    generator.max_length, generator.speed = 10_000, 20
+    return generator
+
+
+def until(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_it_writes_what_generate_text_writes(generator, model, tokenizer):
+    assert generator.state == "ready" and generator.candidates is not None
+    assert generator.describe() == "StreamingGenerator: ready to go on from 'Once upon', up to 40 tokens"
+    generator.start()
+    generator.wait()
+    assert generator.state == "finished" and not generator.running
+    assert generator.text == generate_text(model, "Once upon", tokenizer, 40, seed=3)
+    assert "40 of at most 40 tokens" in generator._progress.value and generator.tokens_per_second > 0
+    assert not generator._start.disabled and generator._stop.disabled
+
+
+def test_start_and_stop_buttons(slow, capsys):
+    slow._start.click()
+    assert slow.running and slow._start.disabled and slow._prompt.disabled and not slow._stop.disabled
+    until(lambda: len(slow.new_ids) >= 3)
+    began = time.perf_counter()
+    slow._stop.click()
+    slow.wait()
+    assert time.perf_counter() - began < 0.3
+    assert slow.state == "stopped" and 3 <= len(slow.new_ids) < 100
+    assert slow.text.startswith("Once upon") and len(slow.text) > len("Once upon")
+    assert "Stopped" in slow._message.value
+    slow.stop()  # nothing to stop
+    assert slow.state == "stopped"
+    assert capsys.readouterr() == ("", "")  # a thread never prints
+
+
+def test_a_second_start_does_nothing(slow):
+    slow.start()
+    until(lambda: len(slow.new_ids) >= 2)
+    threads = threading.active_count()
+    slow.start()
+    slow._start.click()
+    assert threading.active_count() == threads and len(slow.new_ids) >= 2
+    slow.stop()
+    slow.wait()
+    slow.start()
+    assert slow.running
+
+
+def test_a_limit_holds_and_can_be_lifted_while_it_writes(slow):
+    slow.start()
+    time.sleep(0.5)
+    assert 1 <= len(slow.new_ids) <= 12
+    assert slow.speed == 20 and "20" in slow._limit.value
+    slow.max_length = 100
+    slow.speed = None
+    assert slow.speed is None and "no limit" in slow._limit.value
+    until(lambda: len(slow.new_ids) > 100)
+
+
+def test_the_end_of_the_text(model, tokenizer):
+    with torch.no_grad():
+        model.final_norm.weight.zero_()
+        model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.eos_token_id] * 1e4)
+    generator = StreamingGenerator(model, tokenizer, "Once upon")
+    generator.start()
+    generator.wait()
+    assert generator.text == "Once upon" and "story is over" in generator._message.value
+    generator.picture()
+
+
+def test_an_error_in_the_thread_is_a_sentence(generator, monkeypatch, capsys):
+    def break_down(*arguments):
+        raise RuntimeError("out of <memory>")
+
+    monkeypatch.setattr(generator.model, "hidden_states", break_down)
+    generator._steps = iter([])
+    monkeypatch.setattr(generator, "_try_begin", lambda: True)
+    monkeypatch.setattr(generator, "_new_ids", break_down)
+    generator.start()
+    generator.wait()
+    assert generator.state == "failed" and isinstance(generator.error, RuntimeError)
+    assert "RuntimeError: out of &lt;memory&gt;" in generator._message.value
+    assert not generator._start.disabled
+    assert capsys.readouterr() == ("", "")
+
+
+def test_settings_that_cannot_be_used_are_a_sentence_and_can_be_mended(generator):
+    generator.temperature = -1
+    generator._start.click()
+    assert generator.state == "failed" and "temperature must be 0" in generator._message.value
+    generator.picture()
+    generator.temperature = 1.0
+    generator.start()
+    generator.wait()
+    assert generator.state == "finished"
+
+
+def test_another_beginning(generator):
+    generator._prompt.value = "<img src=x onerror=alert(1)> $x$"
+    assert generator.state == "ready" and generator.text == generator.prompt
+    assert "<img" not in generator._story.value and "&lt;img" in generator._story.value
+    generator.prompt = ""
+    generator.start()
+    generator.wait()
+    assert generator.state == "finished" and generator.prompt_ids == []
+
+
+def run_in_a_loop(coroutine):
+    """Unlike asyncio.run, this leaves signals alone."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
+
+
+def test_an_interrupt_while_waiting_stops_it(slow):
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    slow.start()
+    with pytest.raises(KeyboardInterrupt):
+        slow.wait()
+    assert slow.state == "interrupted" and len(slow.new_ids) > 0
+    assert "interrupted" in slow._message.value
+
+
+def test_an_interrupt_of_an_idle_kernel_stops_it(model, tokenizer):
+    """As in a kernel: its main thread waits for work, and ignores the signal but for us."""
+
+    async def kernel():
+        generator = StreamingGenerator(model, tokenizer, "Once", max_length=10_000, speed=20, seed=3)
+        generator.start()
+        await asyncio.sleep(0.3)
+        assert signal.getsignal(signal.SIGINT) is streaming._interrupt_all
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0.3)
+        assert generator.state == "interrupted" and generator.new_ids
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as it was
+        generator.start()  # usable again
+        await asyncio.sleep(0.2)
+        assert generator.running
+        generator.stop()
+        await asyncio.sleep(0.3)
+        assert generator.state == "stopped"
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run_in_a_loop(kernel())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_what_a_running_cell_does_with_an_interrupt_is_left_alone(model, tokenizer):
+    async def kernel():
+        generator = StreamingGenerator(model, tokenizer, "Once", max_length=10_000, speed=20, seed=3)
+        generator.start()
+        await asyncio.sleep(0.3)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        generator.stop()
+        await asyncio.sleep(0.2)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run_in_a_loop(kernel())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_notebook_gets_the_live_view_a_picture_and_a_line(generator):
+    bundle = generator._repr_mimebundle_()
+    assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
+    assert bundle["text/plain"] == generator.describe()
+
+
+class Letters:
+    """Any object that encodes and decodes is a tokenizer."""
+
+    def encode(self, text):
+        return [ord(letter) for letter in text]
+
+    def decode(self, token_ids):
+        return "".join(map(chr, token_ids))
+
+
+def test_a_tokenizer_without_an_end(model):
+    generator = StreamingGenerator(model, Letters(), "ab", max_length=20, seed=3)
+    generator.start()
+    generator.wait()
+    assert len(generator.text) == 22 and "no more room" in generator._message.value
