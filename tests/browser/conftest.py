@@ -1,0 +1,167 @@
+"""A JupyterLab of our own and a headless Chromium that looks at it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")  # while Playwright is at work, no other test can run an event loop
+def browser() -> Iterator[Browser]:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no Chromium on this machine: install it to test the notebooks in a browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Lab"]:
+    """JupyterLab on copies of the notebooks, so that nothing is saved over them, and with settings of its own."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    lab = Lab(folder)
+    yield lab
+    lab.stop()
+
+
+class Lab:
+    """A running JupyterLab at `url`."""
+
+    def __init__(self, folder: Path):
+        self.settings = folder / "settings"
+        environment = os.environ | {
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(self.settings),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        }
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
+        command += ["--ServerApp.token=", "--ServerApp.password=", "--LabApp.news_url="]
+        command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+        self.log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            command, cwd=folder / "notebooks", env=environment, stdout=self.log, stderr=self.log
+        )
+        self.url = self._wait(folder / "runtime")
+
+    def _wait(self, runtime: Path) -> str:
+        for _ in range(240):
+            for file in runtime.glob("jpserver-*.json"):
+                try:
+                    url = json.loads(file.read_text())["url"]
+                    urllib.request.urlopen(url + "api/status", timeout=1)
+                except (OSError, ValueError):
+                    continue
+                return url
+            assert self.process.poll() is None, self._output()
+            time.sleep(0.25)
+        raise AssertionError(f"JupyterLab did not start: {self._output()}")
+
+    def _output(self) -> str:
+        self.log.seek(0)
+        return self.log.read()[-2000:]
+
+    def use(self, plugin: str, **settings: str) -> None:
+        """Write a user setting of JupyterLab; pages opened from now on have it."""
+        file = self.settings / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
+
+
+class Notebook:
+    """A notebook that is open in JupyterLab."""
+
+    def __init__(self, page: Page, url: str, name: str):
+        self.page = page
+        page.goto(f"{url}lab/tree/{name}?reset")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+
+    def run_all(self, timeout: float = 120) -> None:
+        """Run → Run All Cells, and wait until the kernel has nothing left to do."""
+        cells = self.page.locator(".jp-CodeCell .jp-InputPrompt")
+        running = cells.filter(has_text="*")
+        for _ in range(5):  # a kernel that has only just started may miss the first request
+            self.page.get_by_role("menuitem", name="Run", exact=True).click()
+            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            try:
+                running.first.wait_for(timeout=10_000)
+                break
+            except TimeoutError:
+                continue
+        else:
+            raise AssertionError("the kernel runs nothing")
+        deadline = time.monotonic() + timeout
+        while running.count():
+            assert time.monotonic() < deadline, f"still running after {timeout} s: {cells.all_inner_texts()}"
+            self.page.wait_for_timeout(250)
+
+    def complaints(self) -> list[str]:
+        """What the cells wrote about errors and to stderr."""
+        return self.page.locator(
+            '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], '
+            '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
+        ).all_inner_texts()
+
+
+@pytest.fixture(params=THEMES)
+def theme(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def open_notebook(browser: Browser, lab: Lab, theme: str):
+    """open_notebook(name): the notebook, in `theme`, 1,200 pixels wide."""
+    context = browser.new_context(viewport={"width": 1200, "height": 1000})
+    lab.use("apputils-extension/themes", theme=THEMES[theme])
+    lab.use("apputils-extension/notification", fetchNews="false")
+    lab.use("notebook-extension/tracker", windowingMode="none")  # cells out of sight exist, too
+
+    def open_it(name: str) -> Notebook:
+        return Notebook(context.new_page(), lab.url, name)
+
+    yield open_it
+    context.close()
+
+
+@pytest.fixture
+def keep(theme: str):
+    """keep(locator, name): a screenshot for people to look at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+
+    def keep_it(locator, name: str) -> None:
+        locator.screenshot(path=SCREENSHOTS / f"{name}-{theme}.png")
+
+    return keep_it
