@@ -1,0 +1,41 @@
+import gptcore
+from gptcore.show import NextToken
+
+
+def test_start_here(open_notebook, keep):
+    """Run All gives no error, and the widget answers the mouse and the keyboard."""
+    notebook = open_notebook("00_start_here.ipynb")
+    notebook.run_all()
+    assert notebook.complaints() == []
+
+    page = notebook.page
+    add = page.get_by_role("button", name="Add a token")
+    add.scroll_into_view_if_needed()
+    text = page.locator(".gptcore-text")
+    status = page.get_by_role("status").filter(has_text="What comes next?")
+    before = text.inner_text()
+    assert before == "Once upon a time there"
+
+    add.click()
+    status.filter(has_text="Drawn:").wait_for()
+    after_click = text.inner_text()
+    assert after_click.startswith(before) and len(after_click) > len(before)
+
+    add.focus()
+    for _ in range(13):
+        page.keyboard.press("Enter")
+    same = NextToken(*gptcore.load(), before, seed=1)
+    for _ in range(14):
+        same.add_token()
+    page.wait_for_function("text => document.querySelector('.gptcore-text').innerText === text", arg=same.text)
+    assert page.locator(".gptcore-row[role=listitem]").count() == 6
+    keep(text.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first, "next-token")
+
+    page.get_by_role("button", name="New story").click()
+    page.wait_for_function("document.querySelector('.gptcore-text').innerText === 'Once upon a time there'")
+
+    box = page.get_by_role("textbox", name="Beginning")
+    box.fill("<img src=x onerror=alert(1)> & $x$")
+    box.press("Enter")
+    page.wait_for_function("document.querySelector('.gptcore-text').innerText.startsWith('<img src=x')")
+    assert page.locator(".gptcore-text img").count() == 0
