@@ -1,0 +1,1 @@
+"""Self-checks for the exercises of the lessons: each says in one line whether an answer is right, or what is wrong."""

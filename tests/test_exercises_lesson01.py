@@ -1,0 +1,268 @@
+"""Right answers pass however they are written, and every usual wrong one gets a hint of its own."""
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+import pytest
+
+from gptcore.exercises import lesson01
+
+
+@pytest.fixture
+def said(capsys):
+    """said(check, answer): the one line that the check prints."""
+
+    def say(check, answer):
+        assert check(answer) is None
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        assert captured.out.count("\n") == 1
+        return captured.out.strip()
+
+    return say
+
+
+def raises(error):
+    def function(argument):
+        raise error
+
+    return function
+
+
+CHECKS = [lesson01.check_how_many, lesson01.check_count_pairs, lesson01.check_join]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_an_unchanged_stub_is_told_kindly(said, check):
+    answer = ... if check is lesson01.check_how_many else lambda _: None
+    assert said(check, answer).startswith("Not yet: ")
+    assert "eplace the dots" in said(check, answer)
+
+
+@pytest.mark.parametrize("check", CHECKS[1:])
+@pytest.mark.parametrize("answer", [None, ..., "soon", 3, Counter()])
+def test_what_is_no_function_is_told(said, check, answer):
+    assert "without brackets" in said(check, answer)
+
+
+@pytest.mark.parametrize("check", CHECKS[1:])
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("by zero"), KeyError(("t", "h")), NameError("name 'x'"), OSError()]
+)
+def test_an_exception_becomes_a_sentence(said, check, error):
+    line = said(check, raises(error))
+    assert line.startswith("Not yet: given ") and type(error).__name__ in line and "Traceback" not in line
+
+
+# How many tokens
+
+
+@pytest.mark.parametrize("answer", [7, 7.0, 1 + 2 * 3])
+def test_right_how_many(said, answer):
+    assert said(lesson01.check_how_many, answer).startswith("Right: ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (None, "replace the dots"),
+        (1, "never met a Korean letter"),
+        (2, "number of syllables"),
+        (3, "counts characters"),
+        (6, "The space is a byte as well"),
+        (9, "The space is a single byte"),
+        (8, "one too many"),
+        (40, "Count bytes"),
+        ("7", "is a number"),
+        ([1], "is a number"),
+        (True, "is a number"),
+    ],
+)
+def test_wrong_how_many(said, answer, hint):
+    line = said(lesson01.check_how_many, answer)
+    assert line.startswith("Not yet: ") and hint in line
+
+
+# Pairs
+
+
+def with_counter(counts):
+    pairs = Counter()
+    for word, count in counts.items():
+        for pair in pairwise(word):
+            pairs[pair] += count
+    return pairs
+
+
+def with_indices(counts):
+    pairs = {}
+    for word in counts:
+        for i in range(len(word) - 1):
+            pair = word[i], word[i + 1]
+            pairs[pair] = pairs.get(pair, 0) + counts[word]
+    return pairs
+
+
+def with_every_word_written_out(counts):
+    words = [word for word, count in counts.items() for _ in range(count)]
+    return Counter(pair for word in words for pair in zip(word, word[1:], strict=False))
+
+
+def with_defaultdict(counts):
+    pairs = defaultdict(int)
+    for word, count in counts.items():
+        for left, right in zip(word[:-1], word[1:], strict=True):
+            pairs[left, right] += count
+    return pairs
+
+
+@pytest.mark.parametrize("answer", [with_counter, with_indices, with_every_word_written_out, with_defaultdict])
+def test_right_count_pairs(said, answer):
+    assert said(lesson01.check_count_pairs, answer).startswith("Right: ")
+
+
+def each_word_once(counts):
+    return Counter(pair for word in counts for pair in pairwise(word))
+
+
+def overwritten(counts):
+    return {pair: count for word, count in counts.items() for pair in pairwise(word)}
+
+
+def once_per_word(counts):
+    pairs = Counter()
+    for word, count in counts.items():
+        for pair in set(pairwise(word)):
+            pairs[pair] += count
+    return pairs
+
+
+def across_words(counts):
+    return Counter(pairwise("".join(word * count for word, count in counts.items())))
+
+
+def without_the_last(counts):
+    pairs = Counter()
+    for word, count in counts.items():
+        for i in range(len(word) - 2):
+            pairs[word[i], word[i + 1]] += count
+    return pairs
+
+
+def no_overlap(counts):
+    pairs = Counter()
+    for word, count in counts.items():
+        for i in range(0, len(word) - 1, 2):
+            pairs[word[i], word[i + 1]] += count
+    return pairs
+
+
+def letters(counts):
+    return Counter(letter for word, count in counts.items() for letter in word * count)
+
+
+def the_best_alone(counts):
+    return with_counter(counts).most_common(1)[0][0]
+
+
+def most_common(counts):
+    return with_counter(counts).most_common()
+
+
+def keys_are_texts(counts):
+    return {left + right: count for (left, right), count in with_counter(counts).items()}
+
+
+def too_far(counts):
+    return [word[i] + word[i + 1] for word in counts for i in range(len(word))]
+
+
+def empties_it(counts):
+    pairs = with_counter(counts)
+    counts.clear()
+    return pairs
+
+
+def all_one(counts):
+    return dict.fromkeys(with_counter(counts), 1)
+
+
+def with_a_stranger(counts):
+    return with_counter(counts) | {("q", "u"): 4}
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (each_word_once, "however often it occurs"),
+        (overwritten, "takes the place"),
+        (once_per_word, "twice in one word"),
+        (across_words, "border of two words"),
+        (without_the_last, "the last pair of every word"),
+        (no_overlap, "every second pair"),
+        (letters, "single letters"),
+        (the_best_alone, "most frequent pair alone"),
+        (most_common, "without most_common"),
+        (keys_are_texts, "keys are texts"),
+        (too_far, "IndexError"),
+        (empties_it, "changed what it was given"),
+        (all_one, "expected 3 for the pair ('t', 'h'), got 1"),
+        (with_a_stranger, "does not occur"),
+        (lambda counts: 7, "expected a dictionary"),
+        (lambda counts: {}, "expected 3 for the pair ('t', 'h'), got 0"),
+        (lambda counts: with_counter(counts) + with_counter(counts), "expected 3 for the pair ('t', 'h'), got 6"),
+        (lambda counts: {("t",): [], 3: None}, "expected 3"),
+    ],
+)
+def test_wrong_count_pairs(said, answer, hint):
+    line = said(lesson01.check_count_pairs, answer)
+    assert line.startswith("Not yet: ") and hint in line
+
+
+def test_every_misconception_about_pairs_has_its_own_hint(said):
+    wrong = [each_word_once, overwritten, once_per_word, across_words, without_the_last, no_overlap, letters]
+    wrong += [the_best_alone, most_common, keys_are_texts, too_far, empties_it]
+    assert len({said(lesson01.check_count_pairs, answer) for answer in wrong}) == len(wrong)
+
+
+# Bytes to text
+
+
+def in_a_loop(pieces):
+    data = b""
+    for piece in pieces:
+        data += piece
+    return data.decode("utf-8")
+
+
+def bytes_of_bytes(pieces):
+    return str(bytes(byte for piece in pieces for byte in piece), encoding="utf-8")
+
+
+@pytest.mark.parametrize("answer", [lambda pieces: b"".join(pieces).decode(), in_a_loop, bytes_of_bytes])
+def test_right_join(said, answer):
+    assert said(lesson01.check_join, answer).startswith("Right: ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda pieces: "".join(piece.decode() for piece in pieces), "UnicodeDecodeError"),
+        (lambda pieces: "".join(piece.decode(errors="replace") for piece in pieces), "every half character became �"),
+        (lambda pieces: "".join(piece.decode(errors="ignore") for piece in pieces), "made syllables vanish"),
+        (lambda pieces: b"".join(pieces).decode("latin-1"), "each byte became a letter of its own"),
+        (lambda pieces: b"".join(pieces), "still bytes"),
+        (lambda pieces: str(b"".join(pieces)), "as Python code"),
+        (lambda pieces: "".join(map(str, pieces)), "as Python code"),
+        (lambda pieces: " ".join(piece.decode(errors="replace") for piece in pieces), "spaces too many"),
+        (lambda pieces: b" ".join(pieces).decode(errors="replace"), "spaces too many"),
+        (lambda pieces: b"".join(pieces).decode().replace(" ", ""), "look at the spaces"),
+        (lambda pieces: "".join(pieces), "TypeError"),
+        (lambda pieces: pieces, "expected the text"),
+        (lambda pieces: "hello", "expected 'Once upon', got 'hello'"),
+        (lambda pieces: pieces.clear() or "Once upon", "changed what it was given"),
+    ],
+)
+def test_wrong_join(said, answer, hint):
+    line = said(lesson01.check_join, answer)
+    assert line.startswith("Not yet: ") and hint in line
