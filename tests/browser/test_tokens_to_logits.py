@@ -1,0 +1,12 @@
+def test_tokens_to_logits(open_notebook, keep):
+    """Run All gives no error, the chart is there, and every exercise waits for its answer."""
+    notebook = open_notebook("02_tokens_to_logits.ipynb")
+    notebook.run_all()
+    assert notebook.complaints() == []
+
+    page = notebook.page
+    chart = page.locator(".jp-OutputArea-output img").first
+    chart.scroll_into_view_if_needed()
+    assert chart.evaluate("image => image.complete && image.naturalWidth > 300")
+    keep(chart, "top-logits")
+    assert page.get_by_text("Not yet: ").count() == 4
