@@ -1,0 +1,99 @@
+import re
+
+WIDE, NARROW = 1400, 600
+
+
+def test_logits_to_probabilities(open_notebook, keep):
+    """Run All gives no error; the explorer answers mouse and keyboard, and nothing jumps."""
+    notebook = open_notebook("03_logits_to_probabilities.ipynb")
+    notebook.run_all()
+    assert notebook.complaints() == []
+
+    page = notebook.page
+    panels = page.locator(".gptcore-panels")
+    status = page.locator(".gptcore-reading")
+    output = panels.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first
+    panels.scroll_into_view_if_needed()
+    assert panels.get_by_role("listitem").count() == 11
+    labels, height = rows(panels), panels.bounding_box()["height"]
+    keep(output, "explorer")
+
+    # The keyboard: one step to the left, from 1 to 0.95.
+    temperature = page.get_by_role("slider").nth(0)
+    temperature.focus()
+    page.keyboard.press("ArrowLeft")
+    status.filter(has_text="At temperature 0.95,").wait_for()
+    warm = first_bar(panels)
+
+    # The mouse: to the left end, which is greedy, and all the way back.
+    drag(page, temperature, -400)
+    status.filter(has_text="Temperature 0 is greedy").wait_for()
+    assert first_bar(panels) == 100 > warm
+    assert rows(panels) == labels and panels.bounding_box()["height"] == height
+    keep(output, "explorer-greedy")
+
+    page.get_by_role("button", name="Reset").click()
+    status.filter(has_text="At temperature 1,").wait_for()
+    cold = first_bar(panels)
+    assert cold < warm
+
+    top_k = page.get_by_role("slider").nth(1)
+    top_k.focus()
+    page.keyboard.press("Home")
+    status.filter(has_text="1 of ").wait_for()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    status.filter(has_text="5 of ").wait_for()
+    assert panels.locator(".gptcore-cut[role=listitem]").count() == 5
+    assert panels.get_by_text("cut by top-k", exact=True).count() == 5
+    assert rows(panels) == labels
+
+    page.get_by_role("button", name=re.compile("Draw 1$")).click()
+    status.filter(has_text="Drawn: ").wait_for()
+    assert panels.locator(".gptcore-drawn").count() == 1
+    page.get_by_role("button", name=re.compile("Draw 100$")).press("Enter")
+    status.filter(has_text="Of 101 draws").wait_for()
+    page.get_by_role("button", name="Draw 1,000").click()
+    status.filter(has_text="Of 1,101 draws").wait_for()
+    assert panels.locator("u").count() == 5
+    assert panels.bounding_box()["height"] == height
+    keep(output, "explorer-drawn")
+
+    page.get_by_role("checkbox", name="Logarithmic").check()
+    panels.get_by_text("0.0001%").wait_for()
+    page.get_by_role("tab", name="File Browser").click()  # close the side bar: it would leave nothing of 600 pixels
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_timeout(600)
+        panels.scroll_into_view_if_needed()
+        keep(output, f"explorer-{width}")
+        assert panels.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    box = page.get_by_role("textbox", name="Prompt")
+    box.fill("<img src=x onerror=alert(1)> & $x$")
+    box.press("Enter")
+    page.wait_for_function(
+        "old => document.querySelector('.gptcore-panels').innerText !== old", arg=panels.inner_text()
+    )
+    assert page.locator(".gptcore-panels img, .gptcore-reading img").count() == 0
+    assert notebook.complaints() == []
+
+
+def rows(panels):
+    return panels.locator("[role=listitem] > .gptcore-label").all_inner_texts()
+
+
+def first_bar(panels):
+    """The width of the first probability, in percent."""
+    style = panels.locator("[role=listitem]").first.locator(".gptcore-p i").get_attribute("style")
+    return float(re.search(r"width:([\d.]+)%", style)[1])
+
+
+def drag(page, handle, distance):
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + distance, y, steps=8)
+    page.mouse.up()
