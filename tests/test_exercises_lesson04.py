@@ -1,0 +1,301 @@
+"""Right answers pass however they are written, and every usual wrong one gets a hint of its own."""
+
+import math
+
+import pytest
+import torch
+
+from gptcore import draw, next_token_distribution
+from gptcore.exercises import lesson04
+
+INF = math.inf
+
+
+@pytest.fixture
+def said(capsys):
+    """said(check, answer): the one line that the check prints."""
+
+    def say(check, answer):
+        assert check(answer) is None
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        assert captured.out.count("\n") == 1
+        return captured.out.strip()
+
+    return say
+
+
+# min_p
+
+
+@pytest.mark.parametrize("value", [0.25, 0.21, 0.3])
+def test_right_min_p(said, value):
+    assert said(lesson04.check_min_p, value).startswith("Right: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        (..., "replace the dots"),
+        (None, "replace the dots"),
+        (0.1, "compared with the largest chance"),
+        (0.12, "compared with the largest chance"),
+        (0.01, "larger, so that less stays"),
+        (0.5, "smaller, so that more stays"),
+        (1, "1 word stays"),
+        (3, "min_p must be from 0 to 1"),
+        ("a lot", "min_p must be a number"),
+    ],
+)
+def test_wrong_min_p(said, value, hint):
+    line = said(lesson04.check_min_p, value)
+    assert line.startswith("Not yet: ") and hint in line
+
+
+# top-k
+
+
+def by_sorting(logits, k):
+    order = logits.argsort(descending=True, stable=True)
+    scores = torch.full_like(logits, -INF)
+    scores[order[:k]] = logits[order[:k]]
+    return scores.softmax(-1)
+
+
+def by_removing(logits, k):
+    scores = logits.clone()
+    scores[logits.argsort(descending=True, stable=True)[k:]] = -INF
+    return scores.softmax(-1)
+
+
+def with_lists(logits, k):
+    ids = sorted(range(len(logits)), key=lambda i: -logits[i].item())[:k]
+    weights = [math.exp(logits[i]) if i in ids else 0 for i in range(len(logits))]
+    return [weight / sum(weights) for weight in weights]
+
+
+def with_gptcore(logits, k):
+    return next_token_distribution(logits, top_k=k).probs
+
+
+@pytest.mark.parametrize("function", [by_sorting, by_removing, with_lists, with_gptcore])
+def test_right_top_k(said, function):
+    assert said(lesson04.check_top_k, function).startswith("Right: ")
+
+
+def clamped(function):
+    return lambda logits, k: function(logits, min(k, len(logits)))
+
+
+def in_place(logits, k):
+    logits[logits.argsort(descending=True, stable=True)[k:]] = -INF
+    return logits.softmax(-1)
+
+
+def greater_or_equal(logits, k):
+    return logits.where(logits >= logits.topk(k).values[-1], torch.tensor(-INF)).softmax(-1)
+
+
+def greater(logits, k):
+    return logits.where(logits > logits.topk(k + 1).values[-1], torch.tensor(-INF)).softmax(-1)
+
+
+def breaking_ties_backwards(logits, k):
+    return by_sorting(logits.flip(-1), k).flip(-1)
+
+
+def k_above_the_vocabulary(logits, k):
+    scores = torch.full_like(logits, -INF)
+    ids = logits.argsort(descending=True, stable=True)
+    for place in range(k):
+        scores[ids[place]] = logits[ids[place]]
+    return scores.softmax(-1)
+
+
+def cut_after_softmax(logits, k):
+    return logits.softmax(-1) * (by_sorting(logits, k) > 0)
+
+
+def cut_to_zero(logits, k):
+    return torch.where(by_sorting(logits, k) > 0, logits, 0.0).softmax(-1)
+
+
+def smallest(logits, k):
+    scores = torch.full_like(logits, -INF)
+    ids = logits.argsort()[:k]
+    scores[ids] = logits[ids]
+    return scores.softmax(-1)
+
+
+def fails(*arguments):
+    raise RuntimeError("first line\nsecond line")
+
+
+def unfinished(*arguments): ...
+
+
+def not_implemented(*arguments):
+    raise NotImplementedError
+
+
+TOP_K_WRONG = {
+    "`>=` cannot choose among equals": clamped(greater_or_equal),
+    "`>` cannot choose among equals": lambda logits, k: (
+        logits.where(logits > logits.topk(k).values[-1], torch.tensor(-INF)).softmax(-1)
+        if logits[2] == 1
+        else by_sorting(logits, k)
+    ),
+    "among equals the last came first": breaking_ties_backwards,
+    "nobody can tell which tokens they belong to": lambda logits, k: logits.topk(k).values.softmax(-1),
+    "these are the ids that stay": lambda logits, k: logits.topk(k).indices,
+    "after the cut, not before it": cut_after_softmax,
+    "a score of 0 is not a chance of 0": cut_to_zero,
+    "these are still scores": lambda logits, k: by_sorting(logits, k).log().where(by_sorting(logits, k) == 0, logits),
+    "this tells which tokens stay": lambda logits, k: by_sorting(logits, k) > 0,
+    "nothing was cut": lambda logits, k: logits.softmax(-1),
+    "the k least likely stayed": smallest,
+    "changed the tensor that it was given": in_place,
+    "there are only 3 tokens": k_above_the_vocabulary,
+    "stopped with RuntimeError (first line second line)": fails,
+    "replace the dots": unfinished,
+    "returns nothing so far": not_implemented,
+    "its name alone, without brackets": torch.tensor([0.5, 0.5]),
+    "gave a str": lambda logits, k: "five",
+    "the shape should be (5,)": lambda logits, k: torch.ones(4),
+}
+
+
+@pytest.mark.parametrize("hint", TOP_K_WRONG)
+def test_wrong_top_k(said, hint):
+    line = said(lesson04.check_top_k, TOP_K_WRONG[hint])
+    assert line.startswith("Not yet: ") and hint in line
+
+
+# top-p
+
+
+def before_less(probs, p):
+    ordered, order = probs.sort(descending=True, stable=True)
+    kept = torch.zeros_like(probs, dtype=torch.bool)
+    kept[order] = ordered.cumsum(-1) - ordered < p
+    return kept
+
+
+def one_by_one(probs, p):
+    kept, mass = [False] * len(probs), 0.0
+    for i in sorted(range(len(probs)), key=lambda i: -probs[i].item()):
+        if mass >= p:
+            break
+        kept[i], mass = True, mass + probs[i].item()
+    return kept
+
+
+def the_tail_away(probs, p):
+    ordered, order = probs.flip(-1).sort(stable=True)  # the least likely first, and among equals the last
+    gone = ordered.cumsum(-1) <= 1 - p
+    gone[-1] = False
+    return ~torch.zeros_like(gone).scatter(-1, order, gone).flip(-1)
+
+
+@pytest.mark.parametrize("function", [before_less, one_by_one, the_tail_away])
+def test_right_top_p(said, function):
+    assert said(lesson04.check_top_p, function).startswith("Right: ")
+
+
+def sorted_by(compare):
+    def function(probs, p):
+        ordered, order = probs.sort(descending=True, stable=True)
+        return torch.zeros_like(probs, dtype=torch.bool).scatter(-1, order, compare(ordered, p))
+
+    return function
+
+
+def shifted(ordered, p):
+    over = ordered.cumsum(-1) > p
+    over[1:] = over[:-1].clone()
+    over[0] = False
+    return ~over
+
+
+TOP_P_WRONG = {
+    "so that the set does not reach p": sorted_by(lambda ordered, p: ordered.cumsum(-1) <= p),
+    "one token too many": sorted_by(shifted),
+    "in the order of the vocabulary. Begin": lambda probs, p: probs.cumsum(-1) - probs < p,
+    "and ask what lies before each token": lambda probs, p: probs.cumsum(-1) <= p,
+    "Put each one back into its own place": lambda probs, p: (
+        probs.sort(descending=True).values.cumsum(-1) - probs.sort(descending=True).values < p
+    ),
+    "p was compared with each single chance": lambda probs, p: probs >= p,
+    "the addition began with the least likely": lambda probs, p: torch.zeros_like(probs, dtype=torch.bool).scatter(
+        -1, probs.argsort(stable=True), probs.sort(stable=True).values.cumsum(-1) - probs.sort().values < p
+    ),
+    "these are chances": lambda probs, p: probs * before_less(probs, p),
+    "among equals the last came first": lambda probs, p: before_less(probs.flip(-1), p).flip(-1),
+    "changed the tensor that it was given": lambda probs, p: before_less(probs, p) & (probs.zero_() == 0),
+    "replace the dots": unfinished,
+}
+
+
+@pytest.mark.parametrize("hint", TOP_P_WRONG)
+def test_wrong_top_p(said, hint):
+    line = said(lesson04.check_top_p, TOP_P_WRONG[hint])
+    assert line.startswith("Not yet: ") and hint in line
+
+
+# temperature and the draw
+
+
+def by_counting(logits, temperature, uniform):
+    if temperature == 0:
+        return logits.argmax(-1)
+    probs = (logits / temperature).softmax(-1)
+    return (probs.cumsum(-1) < uniform[:, None]).sum(-1)
+
+
+def by_searching(logits, temperature, uniform):
+    if temperature == 0:
+        return logits.max(-1).indices
+    cdf = (logits / temperature).softmax(-1).cumsum(-1)
+    return torch.searchsorted(cdf, uniform[:, None], right=True)[:, 0]
+
+
+def with_draw(logits, temperature, uniform):
+    return draw(next_token_distribution(logits, temperature), uniform)
+
+
+@pytest.mark.parametrize("function", [by_counting, by_searching, with_draw])
+def test_right_choose(said, function):
+    assert said(lesson04.check_choose, function).startswith("Right: ")
+
+
+def landing(probs, uniform, axis=-1):
+    return (probs.cumsum(axis) < uniform[:, None]).sum(-1)
+
+
+CHOOSE_WRONG = {
+    "right at temperature 0 only": lambda logits, t, u: logits.argmax(-1),
+    "the softmax went down the columns": lambda logits, t, u: landing((logits / t).softmax(0), u),
+    "the sum went down the columns": lambda logits, t, u: landing((logits / t).softmax(-1), u, axis=0),
+    "the likeliest was looked for down the columns": lambda logits, t, u: logits.argmax(0),
+    "the temperature was not used": lambda logits, t, u: landing(logits.softmax(-1), u),
+    "were multiplied by the temperature": lambda logits, t, u: landing((logits * t).softmax(-1), u),
+    "the chances were divided by the temperature": lambda logits, t, u: landing(logits.softmax(-1) / t, u),
+    "the likeliest token of all texts together": lambda logits, t, u: logits.argmax(),
+    "nothing can be divided by 0": lambda logits, t, u: landing((logits / t).softmax(-1), u),
+    "changed the tensor that it was given": lambda logits, t, u: by_counting(logits.div_(t or 1), 1, u),
+    "replace the dots": unfinished,
+}
+
+
+@pytest.mark.parametrize("hint", CHOOSE_WRONG)
+def test_wrong_choose(said, hint):
+    line = said(lesson04.check_choose, CHOOSE_WRONG[hint])
+    assert line.startswith("Not yet: ") and hint in line
+
+
+def test_division_by_zero_becomes_a_sentence(said):
+    def with_lists(logits, temperature, uniform):
+        return by_counting(logits, temperature, uniform) if 1 / temperature else None
+
+    line = said(lesson04.check_choose, with_lists)
+    assert "stopped with ZeroDivisionError" in line and "nothing can be divided by 0" in line
