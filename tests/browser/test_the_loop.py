@@ -1,0 +1,163 @@
+import re
+
+import pytest
+
+NOTEBOOK = "05_the_loop.ipynb"
+MILLISECONDS_TO_STOP = """
+async button => {
+  const status = () => document.querySelector('.gptcore-stream-say').innerText;
+  const began = performance.now();
+  button.click();
+  while (!status().startsWith('Stopped') && performance.now() - began < 5000) await new Promise(requestAnimationFrame);
+  return performance.now() - began;
+}
+"""
+
+
+def output_with(page, selector):
+    output = page.locator(".jp-OutputArea-output", has=page.locator(selector)).first
+    output.scroll_into_view_if_needed()
+    return output
+
+
+def keep_widths(page, keep, output, name):
+    """Screenshots of an output as it is, narrow and wide; nothing is cut off."""
+    keep(output, name)
+    for width, viewport in ((600, 1010), (1400, 1760)):
+        page.set_viewport_size({"width": viewport, "height": 1000})
+        page.wait_for_timeout(300)
+        keep(output, f"{name}-{width}")
+        assert output.evaluate("e => e.scrollWidth <= e.clientWidth"), f"{name} is cut off at {width} pixels"
+    page.set_viewport_size({"width": 1200, "height": 1000})
+
+
+@pytest.fixture
+def notebook(open_notebook):
+    notebook = open_notebook(NOTEBOOK)
+    notebook.run_all()
+    assert notebook.complaints() == []
+    yield notebook
+    assert notebook.complaints() == []
+
+
+def test_stepping(notebook, keep):
+    """Forward, back, auto-play, the slider and the candidates' buttons, by mouse and by keyboard."""
+    page = notebook.page
+    output = output_with(page, ".gptcore-step-tape")
+    told = output.locator(".gptcore-step-told[role=listitem]")
+    height = output.bounding_box()["height"]
+
+    def press(name, key=None):
+        button = output.get_by_role("button", name=re.compile(f"{name}$"))
+        if key is None:
+            button.click()
+        else:
+            button.focus()
+            page.keyboard.press(key)
+
+    def written(count):
+        page.wait_for_function(
+            "n => document.querySelectorAll('.gptcore-step-told[role=listitem]:not(.gptcore-step-later)').length === n",
+            arg=count,
+        )
+        return told.all_inner_texts()
+
+    press("Forward")
+    written(1)
+    press("Forward", "Enter")
+    written(2)
+    press("Forward", "Space")
+    three = written(3)
+    press("Back")
+    press("Back", "Enter")
+    written(1)
+    assert told.count() == 3  # what comes after is still on the tape
+    slider = output.get_by_role("slider").last
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    written(2)
+    press("Forward")
+    assert written(3) == three
+
+    choice = output.locator("button[title^=Write]").nth(3)
+    choice.focus()
+    page.keyboard.press("Enter")
+    written(4)
+    assert output.locator(".gptcore-step-yours").count() == 1
+
+    output.get_by_role("button", name=re.compile("Play$")).click()
+    page.wait_for_function("document.querySelectorAll('.gptcore-step-told[role=listitem]').length >= 8")
+    output.get_by_role("button", name=re.compile("Pause$")).click()
+    page.wait_for_timeout(600)
+    count = told.count()
+    page.wait_for_timeout(700)
+    assert told.count() == count
+    assert abs(output.bounding_box()["height"] - height) < 1
+    keep_widths(page, keep, output, "stepper")
+
+    press("Reset")
+    written(0)
+
+
+def test_two_settings_on_one_luck(notebook, keep):
+    page = notebook.page
+    output = output_with(page, ".gptcore-luck-one")
+    status = output.get_by_role("status")
+    assert output.locator("mark[title]").count() == 2
+    keep_widths(page, keep, output, "luck")
+    height = output.bounding_box()["height"]
+
+    output.get_by_role("slider").first.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    status.filter(has_text="The texts are the same").wait_for()
+    assert output.locator("mark[title]").count() == 0
+    output.get_by_role("button", name="Other luck").click()
+    output.get_by_text("seed 6").wait_for()
+    assert abs(output.bounding_box()["height"] - height) < 1
+
+
+def test_streaming(notebook, keep):
+    """Start, a second Start, Stop, and the kernel's interrupt, after each of which all is usable."""
+    page = notebook.page
+    output = output_with(page, ".gptcore-stream-box")
+    status = output.get_by_role("status")
+    start, stop = (output.get_by_role("button", name=name) for name in ("Start", "Stop"))
+    text = output.locator(".gptcore-stream-box")
+
+    def started():
+        start.click()
+        status.filter(has_text="It is writing").wait_for()
+        assert start.is_disabled()
+        length = len(text.inner_text())
+        page.wait_for_timeout(1000)
+        assert len(text.inner_text()) > length
+
+    started()
+    height = output.bounding_box()["height"]
+    output.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")  # the other controls answer while it writes
+    output.locator("span.gptcore").filter(has_text="13").wait_for()
+    keep_widths(page, keep, output, "streaming")
+    assert stop.evaluate(MILLISECONDS_TO_STOP) < 300
+    stopped = text.inner_text()
+    page.wait_for_timeout(500)
+    assert text.inner_text() == stopped
+    assert len(stopped) > len("Once upon a time")
+    assert abs(output.bounding_box()["height"] - height) < 1
+
+    started()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Interrupt Kernel").click()
+    status.filter(has_text="The kernel was interrupted").wait_for(timeout=3000)
+    assert len(text.inner_text()) > len("Once upon a time")
+
+    step = output_with(page, ".gptcore-step-tape")
+    step.get_by_role("button", name=re.compile("Forward$")).click()  # the model and the other widgets go on
+    page.wait_for_selector(".gptcore-step-told[role=listitem]")
+
+    output.scroll_into_view_if_needed()
+    started()
+    stop.focus()
+    page.keyboard.press("Enter")
+    status.filter(has_text="Stopped").wait_for()
