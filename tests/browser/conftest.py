@@ -1,5 +1,6 @@
 """A JupyterLab of our own and a headless Chromium that looks at it."""
 
+import inspect
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,13 @@ class Notebook:
             '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], '
             '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
         ).all_inner_texts()
+
+    def eventually(self, check: Callable[[], bool], timeout: float = 30) -> None:
+        """Wait until `check()` is true: what a click changes comes a moment later, on a busy machine a long one."""
+        deadline = time.monotonic() + timeout
+        while not check():
+            assert time.monotonic() < deadline, f"not so after {timeout} s: {inspect.getsource(check).strip()}"
+            self.page.wait_for_timeout(50)
 
 
 @pytest.fixture(params=THEMES)

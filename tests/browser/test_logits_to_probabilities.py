@@ -18,24 +18,25 @@ def test_logits_to_probabilities(open_notebook, keep):
     labels, height = rows(panels), panels.bounding_box()["height"]
     keep(output, "explorer")
 
+    cold = first_bar(panels)
     # The keyboard: one step to the left, from 1 to 0.95.
     temperature = page.get_by_role("slider").nth(0)
     temperature.focus()
     page.keyboard.press("ArrowLeft")
     status.filter(has_text="At temperature 0.95,").wait_for()
+    notebook.eventually(lambda: first_bar(panels) > cold)
     warm = first_bar(panels)
 
     # The mouse: to the left end, which is greedy, and all the way back.
     drag(page, temperature, -400)
     status.filter(has_text="Temperature 0 is greedy").wait_for()
-    assert first_bar(panels) == 100 > warm
-    assert rows(panels) == labels and panels.bounding_box()["height"] == height
+    notebook.eventually(lambda: first_bar(panels) == 100)
+    assert warm < 100 and rows(panels) == labels and panels.bounding_box()["height"] == height
     keep(output, "explorer-greedy")
 
     page.get_by_role("button", name="Reset").click()
     status.filter(has_text="At temperature 1,").wait_for()
-    cold = first_bar(panels)
-    assert cold < warm
+    notebook.eventually(lambda: first_bar(panels) < warm)
 
     top_k = page.get_by_role("slider").nth(1)
     top_k.focus()
@@ -44,18 +45,18 @@ def test_logits_to_probabilities(open_notebook, keep):
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     status.filter(has_text="5 of ").wait_for()
-    assert panels.locator(".gptcore-cut[role=listitem]").count() == 5
+    notebook.eventually(lambda: panels.locator(".gptcore-cut[role=listitem]").count() == 5)
     assert panels.get_by_text("cut by top-k", exact=True).count() == 5
     assert rows(panels) == labels
 
     page.get_by_role("button", name=re.compile("Draw 1$")).click()
     status.filter(has_text="Drawn: ").wait_for()
-    assert panels.locator(".gptcore-drawn").count() == 1
+    notebook.eventually(lambda: panels.locator(".gptcore-drawn").count() == 1)
     page.get_by_role("button", name=re.compile("Draw 100$")).press("Enter")
     status.filter(has_text="Of 101 draws").wait_for()
     page.get_by_role("button", name="Draw 1,000").click()
     status.filter(has_text="Of 1,101 draws").wait_for()
-    assert panels.locator("u").count() == 5
+    notebook.eventually(lambda: panels.locator("u").count() == 5)
     assert panels.bounding_box()["height"] == height
     keep(output, "explorer-drawn")
 
@@ -67,15 +68,14 @@ def test_logits_to_probabilities(open_notebook, keep):
         page.wait_for_timeout(600)
         panels.scroll_into_view_if_needed()
         keep(output, f"explorer-{width}")
-        assert panels.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+        notebook.eventually(lambda: panels.evaluate("element => element.scrollWidth <= element.clientWidth + 1"))
 
     page.set_viewport_size({"width": 1200, "height": 1000})
     box = page.get_by_role("textbox", name="Prompt")
+    before = panels.inner_text()
     box.fill("<img src=x onerror=alert(1)> & $x$")
     box.press("Enter")
-    page.wait_for_function(
-        "old => document.querySelector('.gptcore-panels').innerText !== old", arg=panels.inner_text()
-    )
+    notebook.eventually(lambda: panels.inner_text() != before)
     assert page.locator(".gptcore-panels img, .gptcore-reading img").count() == 0
     assert notebook.complaints() == []
 

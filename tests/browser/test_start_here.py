@@ -18,8 +18,7 @@ def test_start_here(open_notebook, keep):
 
     add.click()
     status.filter(has_text="Drawn:").wait_for()
-    after_click = text.inner_text()
-    assert after_click.startswith(before) and len(after_click) > len(before)
+    notebook.eventually(lambda: text.inner_text().startswith(before) and text.inner_text() != before)
 
     add.focus()
     for _ in range(13):
@@ -28,7 +27,7 @@ def test_start_here(open_notebook, keep):
     for _ in range(14):
         same.add_token()
     page.wait_for_function("text => document.querySelector('.gptcore-text').innerText === text", arg=same.text)
-    assert page.locator(".gptcore-row[role=listitem]").count() == 6
+    notebook.eventually(lambda: page.locator(".gptcore-row[role=listitem]").count() == 6)
     keep(text.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first, "next-token")
 
     page.get_by_role("button", name="New story").click()
