@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gptcore.decoding import can_decode, decode, draw_next
 from gptcore.model import GPTModel, KVCache, check_token_ids, reading, resolve_device
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
 from gptcore.tokenizer import is_known, stream_decode
@@ -61,10 +62,12 @@ def generate_steps(
         raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {tuple(token_ids.shape)}: see generate")
     luck = _Luck(seed, 1)
     kv_cache = _cache_for(model, token_ids, max_new_tokens) if use_cache else None
+    quick = can_decode(model)
 
     def steps(token_ids: Tensor) -> Iterator[Step]:
         for _ in range(max_new_tokens):
-            logits = _next_logits(model, token_ids, kv_cache, allowed)[0]
+            with reading(model):  # not around the yield: the caller's own work is none of ours
+                logits = _next_logits(model, token_ids, kv_cache, allowed, quick)[0]
             distribution = next_token_distribution(logits, temperature, top_k, top_p, min_p)
             uniform = luck.next()
             new = draw(distribution, uniform[0])
@@ -102,17 +105,18 @@ def generate(
     check_settings(temperature, top_k, top_p, min_p)
     luck = _Luck(seed, token_ids.shape[0])
     kv_cache = _cache_for(model, token_ids, max_new_tokens) if use_cache else None
+    quick = can_decode(model)
     finished = torch.zeros(token_ids.shape[0], dtype=torch.bool, device=token_ids.device)
-    for _ in range(max_new_tokens):
-        logits = _next_logits(model, token_ids, kv_cache, allowed)
-        distribution = next_token_distribution(logits, temperature, top_k, top_p, min_p)
-        new = draw(distribution, luck.next()).to(token_ids)  # (B,)
-        if eos_token_id is not None:
-            new = torch.where(finished, eos_token_id, new)
-            finished = new == eos_token_id
-        token_ids = torch.cat([token_ids, new[:, None]], dim=1)
-        if finished.all():
-            break
+    with reading(model):
+        for _ in range(max_new_tokens):
+            logits = _next_logits(model, token_ids, kv_cache, allowed, quick)
+            new = draw_next(logits, luck.next(), temperature, top_k, top_p, min_p).to(token_ids)  # (B,)
+            if eos_token_id is not None:
+                new = torch.where(finished, eos_token_id, new)
+                finished = new == eos_token_id
+            token_ids = torch.cat([token_ids, new[:, None]], dim=1)
+            if eos_token_id is not None and finished.all():
+                break
     return token_ids
 
 
@@ -285,15 +289,18 @@ def _cache_for(model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> KVCac
     return KVCache(model.config, B, T + max_new_tokens, model.device, model.dtype)
 
 
-def _next_logits(model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None, allowed: Tensor | None) -> Tensor:
+def _next_logits(
+    model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None, allowed: Tensor | None, quick: bool
+) -> Tensor:
     """Logits (B, vocab_size) for the token after token_ids (B, T); -inf for tokens that are not allowed."""
-    context_length = model.config.context_length
-    with reading(model):
-        if kv_cache is not None and token_ids.shape[1] <= context_length:
-            hidden = model.hidden_states(token_ids[:, len(kv_cache) :], kv_cache)
-        else:
-            hidden = model.hidden_states(token_ids[:, -context_length:])
-        logits = model.head(hidden[:, -1])  # only the last position: the head is the largest matrix
+    T, context_length = token_ids.shape[1], model.config.context_length
+    if kv_cache is None or T > context_length:
+        hidden = model.hidden_states(token_ids[:, -context_length:])[:, -1]
+    elif quick and T == len(kv_cache) + 1:
+        hidden = decode(model, token_ids[:, -1:], kv_cache)
+    else:
+        hidden = model.hidden_states(token_ids[:, len(kv_cache) :], kv_cache)[:, -1]
+    logits = model.head(hidden)  # only the last position: the head is the largest matrix
     return logits if allowed is None else logits.where(allowed, -torch.inf)
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.config import GPTConfig
+from gptcore.linear import Linear
 
 
 class KVCache:
@@ -59,8 +60,8 @@ class CausalSelfAttention(nn.Module):
         super().__init__()
         self.n_heads = config.n_heads
         self.drop_rate = config.drop_rate
-        self.qkv = nn.Linear(config.emb_dim, 3 * config.emb_dim, bias=config.qkv_bias)
-        self.out_proj = nn.Linear(config.emb_dim, config.emb_dim)
+        self.qkv = Linear(config.emb_dim, 3 * config.emb_dim, bias=config.qkv_bias)
+        self.out_proj = Linear(config.emb_dim, config.emb_dim)
 
     def forward(self, x: Tensor, layer: int, kv_cache: KVCache | None) -> Tensor:
         B, T, C = x.shape
@@ -90,9 +91,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: GPTConfig):
         super().__init__()
-        self.widen = nn.Linear(config.emb_dim, config.hidden_dim)
+        self.widen = Linear(config.emb_dim, config.hidden_dim)
         self.activation = nn.GELU(approximate="tanh" if config.activation == "gelu_tanh" else "none")
-        self.narrow = nn.Linear(config.hidden_dim, config.emb_dim)
+        self.narrow = Linear(config.hidden_dim, config.emb_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.narrow(self.activation(self.widen(x)))
@@ -133,7 +134,7 @@ class GPTModel(nn.Module):
         self.dropout = nn.Dropout(config.drop_rate)
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
         self.final_norm = nn.LayerNorm(config.emb_dim, eps=config.layer_norm_epsilon)
-        self.head = nn.Linear(config.emb_dim, config.vocab_size, bias=False)
+        self.head = Linear(config.emb_dim, config.vocab_size, bias=False)
         if config.tie_embeddings:
             self.head.weight = self.token_embedding.weight
         self._init_weights()
@@ -168,7 +169,7 @@ class GPTModel(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.token_embedding.weight.dtype
+        return self.final_norm.weight.dtype
 
     def num_parameters(self) -> int:
         """How many numbers the model has learned, or can learn; a shared head counts once."""

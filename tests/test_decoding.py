@@ -1,0 +1,93 @@
+import pytest
+import torch
+
+import gptcore
+from gptcore import GPTConfig, GPTModel, KVCache, draw, next_token_distribution
+from gptcore.decoding import can_decode, decode, draw_next
+from gptcore.model import reading
+from gptcore.quantization import quantize
+
+CONFIG = GPTConfig(vocab_size=40, context_length=12, emb_dim=16, n_heads=4, n_layers=3)
+
+
+def made(**changes):
+    torch.manual_seed(0)
+    model = GPTModel(GPTConfig(**{**CONFIG, **changes})).eval()
+    for parameter in model.parameters():  # biases and norms that do something
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+@pytest.mark.parametrize("changes", [{}, {"qkv_bias": False}, {"tie_embeddings": False}, {"activation": "gelu"}])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_one_more_token_is_what_the_model_makes_of_it(changes, rows):
+    model = made(**changes)
+    token_ids = torch.randint(40, (rows, 12))
+    with reading(model):
+        expected = model.hidden_states(token_ids)
+        cache = KVCache(model.config, rows)
+        model.hidden_states(token_ids[:, :4], cache)
+        for position in range(4, 12):
+            hidden = decode(model, token_ids[:, position : position + 1], cache)
+            torch.testing.assert_close(hidden, expected[:, position], atol=1e-5, rtol=1e-5)
+    assert len(cache) == 12
+
+
+def test_int8_weights_too():
+    model = quantize(made())
+    token_ids = torch.randint(40, (1, 6))
+    with reading(model):
+        cache = KVCache(model.config)
+        rows = [model.hidden_states(token_ids[:, :1], cache)[:, -1]]
+        rows += [decode(model, token_ids[:, i : i + 1], cache) for i in range(1, 6)]
+        one_by_one = KVCache(model.config)
+        same = [model.hidden_states(token_ids[:, i : i + 1], one_by_one)[:, -1] for i in range(6)]
+    torch.testing.assert_close(torch.stack(rows), torch.stack(same), atol=1e-5, rtol=1e-5)
+
+
+def test_who_hooks_into_the_model_is_called():
+    model = made()
+    assert can_decode(model)
+    seen = []
+    hook = model.blocks[1].register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    assert not can_decode(model)
+    gptcore.generate(model, torch.tensor([[1, 2]]), 3)
+    assert seen == [(1, 2, 16), (1, 1, 16), (1, 1, 16)]
+    hook.remove()
+    assert can_decode(model)
+
+
+def test_a_model_of_another_kind_is_asked_itself():
+    class Louder(GPTModel):
+        def hidden_states(self, token_ids, kv_cache=None):
+            return 2 * super().hidden_states(token_ids, kv_cache)
+
+    assert not can_decode(Louder(CONFIG))
+
+
+@pytest.mark.parametrize("temperature", [0, 0.2, 0.7, 1, 3])
+@pytest.mark.parametrize("top_k", [None, 1, 2, 10, 49, 50, 60])
+@pytest.mark.parametrize("others", [{}, {"top_p": 0.8}, {"min_p": 0.1}, {"top_p": 0.5, "min_p": 0.2}])
+def test_draw_next_draws_what_the_whole_distribution_would(temperature, top_k, others):
+    generator = torch.Generator().manual_seed(7)
+    logits = 3 * torch.randn(200, 50, generator=generator)
+    uniforms = torch.rand(200, generator=generator, dtype=torch.float64)
+    expected = draw(next_token_distribution(logits, temperature, top_k, **others), uniforms)
+    assert torch.equal(draw_next(logits, uniforms, temperature, top_k, **others), expected)
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 3, 5])
+def test_ties_are_kept_by_id(top_k):
+    logits = torch.tensor([[1.0, 3, 2, 3, 2, 3, -torch.inf], [0, 0, 0, 0, 0, 0, 0]])
+    for uniform in torch.linspace(0, 0.999, 40, dtype=torch.float64):
+        uniforms = uniform.repeat(2)
+        expected = draw(next_token_distribution(logits, 1.0, top_k), uniforms)
+        assert torch.equal(draw_next(logits, uniforms, 1.0, top_k), expected)
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_what_is_no_number_is_refused(bad):
+    logits = torch.randn(1, 20)
+    logits[0, 3] = bad
+    with pytest.raises(ValueError, match="finite"):
+        draw_next(logits, torch.tensor([0.5], dtype=torch.float64), 1.0, 5)

@@ -1,0 +1,59 @@
+import pytest
+import torch
+from torch import nn
+
+from gptcore.linear import FEW_ROWS, LARGE, Linear, product_on_all_cores
+
+
+def pair(out_features, in_features, bias=True, dtype=torch.float32):
+    """A `Linear` and the `nn.Linear` with the same weights, in float32."""
+    ours, theirs = Linear(in_features, out_features, bias), nn.Linear(in_features, out_features, bias)
+    theirs.load_state_dict(ours.state_dict())
+    return ours.to(dtype), theirs
+
+
+@pytest.mark.parametrize("rows", [(1,), (1, 1), (2, 3), (FEW_ROWS,), (FEW_ROWS + 1,), (0, 4)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("out_features", [1031, 2048, 3])
+def test_it_is_the_linear_layer_of_torch(rows, bias, out_features):
+    ours, theirs = pair(out_features, 257, bias)
+    assert (ours.weight.numel() >= LARGE) == (out_features > 1000)
+    x = torch.randn(*rows, 257)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_outputs_are_shared_out_without_remainder(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for outputs in (1, 2, 7, 50):
+            weight, bias, x = torch.randn(outputs, 5), torch.randn(outputs), torch.randn(2, 3, 5)
+            torch.testing.assert_close(product_on_all_cores(x, weight, bias), nn.functional.linear(x, weight, bias))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_weight_that_lies_column_by_column_in_memory():
+    weight, x = torch.randn(6, 9).t(), torch.randn(1, 6)
+    torch.testing.assert_close(product_on_all_cores(x, weight), x @ weight.t())
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 2e-3), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize("rows", [1, 2, 70])
+def test_sixteen_bits(dtype, tolerance, rows):
+    ours, theirs = pair(2048, 256, dtype=dtype)
+    x = torch.randn(rows, 256)
+    with torch.no_grad():
+        result = ours(x.to(dtype))
+    assert result.dtype == dtype
+    torch.testing.assert_close(result.float(), theirs(x), atol=tolerance * 4, rtol=tolerance)
+
+
+def test_gradients_go_the_common_way():
+    ours, theirs = pair(2048, 256)
+    x = torch.randn(2, 256)
+    ours(x).square().sum().backward()
+    theirs(x).square().sum().backward()
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
