@@ -12,13 +12,17 @@ from importlib import import_module
 from gptcore.config import GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
 from gptcore.generation import Step, generate, generate_steps, generate_text, stream_text
 from gptcore.model import GPTModel, KVCache
+from gptcore.recording import Recording, lens_logits, record
 from gptcore.sampling import STAGES, Distribution, draw, next_token_distribution
 from gptcore.tokenizer import Tokenizer, token_label
 
 _LATER = {
+    "first_available": "gptcore.checkpoint",
+    "licence": "gptcore.checkpoint",
     "load": "gptcore.checkpoint",
     "load_model": "gptcore.checkpoint",
     "load_tokenizer": "gptcore.checkpoint",
+    "quantize": "gptcore.quantization",
     "save": "gptcore.checkpoint",
     "evaluate": "gptcore.training",
     "fit": "gptcore.training",
@@ -36,13 +40,16 @@ __all__ = [
     "GPTConfig",
     "GPTModel",
     "KVCache",
+    "Recording",
     "Step",
     "Tokenizer",
     "draw",
     "generate",
     "generate_steps",
     "generate_text",
+    "lens_logits",
     "next_token_distribution",
+    "record",
     "stories",
     "stream_text",
     "token_label",

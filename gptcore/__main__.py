@@ -5,7 +5,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 from gptcore.checkpoint import load
@@ -62,7 +62,8 @@ def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
     top_k = 10 if arguments.top_k is None and arguments.top_p is None else arguments.top_k
     check_count("max_new_tokens", arguments.max_new_tokens)
     check_settings(arguments.temperature, top_k, arguments.top_p)
-    model, tokenizer = load(arguments.model, arguments.device)
+    with redirect_stdout(sys.stderr):  # what is said about a download is no part of the story
+        model, tokenizer = load(arguments.model, arguments.device)
     settings = {"max_length": arguments.max_new_tokens, "temperature": arguments.temperature, "top_k": top_k}
     settings |= {"top_p": arguments.top_p, "seed": arguments.seed}
     if not arguments.steps:

@@ -4,7 +4,6 @@ A folder has `config.json`, `model.safetensors` and the tokenizer's files. Only 
 which could run any code.
 """
 
-import difflib
 import json
 import os
 import tempfile
@@ -15,15 +14,29 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from gptcore.config import GPTConfig
+from gptcore.hub import CONFIG as _CONFIG
+from gptcore.hub import HUB_MODELS, STORYTELLER, find_folder, first_available, licence, weight_files
+from gptcore.hub import WEIGHTS as _WEIGHTS
 from gptcore.model import GPTModel, resolve_device
+from gptcore.quantization import quantize
 from gptcore.tokenizer import Tokenizer
 
-STORYTELLER = Path(__file__).parent / "storyteller"
-HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")
-
-_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+__all__ = [
+    "HUB_MODELS",
+    "STORYTELLER",
+    "find_folder",
+    "first_available",
+    "licence",
+    "load",
+    "load_model",
+    "load_tokenizer",
+    "save",
+    "save_tokenizer",
+    "write_text",
+]
 
 
 def load(
@@ -32,15 +45,28 @@ def load(
     """A model, ready to generate, and its tokenizer: `load_model(name, device, dtype), load_tokenizer(name)`.
 
     `name` is "storyteller", the model that comes with this package; a folder; or the Hugging Face name of a GPT-2
-    ("gpt2", "skt/kogpt2-base-v2"), which is downloaded once and then works offline.
+    ("gpt2", "owner/name", "owner/name@revision"), which is downloaded once and then works offline.
+
+    Raises ValueError, in one sentence, if there is no such model, if it cannot be had now, if its files cannot be
+    read, or if its tokenizer has tokens that the model does not know.
     """
     folder = find_folder(name)
-    return load_model(folder, device, dtype), load_tokenizer(folder)
+    model, tokenizer = load_model(folder, device, dtype), load_tokenizer(folder)
+    highest = max(tokenizer.backend.get_vocab().values(), default=0)
+    if highest >= model.config.vocab_size:
+        raise ValueError(
+            f"the tokenizer in {folder} has token ids up to {highest}, but the model knows only those "
+            f"below {model.config.vocab_size}: they do not belong together"
+        )
+    return model, tokenizer
 
 
 def load_tokenizer(name: str | Path = "storyteller") -> Tokenizer:
     """The tokenizer of a model, by the names that `load` knows. Raises ValueError if there is none."""
-    return Tokenizer.from_folder(find_folder(name))
+    folder = find_folder(name, tokenizer_only=True)
+    tokenizer = _read_tokenizer(folder)
+    tokenizer.eos_token_id = _end_token_id(folder, tokenizer)
+    return tokenizer
 
 
 def load_model(
@@ -48,16 +74,20 @@ def load_model(
 ) -> GPTModel:
     """The model of that name (see `load`) in eval mode, on CUDA where there is one unless `device` says otherwise.
 
-    `dtype` is that of the weights in memory; None is torch.float32, whatever the file has.
+    `dtype` is that of the weights in memory; None is torch.float32, whatever the file has. torch.int8 gives what
+    `gptcore.quantization.quantize` makes of them.
 
     Raises ValueError if the name is unknown, if a file is missing or broken, if the weights do not fit the config, or
     if the config asks for something that `GPTModel` does not compute.
     """
     device = resolve_device(device)
+    if dtype == torch.int8:
+        return quantize(load_model(name, device))
+    if dtype is not None and not dtype.is_floating_point:
+        raise ValueError(f"dtype must be a floating-point one, torch.int8 or None, got {dtype}")
     folder = find_folder(name)
     config = _read_config(folder)
-    with torch.device("meta"):  # takes no memory and no time: every weight comes from the file
-        model = GPTModel(config)
+    model = _without_weights(config)
     state = _from_hugging_face(_read_weights(folder), config, folder)
     dtype = torch.float32 if dtype is None else dtype
     model.load_state_dict({key: value.to(device, dtype) for key, value in state.items()}, assign=True)
@@ -66,14 +96,33 @@ def load_model(
     return model.requires_grad_(True).eval()
 
 
+def _without_weights(config: GPTConfig) -> GPTModel:
+    """A model whose weights have shapes and nothing else: it takes no memory and no time. They come from a file."""
+    with torch.device("meta"), _Uninitialised():
+        return GPTModel(config)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves out what `torch.nn.init` does: there is nothing to fill, and trying costs two seconds of imports."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return None
+        return function(*args, **(kwargs or {}))
+
+
 def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     """Write model and tokenizer to a folder, so that `load(folder)` and `transformers` read the same model again.
 
     Weights are written as they are in memory. Each file is written under a temporary name and then renamed, so that an
     interruption leaves the old one whole.
+
+    Raises ValueError if the weights are int8, which the layout has no place for.
     """
     from safetensors.torch import save_file
 
+    if not model.head.weight.is_floating_point():
+        raise ValueError("model must have floating-point weights to be saved, got int8: save the one it was made from")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.contiguous() for key, value in _to_hugging_face(model).items()}
@@ -125,62 +174,6 @@ def save_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     eos = None if tokenizer.eos_token_id is None else tokenizer.backend.id_to_token(tokenizer.eos_token_id)
     settings = {"tokenizer_class": "GPT2Tokenizer", "eos_token": eos, "bos_token": eos, "unk_token": eos}
     write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
-
-
-# Where a model is
-# ------------------------------------------------------------------------------------------------------
-
-
-def find_folder(name: str | Path) -> Path:
-    """The folder of the model called `name`; a Hugging Face name is downloaded unless it is in the cache already.
-
-    Raises ValueError, with what to do, if there is no such model.
-    """
-    if not isinstance(name, (str, Path)):
-        raise TypeError(f"name must be a text or a path, got {name!r}")
-    if name == "storyteller":
-        return STORYTELLER
-    if Path(name).is_dir():
-        return Path(name)
-    name = str(name)
-    if name in HUB_MODELS or _is_hub_name(name):
-        return _download(name)
-    if name.startswith((".", "~")) or Path(name).is_absolute():
-        raise ValueError(f"there is no folder {name!r}")
-    known = ["storyteller", *HUB_MODELS]
-    nearest = difflib.get_close_matches(name, known, n=1)
-    raise ValueError(
-        f"no model is called {name!r}"
-        + (f": did you mean {nearest[0]!r}? " if nearest else ". ")
-        + f"Known are {', '.join(known)}; a folder will do too, and owner/name of a GPT-2 on the Hugging Face hub"
-    )
-
-
-def _is_hub_name(name: str) -> bool:
-    owner, slash, model = name.partition("/")
-    return bool(owner.strip(".~") and slash and model) and "/" not in model and "\\" not in name
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    files = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json", "vocab.json", "merges.txt"]
-    cached = None
-    with suppress(OSError, ValueError):  # which say that it is not in the cache
-        cached = Path(snapshot_download(name, allow_patterns=files, local_files_only=True))
-        # Other programs may have put only a part of it there, such as the tokenizer.
-        found = {file.name for file in cached.iterdir()}
-        if _CONFIG in found and found & {"vocab.json", "tokenizer.json"} and any(cached.glob("*.safetensors")):
-            return cached
-    try:
-        return Path(snapshot_download(name, allow_patterns=files))
-    except (OSError, ValueError, RuntimeError) as error:
-        if cached:
-            return cached
-        raise ValueError(
-            f"{name!r} is neither a folder here nor in the cache, and it could not be had from the Hugging Face hub "
-            f"({type(error).__name__}): check the name and the network, or use the bundled model, load()"
-        ) from error
 
 
 # What the files say
@@ -256,16 +249,59 @@ def _hugging_face_config(model: GPTModel, eos_token_id: int | None) -> dict[str,
     }
 
 
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer in `folder`; `vocab.json` and `merges.txt` are passed over where they are not of GPT-2's kind.
+
+    Other byte-pair encodings have files of the same names. Without a token for each byte they would lose, silently,
+    every character that they lack.
+    """
+    from tokenizers import Tokenizer as Backend
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    tokenizer = Tokenizer.from_folder(folder)
+    vocabulary = tokenizer.backend.get_vocab()
+    if not (tokenizer.is_byte_level and set(ByteLevel.alphabet()) - vocabulary.keys()):
+        return tokenizer
+    one_file = folder / "tokenizer.json"
+    if not one_file.is_file():
+        raise ValueError(f"the tokenizer in {folder} lacks tokens for single bytes, so it is not of GPT-2's kind")
+    try:
+        return Tokenizer(Backend.from_file(str(one_file)))
+    except Exception as error:  # the library raises plain Exceptions
+        raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
+
+
+def _end_token_id(folder: Path, tokenizer: Tokenizer) -> int | None:
+    """The token that ends a text: the one that a file of the tokenizer names, or else the model's config.
+
+    The id in the config counts only if it is that of a special token: often it is GPT-2's own, left there by mistake.
+    """
+    backend = tokenizer.backend
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        name = _read_settings(folder / file).get("eos_token")
+        name = name.get("content") if isinstance(name, dict) else name
+        if isinstance(name, str) and (token_id := backend.token_to_id(name)) is not None:
+            return token_id
+    token_id = _read_settings(folder / _CONFIG).get("eos_token_id")
+    token_id = token_id[0] if isinstance(token_id, list) and token_id else token_id
+    special = [number for number, token in backend.get_added_tokens_decoder().items() if token.special]
+    return token_id if token_id in special else tokenizer.eos_token_id
+
+
+def _read_settings(file: Path) -> dict[str, Any]:
+    """What a file of settings says that may be missing or broken; what must be there is checked elsewhere."""
+    with suppress(OSError, ValueError):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
 def _read_weights(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    files = [folder / _WEIGHTS]
-    index = folder / f"{_WEIGHTS}.index.json"
-    if not files[0].is_file() and index.is_file():
-        files = [folder / name for name in _shards(index)]
     weights: dict[str, Tensor] = {}
-    for file in files:
+    for file in weight_files(folder):
         if not file.is_file():
             pickled = [path.name for path in folder.glob("*.bin")]
             raise ValueError(
@@ -278,17 +314,6 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{file} is not a whole safetensors file: {error}") from error
     return weights
-
-
-def _shards(index: Path) -> list[str]:
-    """The names of the files over which the weights are spread."""
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        if all(Path(name).name == name for name in names):
-            return names
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{index} is not a readable index of safetensors files in the same folder")
 
 
 # Names of one block: ours, theirs, and whether theirs is stored the other way round (as (in, out), for its Conv1D).
@@ -346,9 +371,8 @@ def _from_hugging_face(weights: Mapping[str, Tensor], config: GPTConfig, folder:
     for ours, theirs, turned in _names(config.n_layers):
         if theirs not in weights:
             raise ValueError(f"{folder}: the weights lack {theirs}, which {_CONFIG} calls for")
-        # Transposing a weight costs nothing, and leaves it column by column in memory, which is faster to read.
         weight = weights.pop(theirs)
-        state[ours] = weight.t() if turned and weight.ndim == 2 else weight
+        state[ours] = weight.t().contiguous() if turned and weight.ndim == 2 else weight
     if weights:
         raise ValueError(f"{folder}: the weights hold {sorted(weights)[0]}, of which {_CONFIG} knows nothing")
     if not config.qkv_bias:
@@ -360,8 +384,7 @@ def _from_hugging_face(weights: Mapping[str, Tensor], config: GPTConfig, folder:
     if head is not None and config.tie_embeddings and not torch.equal(head, state["token_embedding.weight"]):
         raise ValueError(f"{folder}: {_CONFIG} says that head and embedding are one, but their weights differ")
     state["head.weight"] = state["token_embedding.weight"] if config.tie_embeddings else head
-    with torch.device("meta"):
-        expected = GPTModel(config).state_dict()
+    expected = _without_weights(config).state_dict()
     for key, value in state.items():
         if not value.is_floating_point():
             raise ValueError(f"{folder}: {key} must hold floating-point numbers, got {value.dtype}")

@@ -5,10 +5,23 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer as Backend
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from gptcore import GPT2Tokenizer, GPTConfig, GPTModel, Tokenizer, generate, load, load_model, load_tokenizer, save
+from gptcore import (
+    GPT2Tokenizer,
+    GPTConfig,
+    GPTModel,
+    generate,
+    generate_text,
+    load,
+    load_model,
+    load_tokenizer,
+    save,
+    token_label,
+)
 from gptcore.checkpoint import HUB_MODELS, STORYTELLER
+from gptcore.tokenizer import stream_decode
 
 SMALL = {"vocab_size": 61, "n_positions": 80, "n_embd": 32, "n_head": 4, "n_layer": 3}
 LENGTHS = [1, 2, 37, 80]
@@ -327,24 +340,106 @@ def test_an_unknown_device_is_refused_by_name(tiny_folder):
         load(tiny_folder, device="gpu")
 
 
-def test_a_cache_that_has_only_the_tokenizer_does_not_keep_the_model_from_being_downloaded(
-    tmp_path, tiny_folder, tokenizer_folder, monkeypatch
-):
-    def snapshot_download(name, allow_patterns, local_files_only=False):
-        return str(tokenizer_folder if local_files_only else tiny_folder)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    model, tokenizer = load("gpt2", device="cpu")
-    assert model.config.vocab_size == len(tokenizer)
+# Tokenizers that are not GPT-2's
 
 
-def test_what_is_whole_in_the_cache_is_not_downloaded(tiny_folder, monkeypatch):
-    def snapshot_download(name, allow_patterns, local_files_only=False):
-        assert local_files_only, "the network was asked"
-        return str(tiny_folder)
+def sentencepiece_like(folder, special_tokens=("<s>", "</s>", "<usr>", "<pad>", "<sys>", "<unk>", "<mask>")) -> None:
+    """A bare tokenizer.json in `folder`, whose tokens are pieces of words that begin with "▁"."""
+    from tokenizers import SentencePieceBPETokenizer
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    assert isinstance(load("owner/name", device="cpu")[1], Tokenizer)
+    backend = SentencePieceBPETokenizer()
+    sentences = [
+        "옛날 옛적에 작은 여우가 숲에 살았어요.",
+        "여우는 황금 열쇠를 찾았어요. 옛날 옛적에 여우가 살았대요.",
+        "Once upon a time there was a little fox who lived in the forest.",
+    ]
+    backend.train_from_iterator(sentences, 250, special_tokens=list(special_tokens), show_progress=False)
+    backend.save(str(folder / "tokenizer.json"))
+
+
+@pytest.mark.parametrize("kind", ["byte-level", "sentencepiece-like"])
+def test_a_bare_tokenizer_json_is_read_as_it_is(tmp_path, korean_folder, kind):
+    if kind == "byte-level":
+        shutil.copy(korean_folder / "tokenizer.json", tmp_path)
+    else:
+        sentencepiece_like(tmp_path)
+    of_transformers(tmp_path, vocab_size=320)
+    model, tokenizer = load(tmp_path, device="cpu")
+    oracle = Backend.from_file(str(tmp_path / "tokenizer.json"))
+    for text in ("옛날 옛적에", "여우는 황금 열쇠를 찾았어요."):
+        token_ids = tokenizer.encode(text)
+        assert token_ids == oracle.encode(text, add_special_tokens=False).ids != []
+        assert tokenizer.decode(token_ids) == text
+        assert "".join(stream_decode(tokenizer, token_ids)) == text
+    assert "옛" in token_label(tokenizer, tokenizer.encode("옛날 옛적에")[0]) or kind == "byte-level"
+    written = generate_text(model, "옛날 옛적에", tokenizer, max_length=20, seed=1)
+    assert written.startswith("옛날 옛적에") and len(written) > len("옛날 옛적에")
+
+
+def test_files_of_gpt2_s_names_but_not_of_its_kind_lose_nothing(tmp_path):
+    """A vocab.json without tokens for bytes would drop every character: beside it, tokenizer.json is the true one."""
+    sentencepiece_like(tmp_path)
+    Backend.from_file(str(tmp_path / "tokenizer.json")).model.save(str(tmp_path))
+    assert (tmp_path / "vocab.json").is_file() and (tmp_path / "merges.txt").is_file()
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.decode(tokenizer.encode("옛날 옛적에")) == "옛날 옛적에"
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(ValueError, match=rf"tokenizer in {re.escape(str(tmp_path))} lacks tokens for single bytes"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(ValueError, match=rf"tokenizer in {re.escape(str(tmp_path))} cannot be read"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_that_is_larger_than_the_model_is_refused(tmp_path):
+    sentencepiece_like(tmp_path)
+    highest = len(load_tokenizer(tmp_path)) - 1
+    of_transformers(tmp_path, vocab_size=highest)
+    with pytest.raises(
+        ValueError, match=rf"token ids up to {highest}, but the model knows only those below {highest}:"
+    ):
+        load(tmp_path)
+    model, tokenizer = load_model(tmp_path, device="cpu"), load_tokenizer(tmp_path)
+    last = tokenizer.backend.id_to_token(highest)
+    assert tokenizer.encode(last)[-1] == highest
+    with pytest.raises(ValueError, match=rf"token_ids must be from 0 to {highest - 1}, .* got {highest}"):
+        generate_text(model, last, tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, "</s>"),  # as such tokenizers call it
+        ({"tokenizer_config.json": {"eos_token": "<usr>"}}, "<usr>"),
+        ({"tokenizer_config.json": {"eos_token": {"content": "<usr>", "lstrip": False}}}, "<usr>"),
+        ({"special_tokens_map.json": {"eos_token": "<sys>"}}, "<sys>"),
+        ({"tokenizer_config.json": {"eos_token": "<nowhere>"}, "config.json": {"eos_token_id": 2}}, "<usr>"),
+        ({"config.json": {"eos_token_id": 1}}, "</s>"),
+        ({"config.json": {"eos_token_id": 4}}, "<sys>"),
+        ({"config.json": {"eos_token_id": 200}}, "</s>"),  # an ordinary token: a number left there by mistake
+        ({"config.json": {"eos_token_id": 50256}}, "</s>"),
+        ({"config.json": {"eos_token_id": [2, 1]}}, "<usr>"),
+        ({"config.json": {"eos_token_id": []}}, "</s>"),
+        ({"config.json": {"eos_token_id": None}}, "</s>"),
+        ({"config.json": []}, "</s>"),
+    ],
+)
+def test_the_end_token_is_the_one_that_the_files_name(tmp_path, files, expected):
+    sentencepiece_like(tmp_path)
+    for name, found in files.items():
+        (tmp_path / name).write_text(json.dumps(found))
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.backend.id_to_token(tokenizer.eos_token_id) == expected
+
+
+def test_gpt2_s_own_files_end_a_text_with_its_own_token(tmp_path, gpt2_folder):
+    for file in ("vocab.json", "merges.txt"):
+        shutil.copy(gpt2_folder / file, tmp_path)
+    assert load_tokenizer(tmp_path).eos_token_id == 50256
+    (tmp_path / "config.json").write_text(json.dumps({"eos_token_id": 50256}))
+    tokenizer = load_tokenizer(tmp_path)
+    assert tokenizer.eos_token_id == 50256 and len(tokenizer) == 50257
+    assert tokenizer.encode("Once upon a time") == [7454, 2402, 257, 640]
 
 
 # The model that comes with the package
