@@ -24,6 +24,7 @@ class Tokenizer:
     def __init__(self, backend: Any, eos_token: str | None = END_OF_TEXT):
         self.backend = backend  # a tokenizers.Tokenizer
         self.eos_token_id: int | None = backend.token_to_id(eos_token) if eos_token else None
+        self._character_ids: dict[str, int] | None = backend.get_vocab() if _is_character_level(backend) else None
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Tokenizer":
@@ -46,7 +47,37 @@ class Tokenizer:
             raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
         raise ValueError(f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
 
+    @classmethod
+    def of_characters(cls, text: str) -> "Tokenizer":
+        """A tokenizer with one token for each character that `text` has, in sorted order; no token ends a text.
+
+        It knows no other characters: `encode` raises ValueError for them.
+
+        >>> Tokenizer.of_characters("banana").encode("nab")
+        [2, 0, 1]
+
+        Raises ValueError if `text` is empty.
+        """
+        from tokenizers import Regex, decoders, models, pre_tokenizers
+        from tokenizers import Tokenizer as Backend
+
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, got {type(text).__name__}")
+        if not text:
+            raise ValueError("text must hold at least one character, got an empty one")
+        backend = Backend(models.WordLevel({character: i for i, character in enumerate(sorted(set(text)))}))
+        backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+        backend.decoder = decoders.Fuse()
+        return cls(backend, eos_token=None)
+
     def encode(self, text: str) -> list[int]:
+        """The token ids of `text`. Raises ValueError if it has a character for which there is no token."""
+        if self._character_ids is not None:  # a look into the dictionary is a hundred times as fast as the library
+            if unknown := set(text) - self._character_ids.keys():
+                raise ValueError(
+                    f"text must hold only the {len(self)} characters that the tokenizer knows, got {min(unknown)!r}"
+                )
+            return [self._character_ids[character] for character in text]
         return self.backend.encode(text, add_special_tokens=False).ids
 
     def decode(self, token_ids: Sequence[int]) -> str:
@@ -143,6 +174,8 @@ def token_bytes(tokenizer: Any, token_id: int) -> bytes:
         alphabet = _byte_alphabet()
         if all(character in alphabet for character in content):
             return bytes(alphabet[character] for character in content)
+    if backend is not None and _joins_tokens_as_they_are(backend):
+        return content.encode("utf-8")
     if byte := re.fullmatch(r"<0x([0-9A-F]{2})>", content):  # how other tokenizers write a single byte
         return bytes.fromhex(byte[1])
     return content.replace("▁", " ").encode("utf-8")
@@ -187,7 +220,9 @@ class _TextReader:
 
 def _reader(tokenizer: Any) -> _ByteReader | _TextReader:
     backend = _backend(tokenizer)
-    return _ByteReader(tokenizer) if backend is not None and _is_byte_level(backend) else _TextReader(tokenizer)
+    if backend is not None and (_is_byte_level(backend) or _joins_tokens_as_they_are(backend)):
+        return _ByteReader(tokenizer)
+    return _TextReader(tokenizer)
 
 
 def _backend(tokenizer: Any) -> Any | None:
@@ -197,6 +232,14 @@ def _backend(tokenizer: Any) -> Any | None:
 
 def _is_byte_level(backend: Any) -> bool:
     return "ByteLevel" in repr(backend.decoder)
+
+
+def _joins_tokens_as_they_are(backend: Any) -> bool:
+    return repr(backend.decoder) == "Fuse()"
+
+
+def _is_character_level(backend: Any) -> bool:
+    return _joins_tokens_as_they_are(backend) and all(len(token) == 1 for token in backend.get_vocab())
 
 
 def _end_token(backend: Any) -> str | None:

@@ -1,24 +1,46 @@
 """Teaching a GPT: show it a piece of text, measure how surprised it was by every next token, and make it a little
 less so.
 
-Text comes as one long row of token ids, or as documents, each read from its start. Both are handled by two functions,
-`_Batches` for training and `evaluate` for measuring.
+`fit` is the loop. Where its rows come from is told in `gptcore.batches`, how several processes share them in
+`gptcore.distributed`.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from pathlib import Path
 from time import perf_counter
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from gptcore.batches import Documents, TrainingRows, check_length, evaluation_batches, evaluation_rows
+from gptcore.distributed import Processes
 from gptcore.model import GPTModel, reading
+from gptcore.training_state import read_state, write_state
 
-Documents = Sequence[Sequence[int] | Tensor]
-_IGNORED = -100  # the target of a place that is only there to fill a row
+
+def read_text(file: str | Path) -> str:
+    """The text of a UTF-8 file, with "\\n" at the end of every line.
+
+    Raises ValueError if the file is missing or empty, or if it is not UTF-8.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise ValueError(f"file must be a text file, but there is none at {str(file)!r}")
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} must be UTF-8, but its byte {error.start:,} is not: open it in an editor and save it as UTF-8"
+        ) from error
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")  # which some editors write
+    if not text.strip():
+        raise ValueError(f"{file} must hold some text, but it is empty")
+    return text
 
 
 @dataclass(frozen=True)
@@ -41,18 +63,24 @@ def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 3
     Documents are each read from their start; every token but a document's first is foretold. A document that is
     longer than the context is cut there.
 
-    Raises ValueError if there is no token to foretell.
+    Raises TypeError or ValueError if `token_ids` are no text for this model, or if there is no token to foretell.
     """
-    total, count = 0.0, 0
-    with reading(model):
-        for rows in _evaluation_batches(token_ids, model.config.context_length, batch_size):
-            inputs, targets = _to_batch(rows, model.device)
+    _check_counts(batch_size=batch_size)
+    rows = evaluation_rows("token_ids", token_ids, model.config)
+    return _evaluation(model, rows, batch_size, Processes(model.device))
+
+
+def _evaluation(model: GPTModel, rows: list[Tensor], batch_size: int, processes: Processes) -> Evaluation:
+    """Each process measures some of the rows; all get the result of the whole."""
+    total = 0.0
+    with _fitting_into_memory(model, batch_size), reading(model):
+        for inputs, targets in evaluation_batches(rows[processes.rank :: processes.count], batch_size, model.device):
             logits = model(inputs).float()
             total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
-            count += int((targets != _IGNORED).sum())
-    if not count:
-        raise ValueError("token_ids must hold at least two tokens, so that there is one to foretell")
-    return Evaluation(total / count, count)
+    if processes.count > 1:
+        total = processes.sum(torch.tensor(total, dtype=torch.float64, device=model.device)).item()
+    tokens = sum(len(row) - 1 for row in rows)
+    return Evaluation(total / tokens, tokens)
 
 
 @dataclass(frozen=True)
@@ -64,17 +92,23 @@ class Progress:
     loss: float  # mean training loss since the last report, nats per token
     val_loss: float | None  # nats per token, at steps where it was measured
     learning_rate: float
-    tokens_per_second: float
+    tokens_per_second: float  # while it learns; the time of evaluations is left out
     seconds_left: float
 
 
 @dataclass
 class History:
-    """What `fit` returns: every report, and the step at which the validation loss was lowest."""
+    """What `fit` returns: every report, the step at which the validation loss was lowest, and what ended training."""
 
     reports: list[Progress] = field(default_factory=list)
     best_step: int | None = None
     best_val_loss: float = math.inf
+    evaluations_since_best: int = 0
+    stopped_by: str = "max_steps"  # or "patience", "should_stop", "interrupt"
+
+    def facts(self) -> dict[str, float | None]:
+        """What a checkpoint keeps of it."""
+        return {name: getattr(self, name) for name in ("best_step", "best_val_loss", "evaluations_since_best")}
 
 
 def fit(
@@ -93,6 +127,8 @@ def fit(
     eval_interval: int = 250,
     report_interval: int = 50,
     seed: int = 0,
+    patience: int | None = None,
+    should_stop: Callable[[], bool] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint: str | Path | None = None,
     autocast: torch.dtype | None = None,
@@ -101,7 +137,11 @@ def fit(
 
     `train_ids` is one row of token ids (N,), from which random windows are taken, or documents, of which random ones
     are laid end to end, each row beginning with a document. `val_ids` is evaluated every `eval_interval` steps, and
-    the model ends with the weights that did best there. A KeyboardInterrupt ends training early in the same way.
+    the model ends with the weights that did best there. Dropout is the model's own, `drop_rate` of its config.
+
+    Training ends after `max_steps`; after `patience` evaluations in a row that were no better than the best; at a
+    KeyboardInterrupt; or when `should_stop`, which is asked after every step, says true. However it ends, the model
+    keeps the best weights so far; before the first evaluation, those are the ones that it has.
 
     The learning rate rises for `warmup_steps` and then falls to `min_learning_rate` (a tenth of it, if None). Weight
     decay spares biases, norms and embeddings; gradients are clipped to a norm of `clip_norm`.
@@ -112,122 +152,167 @@ def fit(
     With a `checkpoint` file everything is saved there at every evaluation, and training that was broken off goes on
     from it with the same numbers as if it had not been.
 
-    Raises ValueError if the text is too short, or if the loss is no longer a number; the best weights are kept.
+    Several processes share the work when each calls `fit` with the same arguments. Every step's `batch_size` rows are
+    divided among them, and the weights come out as if one process had read them all; only process 0 writes checkpoints
+    and calls `on_progress`. `torchrun --nproc-per-node 2 tales.py` starts two, where tales.py is
+
+    >>> torch.distributed.init_process_group()
+    >>> model = GPTModel(config)  # on a GPU: .to(f"cuda:{os.environ['LOCAL_RANK']}")
+    >>> fit(model, train_ids, val_ids, max_steps=2000, batch_size=32)
+    >>> if torch.distributed.get_rank() == 0:
+    ...     save("tales", model, tokenizer)
+    >>> torch.distributed.destroy_process_group()
+
+    Raises TypeError or ValueError, before any work, if an argument is not as said here, if the text is too short, or
+    if it has token ids that the model does not know. Raises ValueError if a batch does not fit into memory, or if the
+    loss is no longer a number; the model keeps the best weights then too.
     """
-    batches = _Batches(train_ids, model.config.context_length, batch_size, seed)
+    _check_counts(
+        max_steps=max_steps,
+        batch_size=batch_size,
+        eval_interval=eval_interval,
+        report_interval=report_interval,
+        patience=1 if patience is None else patience,
+    )
+    _check_counts(least=0, warmup_steps=warmup_steps, seed=seed)
+    _check_rates(learning_rate, min_learning_rate, weight_decay, clip_norm, betas)
+    if autocast not in (None, torch.bfloat16):
+        raise ValueError(f"autocast must be torch.bfloat16, or None for the model's own type, got {autocast}")
+    if patience is not None and val_ids is None:
+        raise ValueError(f"patience must be None without val_ids, whose evaluations it counts, got {patience}")
+    processes = Processes.together(model.device)
+    if batch_size % processes.count:
+        raise ValueError(f"batch_size must be a multiple of {processes.count}, the processes, got {batch_size}")
+    batches = TrainingRows(train_ids, model.config, batch_size, seed)
+    held_out = _HeldOut(model, val_ids, batch_size, processes)
+
+    file = None if checkpoint is None else Path(checkpoint)
+    if file is not None and not file.parent.is_dir():
+        raise ValueError(f"checkpoint must be a file in a folder that there is, got {str(file)!r}")
+
     optimizer = _optimizer(model, learning_rate, weight_decay, betas)
     history = History()
-    best: dict[str, Tensor] | None = None
     first = 0
-    if checkpoint is not None and Path(checkpoint).is_file():
-        first = _resume(Path(checkpoint), model, optimizer)
-    losses: list[Tensor] = []
-    started, tokens = perf_counter(), 0
-    was_training = model.training
+    if file is not None and file.is_file():
+        held_out.best, facts = read_state(file, model, optimizer)
+        first = facts.pop("step")
+        history = replace(history, **facts)
+    learner = processes.connected(model)
+    meter = _Meter(first, max_steps)
+    modes = [(module, module.training) for module in model.modules()]
+    model.train()
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
             for step in range(first + 1, max_steps + 1):
-                model.train()
-                torch.manual_seed(seed * 1_000_003 + step)  # dropout: the same after a restart
                 rate = _learning_rate(step, max_steps, warmup_steps, learning_rate, min_learning_rate)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                inputs, targets = _to_batch(batches.rows(step), model.device)
-                with torch.autocast(model.device.type, autocast, enabled=autocast is not None):
-                    logits = model(inputs)  # (B, T, vocab_size)
-                loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-                if not loss.isfinite():
-                    raise ValueError(f"the loss became {loss.item()} at step {step}: try a lower learning_rate")
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-                optimizer.step()
-                losses.append(loss.detach())
-                tokens += targets.numel()
+                _seed_dropout(model.device, (seed * 1_000_003 + step) * processes.count + processes.rank)
+                with meter.learning(batch_size * model.config.context_length), _fitting_into_memory(model, batch_size):
+                    rows = processes.share(batches.of_step(step)).to(model.device, torch.long)
+                    loss = _learn(learner, optimizer, rows, step, clip_norm, autocast, processes)
+                meter.losses.append(loss)
 
-                measured = step % eval_interval == 0 or step == max_steps
-                val_loss = None
-                if measured and val_ids is not None:
-                    val_loss = evaluate(model, val_ids, batch_size).loss
-                    if val_loss < history.best_val_loss:
-                        history.best_step, history.best_val_loss = step, val_loss
-                        best = {name: value.clone() for name, value in model.state_dict().items()}
-                if measured and checkpoint is not None:
-                    _write_checkpoint(Path(checkpoint), model, optimizer, step)
-                if measured or step % report_interval == 0:
-                    seconds = perf_counter() - started
-                    left = seconds / len(losses) * (max_steps - step)
-                    mean = torch.stack(losses).mean().item()
-                    history.reports.append(Progress(step, max_steps, mean, val_loss, rate, tokens / seconds, left))
-                    losses.clear()
-                    started, tokens = perf_counter(), 0
-                    if on_progress is not None:
+                last = step == max_steps
+                if not last and processes.any(should_stop is not None and bool(should_stop())):
+                    history.stopped_by = "should_stop"
+                measured = last or (step % eval_interval == 0 and history.stopped_by == "max_steps")
+                val_loss = held_out.measure(step, history) if measured else None
+                if not last and patience is not None and history.evaluations_since_best >= patience:
+                    history.stopped_by = "patience"
+                if measured and file is not None and processes.rank == 0:
+                    write_state(file, model, optimizer, held_out.best, {"step": step} | history.facts())
+                stopped = history.stopped_by != "max_steps"
+                if measured or stopped or step % report_interval == 0:
+                    history.reports.append(meter.report(step, val_loss, rate))
+                    if on_progress is not None and processes.rank == 0:
                         on_progress(history.reports[-1])
+                        model.train()  # whatever it did with the model
+                if stopped:
+                    break
     except KeyboardInterrupt:
-        pass
+        history.stopped_by = "interrupt"
     finally:
-        if best is not None:
-            model.load_state_dict(best)
-        model.train(was_training)
+        held_out.restore()
+        for module, training in modes:
+            module.training = training
     return history
 
 
-class _Batches:
-    """Rows of context_length + 1 token ids; those of a step depend on the seed and the step alone."""
-
-    def __init__(self, token_ids: Tensor | Documents, context_length: int, batch_size: int, seed: int):
-        self.token_ids, self.batch_size, self.seed = token_ids, batch_size, seed
-        self.row_length = context_length + 1
-        if isinstance(token_ids, Tensor) and len(token_ids) <= self.row_length:
-            raise ValueError(
-                f"train_ids must have more than context_length + 1 = {self.row_length} tokens, got {len(token_ids)}"
-            )
-        if not len(token_ids):
-            raise ValueError("train_ids must have at least one document, got none")
-
-    def rows(self, step: int) -> list[Tensor]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        row = self._window if isinstance(self.token_ids, Tensor) else self._documents
-        return [row(generator) for _ in range(self.batch_size)]
-
-    def _window(self, generator: torch.Generator) -> Tensor:
-        start = _random_below(len(self.token_ids) - self.row_length + 1, generator)
-        return self.token_ids[start : start + self.row_length]
-
-    def _documents(self, generator: torch.Generator) -> Tensor:
-        def document() -> Sequence[int] | Tensor:
-            return self.token_ids[_random_below(len(self.token_ids), generator)]
-
-        # Half of the rows begin after the end of another document, as a text does that starts from the end-of-text
-        # token.
-        row = [int(document()[-1])] if _random_below(2, generator) else []
-        while len(row) < self.row_length:
-            row.extend(document())
-        return torch.tensor(row[: self.row_length])
+def _learn(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    rows: Tensor,
+    step: int,
+    clip_norm: float,
+    autocast: torch.dtype | None,
+    processes: Processes,
+) -> Tensor:
+    """Read the rows (B, T + 1), and move every weight a little, so that they would surprise less: the loss before."""
+    inputs, targets = rows[:, :-1], rows[:, 1:]  # each target is the token that follows its input
+    with torch.autocast(rows.device.type, autocast, enabled=autocast is not None):
+        logits = model(inputs)  # (B, T, vocab_size)
+    loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    loss = processes.sum(loss.detach()) / processes.count
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if not value.isfinite():
+            raise ValueError(f"the {name} became {value.item()} at step {step}: try a lower learning_rate")
+    optimizer.step()
+    return loss
 
 
-def _random_below(limit: int, generator: torch.Generator) -> int:
-    return int(torch.randint(limit, (), generator=generator))
+class _HeldOut:
+    """The text that is measured and not learned from, and the weights that did best on it so far."""
+
+    def __init__(self, model: GPTModel, val_ids: Tensor | Documents | None, batch_size: int, processes: Processes):
+        self.model, self.batch_size, self.processes = model, batch_size, processes
+        self.rows = None if val_ids is None else evaluation_rows("val_ids", val_ids, model.config)
+        if isinstance(val_ids, Tensor):
+            check_length("val_ids", val_ids, model.config)
+        self.best: dict[str, Tensor] = {}
+
+    def measure(self, step: int, history: History) -> float | None:
+        if self.rows is None:
+            return None
+        loss = _evaluation(self.model, self.rows, self.batch_size, self.processes).loss
+        history.evaluations_since_best += 1
+        if loss < history.best_val_loss:
+            history.best_step, history.best_val_loss, history.evaluations_since_best = step, loss, 0
+            self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        return loss
+
+    def restore(self) -> None:
+        with torch.no_grad():
+            for name, weight in self.best.items():
+                self.model.get_parameter(name).copy_(weight)
 
 
-def _evaluation_batches(token_ids: Tensor | Documents, context_length: int, batch_size: int) -> Iterator[list[Tensor]]:
-    if isinstance(token_ids, Tensor):
-        # Neighbours share one token: the last target of a piece is the first input of the next.
-        pieces = [token_ids[i : i + context_length + 1] for i in range(0, len(token_ids) - 1, context_length)]
-    else:
-        pieces = [torch.as_tensor(document)[: context_length + 1] for document in token_ids if len(document) > 1]
-        pieces.sort(key=len)  # rows of one batch are about equally long
-    for i in range(0, len(pieces), batch_size):
-        yield pieces[i : i + batch_size]
+class _Meter:
+    """The losses since the last report, and the time."""
 
+    def __init__(self, first: int, max_steps: int):
+        self.first, self.max_steps = first, max_steps
+        self.losses: list[Tensor] = []
+        self.tokens, self.seconds = 0, 0.0
+        self.begun = perf_counter()
 
-def _to_batch(rows: list[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Inputs and targets (B, T): each target is the token that follows its input. Short rows are filled up."""
-    targets = torch.nn.utils.rnn.pad_sequence(
-        [row[1:].long() for row in rows], batch_first=True, padding_value=_IGNORED
-    )
-    inputs = torch.nn.utils.rnn.pad_sequence([row[:-1].long() for row in rows], batch_first=True)
-    return inputs.to(device), targets.to(device)
+    @contextmanager
+    def learning(self, tokens: int) -> Iterator[None]:
+        started = perf_counter()
+        yield
+        self.seconds += perf_counter() - started
+        self.tokens += tokens
+
+    def report(self, step: int, val_loss: float | None, learning_rate: float) -> Progress:
+        loss = torch.stack(self.losses).mean().item()
+        seconds_left = (perf_counter() - self.begun) / (step - self.first) * (self.max_steps - step)
+        speed = self.tokens / self.seconds
+        self.losses.clear()
+        self.tokens, self.seconds = 0, 0.0
+        return Progress(step, self.max_steps, loss, val_loss, learning_rate, speed, seconds_left)
 
 
 def _optimizer(model: GPTModel, rate: float, decay: float, betas: tuple[float, float]) -> torch.optim.AdamW:
@@ -247,26 +332,52 @@ def _learning_rate(step: int, max_steps: int, warmup: int, highest: float, lowes
     return lowest + (highest - lowest) * (1 + math.cos(math.pi * way)) / 2
 
 
-def _write_checkpoint(file: Path, model: GPTModel, optimizer: torch.optim.Optimizer, step: int) -> None:
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{name}": p.detach().contiguous() for name, p in model.named_parameters()}
-    for name, p in model.named_parameters():
-        for key in ("exp_avg", "exp_avg_sq"):
-            tensors[f"{key}.{name}"] = optimizer.state[p][key].contiguous()
-    temporary = file.with_suffix(".writing")
-    save_file(tensors, temporary, metadata={"step": str(step)})
-    temporary.replace(file)
+def _seed_dropout(device: torch.device, number: int) -> None:
+    """Dropout at this step is the same after a restart."""
+    # torch.manual_seed also makes ready for devices that are not used, which takes longer than the smallest steps.
+    seed = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
+    seed(number % 2**63)
 
 
-def _resume(file: Path, model: GPTModel, optimizer: torch.optim.Optimizer) -> int:
-    """Put model and optimizer back to where `_write_checkpoint` left them; return the step."""
-    from safetensors import safe_open
+@contextmanager
+def _fitting_into_memory(model: GPTModel, batch_size: int) -> Iterator[None]:
+    """Raise ValueError, with what to do, where PyTorch runs out of memory."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        words = ("out of memory", "allocate memory", "not enough memory", "alloc_failed")  # GPU, Linux, Windows, cuBLAS
+        if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+            word in str(error).lower() for word in words
+        ):
+            raise ValueError(
+                f"a batch of batch_size={batch_size} rows of context_length={model.config.context_length} tokens "
+                f"does not fit into the memory of {model.device}: choose a smaller batch_size"
+            ) from error
+        raise
 
-    with safe_open(file, framework="pt") as saved, torch.no_grad():
-        step = int(saved.metadata()["step"])
-        for name, p in model.named_parameters():
-            p.copy_(saved.get_tensor(f"model.{name}"))
-            state = {key: saved.get_tensor(f"{key}.{name}").to(p.device) for key in ("exp_avg", "exp_avg_sq")}
-            optimizer.state[p] = {"step": torch.tensor(float(step), device=p.device), **state}
-    return step
+
+def _check_counts(least: int = 1, **counts: object) -> None:
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"{name} must be a whole number, got {value!r}")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def _check_rates(
+    learning_rate: float, min_learning_rate: float | None, weight_decay: float, clip_norm: float, betas: object
+) -> None:
+    lowest = 0 if min_learning_rate is None else min_learning_rate
+    rates = {"learning_rate": learning_rate, "min_learning_rate": lowest, "weight_decay": weight_decay}
+    for name, value in {**rates, "clip_norm": clip_norm}.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{name} must be a number, got {value!r}")
+        above = name in ("learning_rate", "clip_norm")
+        if not 0 <= value < math.inf or (above and value == 0):
+            raise ValueError(f"{name} must be {'above 0' if above else '0 or above'} and finite, got {value}")
+    if (
+        not isinstance(betas, (tuple, list))
+        or len(betas) != 2
+        or not all(isinstance(beta, Real) and 0 <= beta < 1 for beta in betas)
+    ):
+        raise ValueError(f"betas must be two numbers, each at least 0 and below 1, got {betas!r}")

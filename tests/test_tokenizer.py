@@ -3,10 +3,23 @@ import unicodedata
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptcore import AutoTokenizer, GPT2Tokenizer, Tokenizer, load_tokenizer, token_label
+from gptcore import (
+    AutoTokenizer,
+    GPT2Tokenizer,
+    GPTConfig,
+    GPTModel,
+    Tokenizer,
+    generate_text,
+    load,
+    load_tokenizer,
+    save,
+    token_label,
+)
+from gptcore.checkpoint import save_tokenizer
 from gptcore.tokenizer import END_OF_TEXT, decode, is_known, stream_decode, token_bytes
 
 TEXTS = [
@@ -202,3 +215,61 @@ def test_a_folder_without_a_readable_tokenizer_is_refused_by_name(tmp_path, file
     with pytest.raises(ValueError, match=re.escape(str(tmp_path))) as raised:
         load_tokenizer(tmp_path)
     assert all(word in str(raised.value) for word in words)
+
+
+CHARACTERS = "".join(TEXTS) + "▁\r\n"
+
+
+@pytest.fixture(params=["made", "saved"])
+def characters(request, tmp_path) -> Tokenizer:
+    made = Tokenizer.of_characters(CHARACTERS)
+    if request.param == "made":
+        return made
+    save_tokenizer(tmp_path, made)
+    assert (tmp_path / "tokenizer.json").is_file()
+    return load_tokenizer(tmp_path)
+
+
+def test_each_character_is_a_token_in_sorted_order(characters):
+    assert len(characters) == len(set(CHARACTERS))
+    assert characters.encode("".join(sorted(set(CHARACTERS)))) == list(range(len(characters)))
+    assert characters.eos_token_id is None
+    assert Tokenizer.of_characters("banana").encode("nab") == [2, 0, 1]
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "▁ \r\n", ""])
+def test_characters_come_back_from_their_token_ids(characters, text):
+    token_ids = characters.encode(text)
+    assert len(token_ids) == len(text)
+    assert token_ids == characters.backend.encode(text, add_special_tokens=False).ids
+    assert characters.decode(token_ids) == decode(characters, token_ids) == text
+    assert list(stream_decode(characters, token_ids)) == [*text, ""]
+    assert b"".join(token_bytes(characters, token_id) for token_id in token_ids) == text.encode()
+
+
+def test_every_character_has_a_label_of_its_own_that_can_be_seen(characters):
+    check_labels(characters, len(characters) + 10)
+    assert token_label(characters, characters.encode("▁")[0]) == "▁"
+    assert token_label(characters, characters.encode("\n")[0]) == "⏎"
+    assert decode(characters, [*characters.encode("a"), len(characters)]) == f"a<id {len(characters)}>"
+
+
+def test_a_character_that_it_does_not_know_is_named(characters):
+    with pytest.raises(ValueError, match=f"only the {len(characters)} characters that the tokenizer knows, got 'ß'"):
+        characters.encode("aßb")
+
+
+@pytest.mark.parametrize(("text", "error"), [("", ValueError), (["a"], TypeError)])
+def test_characters_are_those_of_some_text(text, error):
+    with pytest.raises(error, match="text must"):
+        Tokenizer.of_characters(text)
+
+
+def test_a_model_of_characters_is_saved_and_loaded_and_writes(tmp_path):
+    tokenizer = Tokenizer.of_characters("To be, or not to be")
+    torch.manual_seed(0)
+    config = GPTConfig(vocab_size=len(tokenizer), context_length=16, emb_dim=8, n_heads=2, n_layers=1)
+    save(tmp_path, GPTModel(config), tokenizer)
+    model, again = load(tmp_path, device="cpu")
+    text = generate_text(model, "not ", again, max_length=20, seed=1)
+    assert text.startswith("not ") and len(text) == 24 and set(text) <= set("To be, or not to be")
