@@ -1,0 +1,55 @@
+import pytest
+
+NOTEBOOK = "06_untrained_and_trained.ipynb"
+
+
+@pytest.fixture
+def notebook(open_notebook):
+    notebook = open_notebook(NOTEBOOK)
+    notebook.run_all()
+    assert notebook.complaints() == []
+    yield notebook
+    assert notebook.complaints() == []
+
+
+def test_three_models_on_one_luck(notebook, keep):
+    """The sliders, the button and the beginning, by mouse and by keyboard."""
+    page = notebook.page
+    output = page.locator(".jp-OutputArea-output", has=page.locator(".gptcore-model")).first
+    output.scroll_into_view_if_needed()
+    status, texts = output.get_by_role("status"), output.locator(".gptcore-model-text")
+    choices = output.locator(".gptcore-model-choices")
+    temperature, top_k, place = (output.get_by_role("slider").nth(i) for i in range(3))
+    assert texts.count() == output.locator(".gptcore-dart").count() == 3
+    height = output.bounding_box()["height"]
+
+    keep(output, "models")
+    for width, viewport in ((600, 1010), (1400, 1760)):
+        page.set_viewport_size({"width": viewport, "height": 1000})
+        page.wait_for_timeout(300)
+        keep(output, f"models-{width}")
+        assert output.evaluate("e => e.scrollWidth <= e.clientWidth"), f"cut off at {width} pixels"
+    page.set_viewport_size({"width": 1200, "height": 1000})
+
+    place.focus()
+    page.keyboard.press("ArrowRight")
+    choices.filter(has_text="New token 2:").nth(2).wait_for()
+    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+
+    temperature.focus()
+    page.keyboard.press("ArrowRight")
+    status.filter(has_text="temperature 0.75").wait_for()
+    top_k.focus()
+    page.keyboard.press("ArrowRight")
+    status.filter(has_text="top-k 50").wait_for()
+
+    before = texts.last.inner_text()
+    output.get_by_role("button", name="Other luck").click()
+    status.filter(has_text="seed 2").wait_for()
+    notebook.eventually(lambda: texts.last.inner_text() != before)
+
+    beginning = output.get_by_role("textbox", name="Beginning")
+    beginning.fill("옛날 옛적에")
+    beginning.press("Enter")
+    texts.filter(has_text="옛날 옛적에").nth(2).wait_for()
+    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)

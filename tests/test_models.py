@@ -1,0 +1,109 @@
+from html.parser import HTMLParser
+
+import pytest
+import torch
+
+from gptcore import GPTConfig, GPTModel, generate
+from gptcore.show.models import ModelComparison
+
+
+@pytest.fixture
+def models(tokenizer):
+    found = {}
+    for number, name in enumerate(("one", "two", "three")):
+        torch.manual_seed(number)
+        shape = {"context_length": 16, "emb_dim": 16, "n_heads": 2, "n_layers": 1, "drop_rate": 0.5}
+        found[name] = GPTModel(GPTConfig(vocab_size=len(tokenizer), **shape))
+    return found
+
+
+@pytest.fixture
+def comparison(models, tokenizer):
+    losses = {"one": 5.8, "two": 3.0, "three": 0.5}
+    return ModelComparison(models, tokenizer, "Once upon", seed=3, max_length=12, losses=losses, floor=0.4)
+
+
+def test_texts_are_those_of_generate_on_the_same_luck(comparison, models, tokenizer):
+    prompt = torch.tensor([tokenizer.encode("Once upon")])
+    eos = tokenizer.eos_token_id
+    for name, model in models.items():
+        expected = generate(model, prompt, 12, 0.7, 10, seed=3, eos_token_id=eos)[0, prompt.shape[1] :].tolist()
+        assert comparison.token_ids[name] == expected
+        assert comparison.texts[name].startswith("Once upon")
+    luck = torch.Generator().manual_seed(3)
+    assert (
+        comparison.uniforms == torch.rand(12, generator=luck, dtype=torch.float64)[: len(comparison.uniforms)].tolist()
+    )
+    assert len({tuple(ids) for ids in comparison.token_ids.values()}) == 3
+
+
+def test_one_dart_and_a_bar_for_each_model(comparison):
+    for place in (0, 4):
+        comparison.place = place
+        for name, step in comparison.steps.items():
+            number = min(place, len(comparison.token_ids[name]) - 1)
+            assert step.token_id == comparison.token_ids[name][number]
+            assert step.uniform == comparison.uniforms[number]
+            assert step.distribution.probs[step.token_id] > 0
+            assert f"New token {number + 1}" in comparison._boxes[name].value
+
+
+def test_controls_compare_again(comparison):
+    before = comparison.token_ids
+    comparison._temperature.value = 0.0
+    assert comparison.temperature == 0 and comparison.token_ids != before
+    comparison._top_k.value = 0
+    assert comparison.top_k is None and "top-k all" in comparison._message.value
+    comparison.top_k = 7
+    assert comparison.top_k == 7 and "top-k 7" in comparison._message.value
+    comparison.temperature = 3.5
+    comparison._other.click()
+    assert comparison.seed == 4 and "seed 4" in comparison._luck.value
+    comparison.prompt = "옛날"
+    assert all(text.startswith("옛날") for text in comparison.texts.values())
+
+
+def test_losses_and_the_floor(comparison, models, tokenizer):
+    assert "loss 5.80, floor 0.40" in comparison._boxes["one"].value
+    *_, ax = comparison.picture().axes
+    assert [bar.get_width() for bar in ax.patches] == [5.8, 3.0, 0.5]
+    assert ax.lines[0].get_xdata()[0] == 0.4
+    without = ModelComparison(models, tokenizer, "Once", max_length=2)
+    assert "loss" not in without._boxes["one"].value.split("gptcore-text")[0].replace("gptcore-model-loss", "")
+    assert len(without.picture().axes) == 3
+
+
+def test_the_line_of_text_says_nothing_that_differs_between_machines(comparison):
+    bundle = comparison._repr_mimebundle_()
+    assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
+    assert bundle["text/plain"] == (
+        "ModelComparison: one, two, three go on from 'Once upon', temperature 0.7, top-k 10, seed 3"
+    )
+
+
+def test_bad_input_is_a_sentence(comparison, models, tokenizer):
+    with pytest.raises(ValueError, match="models must be at least one, by its name, got none"):
+        ModelComparison({}, tokenizer)
+    with pytest.raises(ValueError, match="losses must be of the models one, two, three, got four"):
+        ModelComparison(models, tokenizer, losses={"four": 1.0})
+    comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
+    comparison.prompt = ""
+    assert "cannot be compared" in comparison._message.value
+
+
+def test_nothing_to_write(models, tokenizer):
+    comparison = ModelComparison(models, tokenizer, "Once", max_length=0)
+    assert comparison.steps == {} and set(comparison.texts.values()) == {"Once"}
+    comparison.picture()
+
+
+def test_nothing_is_read_as_html(comparison, models, tokenizer):
+    comparison.prompt = "<img src=x onerror=alert(1)> $x$"
+    named = ModelComparison({"<b onclick=x>$": models["one"]}, tokenizer, losses={"<b onclick=x>$": 1.0}, max_length=2)
+    named.picture()
+    tags = {}
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: tags.setdefault(tag, set()).update(name for name, _ in attributes)
+    for box in (*comparison._boxes.values(), *named._boxes.values(), comparison._message):
+        parser.feed(box.value)
+    assert set(tags) <= {"div", "span", "i", "u", "b", "s", "style"} and "onclick" not in tags["b"]
