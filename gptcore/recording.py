@@ -1,0 +1,98 @@
+"""What happens inside a model while it reads: who looks at whom, and how the answer grows from layer to layer.
+
+The forward pass again, slower and with nothing hidden: attention is written out as softmax(Q Kᵀ / √d), where the model
+itself leaves it to PyTorch's fast `scaled_dot_product_attention`. The two agree as far as rounding allows.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gptcore.model import CausalSelfAttention, GPTModel, check_token_ids, reading
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Recording:
+    """One forward pass over T tokens, written down."""
+
+    token_ids: Tensor  # (T,)
+    attention: Tensor  # (n_layers, n_heads, T, T): each row says how one place shares its attention; it sums to 1
+    residuals: Tensor  # (n_layers + 1, T, emb_dim): the stream after the embedding, and after each block
+    logits: Tensor  # (T, vocab_size)
+
+    def __repr__(self) -> str:
+        layers, heads, tokens, _ = self.attention.shape
+        return f"Recording({tokens} tokens, {layers} layers of {heads} heads)"
+
+
+def record(model: GPTModel, token_ids: Tensor, silent: Collection[tuple[int, int]] = ()) -> Recording:
+    """What `model` does while it reads token_ids, (T,) or (1, T): in eval mode, without gradients.
+
+    `silent` names heads, (layer, head) counted from 0, whose output is replaced by zeros: what can the others do
+    without them? The attention takes n_layers * n_heads * T * T numbers.
+
+    Raises TypeError or ValueError if the model cannot read token_ids, or has no such head.
+    """
+    if isinstance(token_ids, Tensor) and token_ids.ndim == 1:
+        token_ids = token_ids[None]
+    check_token_ids(model, token_ids)
+    _check_size(model, token_ids)
+    _check_heads(model, silent)
+    token_ids, weights = token_ids[0], []
+    with reading(model):
+        x = model.token_embedding(token_ids) + model.position_embedding.weight[: len(token_ids)]  # (T, C)
+        residuals = [x]
+        for layer, block in enumerate(model.blocks):
+            quiet = [head for silent_layer, head in silent if silent_layer == layer]
+            seen, gathered = _attend(block.attention, block.attention_norm(x), quiet)
+            x = x + gathered
+            x = x + block.feed_forward(block.feed_forward_norm(x))
+            weights.append(seen)
+            residuals.append(x)
+        return Recording(token_ids, torch.stack(weights), torch.stack(residuals), model.head(model.final_norm(x)))
+
+
+def lens_logits(model: GPTModel, residuals: Tensor) -> Tensor:
+    """What the head would say if `residuals` (..., emb_dim) were the last: logits (..., vocab_size).
+
+    The stream of every layer has the same width, so the final norm and the head can read each of them; after the last
+    block that is what the model itself does. Known as the logit lens (nostalgebraist 2020, "interpreting GPT: the
+    logit lens").
+    """
+    with reading(model):
+        return model.head(model.final_norm(residuals))
+
+
+def _attend(attention: CausalSelfAttention, x: Tensor, silent: Collection[int]) -> tuple[Tensor, Tensor]:
+    """The weights (n_heads, T, T) with which each place looks back, and what it gathers so, (T, C)."""
+    T, C = x.shape
+    queries, keys, values = (
+        part.view(T, attention.n_heads, -1).transpose(0, 1)  # (n_heads, T, head_dim)
+        for part in attention.qkv(x).split(C, dim=-1)
+    )
+    scores = queries @ keys.mT / math.sqrt(queries.shape[-1])  # (n_heads, T, T)
+    later = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(diagonal=1)
+    weights = scores.masked_fill(later, -math.inf).softmax(-1)
+    mixed = weights @ values  # (n_heads, T, head_dim)
+    mixed[list(silent)] = 0.0
+    return weights, attention.out_proj(mixed.transpose(0, 1).reshape(T, C))
+
+
+def _check_size(model: GPTModel, token_ids: Tensor) -> None:
+    (rows, T), limit = token_ids.shape, model.config.context_length
+    if rows != 1:
+        raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {rows} of them")
+    if limit < T:
+        raise ValueError(f"token_ids must be at most {limit}, the context length, got {T}")
+
+
+def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:
+    layers, per_layer = model.config.n_layers, model.config.n_heads
+    for layer, head in heads:
+        if not (0 <= layer < layers and 0 <= head < per_layer):
+            raise ValueError(
+                f"silent must name heads from (0, 0) to ({layers - 1}, {per_layer - 1}), got ({layer}, {head})"
+            )

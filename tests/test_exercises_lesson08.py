@@ -1,0 +1,222 @@
+import math
+
+import pytest
+import torch
+
+from gptcore.exercises import lesson08
+
+
+@pytest.fixture
+def says(capsys):
+    """says(check, answer): the one line that the check prints."""
+
+    def run(check, answer):
+        capsys.readouterr()
+        assert check(answer) is None
+        out, err = capsys.readouterr()
+        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
+        assert out.startswith(("Right: ", "Not yet: "))
+        return out
+
+    return run
+
+
+CHECKS = [lesson08.check_attention, lesson08.check_lens, lesson08.check_rank, lesson08.check_strongest_head]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
+    def stub(*arguments): ...
+
+    def fails(*arguments):
+        return undefined_name  # noqa: F821
+
+    assert "returns nothing so far" in says(check, stub)
+    assert "returns nothing so far" in says(check, lambda *arguments: ...)
+    assert "NameError" in says(check, fails)
+    assert "stopped with TypeError" in says(check, lambda: 1)
+    assert "function itself" in says(check, None)
+    for odd in ("text", torch.zeros(3, 3, 3), [[1], [2, 3]], math.nan, torch.tensor([math.nan, math.inf])):
+        assert "Not yet" in says(check, lambda *arguments, odd=odd: odd)
+
+
+def scores_of(q, k):
+    return q @ k.T / q.shape[-1] ** 0.5
+
+
+def masked(scores, value=-math.inf):
+    return scores.masked_fill(torch.ones_like(scores).triu(1) > 0, value)
+
+
+def by_loop(q, k):
+    weights = torch.zeros(len(q), len(q))
+    for i in range(len(q)):
+        weights[i, : i + 1] = torch.stack([q[i] @ k[j] for j in range(i + 1)]).div(math.sqrt(q.shape[1])).softmax(0)
+    return weights
+
+
+def by_adding(q, k):
+    return (scores_of(q, k) + torch.full((len(q), len(q)), -math.inf).triu(1)).softmax(dim=1)
+
+
+@pytest.mark.parametrize("answer", [lambda q, k: masked(scores_of(q, k)).softmax(-1), by_loop, by_adding])
+def test_attention_right(says, answer):
+    assert says(lesson08.check_attention, answer).startswith("Right")
+
+
+def mask_in_place(q, k):
+    q /= 2
+    return masked(scores_of(q, k)).softmax(-1)
+
+
+def own_exp(q, k):
+    weights = scores_of(q, k).exp().tril()
+    return weights / weights.sum(-1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda q, k: masked(q @ k.T).softmax(-1), "not scaled"),
+        (lambda q, k: masked(q @ k.T / q.shape[-1]).softmax(-1), "square root of d"),
+        (lambda q, k: scores_of(q, k).softmax(-1), "sees those after it"),
+        (lambda q, k: (q @ k.T).softmax(-1), "neither the mask nor"),
+        (lambda q, k: scores_of(q, k).softmax(-1).tril(), "mask came after the softmax"),
+        (lambda q, k: scores_of(q, k).tril().softmax(-1), "a score like any other"),
+        (lambda q, k: masked(scores_of(q, k)).softmax(0), "columns add up to 1"),
+        (lambda q, k: scores_of(q, k).softmax(0), "softmax over the columns, without a mask"),
+        (lambda q, k: masked(scores_of(q, k).T).T.softmax(-1), "wrong way round"),
+        (lambda q, k: masked(scores_of(k, q)).softmax(-1), "changed places"),
+        (lambda q, k: masked(scores_of(q, k)), "these are the scores"),
+        (lambda q, k: scores_of(q, k).tril(), "these are the scores"),
+        (lambda q, k: scores_of(q.T, k.T), "shape (4, 4), got (5, 5)"),
+        (lambda q, k: masked(scores_of(q, k)).fill_diagonal_(-math.inf).softmax(-1), "NaN"),
+        (lambda q, k: torch.ones(4, 4), "second row should be"),
+        (own_exp, "too large an exp"),
+        (mask_in_place, "changed the tensor"),
+    ],
+)
+def test_attention_wrong(says, answer, hint):
+    assert hint in says(lesson08.check_attention, answer)
+
+
+def lens_by_hand(model, residual):
+    norm = model.final_norm
+    x = (residual - residual.mean()) / (residual.var(unbiased=False) + norm.eps).sqrt()
+    scores = model.head.weight @ (x * norm.weight + norm.bias)
+    return (scores - scores.max()).exp() / (scores - scores.max()).exp().sum()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda model, x: model.head(model.final_norm(x)).softmax(-1),
+        lambda model, x: torch.softmax(model.head(model.final_norm(x[None]))[0], dim=0).tolist(),
+        lens_by_hand,
+    ],
+)
+def test_lens_right(says, answer):
+    assert says(lesson08.check_lens, answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda m, x: m.head(x).softmax(-1), "final norm is missing: the head"),
+        (lambda m, x: m.head(x), "final norm is missing, and the softmax"),
+        (lambda m, x: m.head(m.final_norm(x)), "these are the scores"),
+        (lambda m, x: m.head(torch.nn.functional.layer_norm(x, (8,))).softmax(-1), "weights that it learned"),
+        (lambda m, x: (m.token_embedding.weight @ m.final_norm(x)).softmax(-1), "reads with the embedding"),
+        (lambda m, x: m.head(m.final_norm(m.final_norm(x))).softmax(-1), "applied twice"),
+        (lambda m, x: m.head(m.final_norm(x)).argmax(), "one number"),
+        (lambda m, x: m.final_norm(x), "shape (7,), got (8,)"),
+        (lambda m, x: m.head(m.final_norm(x))[None].softmax(0)[0], "Norm, head, softmax"),
+    ],
+)
+def test_lens_wrong(says, answer, hint):
+    assert hint in says(lesson08.check_lens, answer)
+
+
+def counted(logits, i):
+    return int((logits > logits[i]).sum() + (logits[:i] == logits[i]).sum()) + 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        counted,
+        lambda x, i: torch.tensor(x.argsort(descending=True, stable=True).tolist().index(i) + 1),
+        lambda x, i: 1 + sorted(range(len(x)), key=lambda j: (-x[j].item(), j)).index(i),
+    ],
+)
+def test_rank_right(says, answer):
+    assert says(lesson08.check_rank, answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda x, i: counted(x, i) - 1, "yours at 0"),
+        (lambda x, i: int((x < x[i]).sum()) + 1, "lowest score got rank 1"),
+        (lambda x, i: int((x > x[i]).sum()) + 1, "all of them got rank 2"),
+        (lambda x, i: int((x >= x[i]).sum()), "all of them got rank 4"),
+        (lambda x, i: int((x > x[i]).sum()), "begin at 1, and of equal scores"),
+        (lambda x, i: len(x) - x.argsort(stable=True).tolist().index(i), "higher id went first"),
+        (lambda x, i: x.argsort(descending=True, stable=True)[i], "wrong way round"),
+        (lambda x, i: x.argsort(descending=True), "one number"),
+        (lambda x, i: 3, "has rank 1, and you gave 3"),
+        (lambda x, i: math.nan, "has rank 1"),
+    ],
+)
+def test_rank_wrong(says, answer, hint):
+    assert hint in says(lesson08.check_rank, answer)
+
+
+def head_by_loop(attention, position, target):
+    best = None
+    for layer in range(attention.shape[0]):
+        for head in range(attention.shape[1]):
+            weight = attention[layer, head, position, target]
+            if best is None or weight > best[0]:
+                best = weight, (layer, head)
+    return best[1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda a, p, t: divmod(int(a[:, :, p, t].argmax()), a.shape[1]),
+        lambda a, p, t: torch.stack(torch.unravel_index(a[:, :, p, t].argmax(), a.shape[:2])),
+        head_by_loop,
+    ],
+)
+def test_strongest_head_right(says, answer):
+    assert says(lesson08.check_strongest_head, answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda a, p, t: a[:, :, p, t].argmax(), "one long list of all heads"),
+        (lambda a, p, t: divmod(int(a[:, :, p, t].argmax()), 4)[::-1], "head, then layer"),
+        (lambda a, p, t: [n + 1 for n in divmod(int(a[:, :, p, t].argmax()), 4)], "counted from 0"),
+        (lambda a, p, t: (2, int(a[-1, :, p, t].argmax())), "best of the last layer"),
+        (lambda a, p, t: divmod(int(a[:, :, t, p].argmax()), 4), "[:, :, position, target]"),
+        (lambda a, p, t: divmod(int(a[:, :, p].amax(-1).argmax()), 4), "looks somewhere else"),
+        (lambda a, p, t: (1, 3), "right for one pair of places"),
+        (lambda a, p, t: (0, 0, 0), "two numbers"),
+        (lambda a, p, t: a[:, :, p, t].max(), "two numbers"),
+        (lambda a, p, t: (1, 0), "expected (1, 3), got (1, 0)"),
+    ],
+)
+def test_strongest_head_wrong(says, answer, hint):
+    assert hint in says(lesson08.check_strongest_head, answer)
+
+
+def test_the_learners_luck_is_left_alone(says):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    says(lesson08.check_lens, lens_by_hand)
+    says(lesson08.check_strongest_head, head_by_loop)
+    assert torch.rand(1) == expected
