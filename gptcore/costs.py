@@ -1,0 +1,151 @@
+"""What a GPT costs, counted from its config alone: numbers to keep, bytes to read, operations to compute.
+
+One token is computed from one reading of the weights, so that two machines of different speed do the same work. How
+long that takes is another matter: `seconds_per_token` gives the least that it can take where only the reading of memory
+counts. Activations, a few thousand numbers, are left out everywhere.
+"""
+
+import math
+from collections.abc import Iterator
+from numbers import Integral, Real
+
+import torch
+
+from gptcore.config import GPTConfig
+
+# How the weights can be kept. Under int8 the linear layers and the token embedding are whole numbers with one scale for
+# each row, as in `gptcore.quantization`; all other numbers, the cache of keys and values too, stay float32.
+WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int8)
+
+
+def num_parameters(config: GPTConfig) -> int:
+    """How many numbers are learned; a head that shares the embedding counts once, as in `GPTModel.num_parameters`."""
+    own_embedding = 0 if config.tie_embeddings else config.vocab_size * config.emb_dim
+    return _linear_weights(config) + own_embedding + _vectors(config) + _positions(config)
+
+
+def weight_bytes(config: GPTConfig, dtype: torch.dtype = torch.float32) -> int:
+    """Bytes of memory that the weights take.
+
+    Raises ValueError if `dtype` is not one of `WEIGHT_DTYPES`.
+    """
+    _check_dtype(dtype)
+    if dtype == torch.int8:
+        own_embedding = 0 if config.tie_embeddings else _int8_row_bytes(config.vocab_size, config.emb_dim)
+        return _int8_linear_bytes(config) + own_embedding + 4 * (_vectors(config) + _positions(config))
+    return num_parameters(config) * dtype.itemsize
+
+
+def cache_bytes(config: GPTConfig, tokens: int, batch_size: int = 1, dtype: torch.dtype = torch.float32) -> int:
+    """Bytes of memory that the keys and values of `tokens` tokens take, for each of `batch_size` texts.
+
+    Raises TypeError or ValueError if `tokens` is not from 0 to the context length, or `batch_size` below 1.
+    """
+    _check_tokens(config, tokens, batch_size)
+    keys_and_values = 2
+    return keys_and_values * config.n_layers * batch_size * tokens * config.emb_dim * cache_dtype(dtype).itemsize
+
+
+def cache_dtype(dtype: torch.dtype) -> torch.dtype:
+    """How keys and values are kept where the weights are `dtype`: the same way, or as float32 where those are int8."""
+    _check_dtype(dtype)
+    return torch.float32 if dtype == torch.int8 else dtype
+
+
+def operations_per_token(config: GPTConfig, tokens: int, use_cache: bool = True) -> int:
+    """Multiplications and additions of the matrix products that give one text of `tokens` tokens its next token.
+
+    With the cache the last token alone is read, and it looks at all of them. Without, all are read again, and each
+    looks at itself and those before it. Either way the head scores the last position only.
+    """
+    _check_tokens(config, tokens, 1)
+    head = config.vocab_size * config.emb_dim
+    read = 1 if use_cache else tokens
+    looks = tokens if use_cache else tokens * (tokens + 1) // 2
+    attention = 2 * config.n_layers * config.emb_dim * looks  # a product with each key, and one with each value
+    return 2 * ((_linear_weights(config) - head) * read + head + attention)
+
+
+def bytes_read_per_step(config: GPTConfig, tokens: int, batch_size: int = 1, dtype: torch.dtype = torch.float32) -> int:
+    """Bytes of weights and cache that are read once to give each of `batch_size` texts its next token.
+
+    All texts share one reading of the weights; each has keys and values of its own. Of the embeddings only a row for
+    each text is read, but a head that shares them reads them all.
+    """
+    _check_dtype(dtype)
+    _check_tokens(config, tokens, batch_size)
+    if dtype == torch.int8:
+        row = _int8_row_bytes(1, config.emb_dim) + 4 * config.emb_dim  # the embedding of a token, that of its position
+        weights = _int8_linear_bytes(config) + 4 * _vectors(config) + batch_size * row
+    else:
+        row = 2 * config.emb_dim
+        weights = (_linear_weights(config) + _vectors(config) + batch_size * row) * dtype.itemsize
+    return weights + cache_bytes(config, tokens, batch_size, dtype)
+
+
+def seconds_per_token(
+    config: GPTConfig,
+    tokens: int,
+    batch_size: int = 1,
+    dtype: torch.dtype = torch.float32,
+    bandwidth: float = 20e9,
+) -> float:
+    """The least time that a new token of each text can take where memory gives `bandwidth` bytes per second.
+
+    It is a limit from below: computing, and the calling of many small operations, come on top.
+
+    Raises TypeError or ValueError if `bandwidth` is not a finite number above 0.
+    """
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, Real):
+        raise TypeError(f"bandwidth must be a number of bytes per second, got {bandwidth!r}")
+    if not 0 < bandwidth < math.inf:
+        raise ValueError(f"bandwidth must be above 0 bytes per second, and finite, got {bandwidth!r}")
+    return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth
+
+
+def _linear_layers(config: GPTConfig) -> Iterator[tuple[int, int]]:
+    """(outputs, inputs) of each linear layer, the head last."""
+    C, hidden = config.emb_dim, config.hidden_dim
+    for _ in range(config.n_layers):
+        yield from ((3 * C, C), (C, C), (hidden, C), (C, hidden))  # qkv, out_proj, widen, narrow
+    yield config.vocab_size, C
+
+
+def _linear_weights(config: GPTConfig) -> int:
+    return sum(outputs * inputs for outputs, inputs in _linear_layers(config))
+
+
+def _int8_linear_bytes(config: GPTConfig) -> int:
+    return sum(_int8_row_bytes(outputs, inputs) for outputs, inputs in _linear_layers(config))
+
+
+def _int8_row_bytes(rows: int, columns: int) -> int:
+    """One byte for each weight, and a float32 scale for each row."""
+    return rows * (columns + 4)
+
+
+def _vectors(config: GPTConfig) -> int:
+    """Numbers of the biases and of the norms."""
+    C = config.emb_dim
+    biases = (3 * C if config.qkv_bias else 0) + C + config.hidden_dim + C
+    norms = 2 * 2 * C
+    return config.n_layers * (biases + norms) + 2 * C
+
+
+def _positions(config: GPTConfig) -> int:
+    return config.context_length * config.emb_dim
+
+
+def _check_dtype(dtype: torch.dtype) -> None:
+    if dtype not in WEIGHT_DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(map(str, WEIGHT_DTYPES))}, got {dtype!r}")
+
+
+def _check_tokens(config: GPTConfig, tokens: int, batch_size: int) -> None:
+    for name, value, least in (("tokens", tokens, 0), ("batch_size", batch_size, 1)):
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"{name} must be a whole number, got {value!r}")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    if tokens > config.context_length:
+        raise ValueError(f"tokens must be at most {config.context_length}, the context length, got {tokens}")

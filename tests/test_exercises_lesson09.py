@@ -1,0 +1,289 @@
+import pytest
+import torch
+
+from gptcore import KVCache, generate
+from gptcore.exercises import lesson09
+from gptcore.model import reading
+
+
+@pytest.fixture
+def says(capsys):
+    """says(check, answer): the one line that the check prints."""
+
+    def run(check, answer):
+        capsys.readouterr()
+        assert check(answer) is None
+        out, err = capsys.readouterr()
+        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
+        assert out.startswith(("Right: ", "Not yet: "))
+        return out
+
+    return run
+
+
+@pytest.mark.parametrize("check", [lesson09.check_cache_size, lesson09.check_cached_loop, lesson09.check_quantize_row])
+def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
+    def stub(*arguments): ...
+
+    def fails(*arguments):
+        return undefined_name  # noqa: F821
+
+    assert "returns nothing so far" in says(check, stub)
+    assert "returns nothing so far" in says(check, lambda *arguments: ...)
+    assert "NameError" in says(check, fails)
+    assert "stopped with TypeError" in says(check, lambda: 1)
+    assert "function itself" in says(check, None)
+    for nonsense in ("text", torch.zeros(3, 3, 3), [[1], [2, 3]], object(), (1, 2), (torch.zeros(5), "x"), []):
+        assert "Not yet" in says(check, lambda *arguments, nonsense=nonsense: nonsense)
+
+
+# Exercise 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda config, tokens, size: 2 * config.n_layers * tokens * config.emb_dim * size,
+        lambda config, tokens, size: sum(
+            2 * config.n_heads * config.head_dim * size for _ in range(config.n_layers) for _ in range(tokens)
+        ),
+        lambda config, tokens, size: KVCache(config, 1, tokens, dtype=torch.float32).keys.nbytes * 2 * size // 4,
+        lambda config, tokens, size: torch.tensor(2.0 * config["n_layers"] * tokens * config["emb_dim"] * size),
+    ],
+)
+def test_cache_size_right(says, answer):
+    assert says(lesson09.check_cache_size, answer).startswith("Right")
+
+
+def right_size(config, tokens, size):
+    return 2 * config.n_layers * tokens * config.emb_dim * size
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda c, n, b: right_size(c, n, b) // 2, "keys and there are values"),
+        (lambda c, n, b: right_size(c, n, 1), "counts the numbers"),
+        (lambda c, n, b: right_size(c, n, b) * 8, "in bits"),
+        (lambda c, n, b: right_size(c, n, b) // c.n_layers, "one layer"),
+        (lambda c, n, b: 2 * c.n_layers * n * c.head_dim * b, "one head"),
+        (lambda c, n, b: 2 * c.n_layers * n * c.n_heads * c.emb_dim * b, "does not count again"),
+        (lambda c, n, b: right_size(c, 1, b), "one token"),
+        (lambda c, n, b: right_size(c, n * n, b), "not squared"),
+        (lambda c, n, b: right_size(c, c.context_length, b), "only 7"),
+        (lambda c, n, b: 3 * c.n_layers * n * c.emb_dim * b, "Queries need no place"),
+        (lambda c, n, b: right_size(c, n, b) / 1e6, "megabytes"),
+        (lambda c, n, b: 5, "Multiply"),
+        (lambda c, n, b: 3360, "not for another"),
+        (lambda c, n, b: 2 * c.n_layers * n * c.emb_dim * 4, "not for another"),
+    ],
+)
+def test_cache_size_wrong(says, answer, hint):
+    assert hint in says(lesson09.check_cache_size, answer)
+
+
+# Exercise 2
+
+
+def by_length(model, token_ids, count):
+    cache = KVCache(model.config)
+    with torch.no_grad():
+        for _ in range(count):
+            new = model(token_ids[:, len(cache) :], cache)[:, -1].argmax(-1, keepdim=True)
+            token_ids = torch.cat([token_ids, new], dim=1)
+    return token_ids
+
+
+def prompt_first(model, token_ids, count):
+    cache = KVCache(model.config, max_length=token_ids.shape[1] + count)
+    with reading(model):
+        logits = model(token_ids, cache)
+        for _ in range(count):
+            new = logits[0, -1].argmax().view(1, 1)
+            token_ids = torch.cat([token_ids, new], dim=1)
+            logits = model(new, cache)  # the last one is read for nothing
+    return token_ids
+
+
+def one_at_a_time(model, token_ids, count):
+    cache, ids = KVCache(model.config), token_ids[0].tolist()
+    for place in range(len(ids) + count - 1):
+        scores = model(torch.tensor([[ids[place]]]), cache)[0, -1]
+        if place == len(ids) - 1:
+            ids.append(int(scores.argmax()))
+    return ids
+
+
+@pytest.mark.parametrize("answer", [by_length, prompt_first, one_at_a_time])
+def test_cached_loop_right(says, answer):
+    assert says(lesson09.check_cached_loop, answer).startswith("Right: the same tokens")
+
+
+def loop(reads, cache_of=None, first=None, last=-1, choose=torch.argmax, back=lambda ids, prompt: ids):
+    """A loop that shows the model `reads(token_ids, cache)`."""
+
+    def answer(model, token_ids, count):
+        cache, prompt = KVCache(model.config), token_ids
+        for step in range(count):
+            if cache_of is not None:
+                cache = cache_of(model)
+            seen = first(token_ids) if first and step == 0 else reads(token_ids, cache)
+            new = choose(model(seen, cache)[0, last]).view(1, 1)
+            token_ids = torch.cat([token_ids, new], dim=1)
+        return back(token_ids, prompt)
+
+    return answer
+
+
+def new_ones(token_ids, cache):
+    return token_ids[:, len(cache) :]
+
+
+def whole(token_ids, cache):
+    return token_ids
+
+
+def last_one(token_ids, cache):
+    return token_ids[:, -1:]
+
+
+def too_small(model, token_ids, count):
+    cache = KVCache(model.config, max_length=token_ids.shape[1] + count)
+    for _ in range(count):
+        token_ids = torch.cat([token_ids, model(token_ids, cache)[:, -1].argmax(-1, keepdim=True)], dim=1)
+    return token_ids
+
+
+def endless(model, token_ids, count):
+    while True:
+        model(token_ids)
+
+
+def luck(scores):
+    return torch.multinomial(scores.softmax(-1) * 0 + 1 / 40, 1)
+
+
+def in_place(model, token_ids, count):
+    result = by_length(model, token_ids, count)
+    token_ids[:] = 0
+    return result
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False), "model read 25 tokens"),
+        (loop(new_ones, cache_of=lambda model: KVCache(model.config)), "Make one KVCache before the loop"),
+        (loop(whole), "on top of what the cache already holds"),
+        (too_small, "on top of what the cache already holds"),
+        (loop(last_one), "given the whole prompt"),
+        (loop(last_one, cache_of=lambda model: KVCache(model.config), first=lambda ids: ids), "nothing before it"),
+        (loop(new_ones, last=0), "first position"),
+        (loop(new_ones, choose=torch.argmin), "argmax, not argmin"),
+        (loop(new_ones, choose=luck), "with no luck"),
+        (loop(new_ones, back=lambda ids, prompt: ids[:, prompt.shape[1] :]), "prompt is lost"),
+        (loop(new_ones, back=lambda ids, prompt: ids[:, :-1]), "There should be the prompt"),
+        (loop(new_ones, back=lambda ids, prompt: ids.flip(1)), "prompt itself has changed"),
+        (loop(new_ones, choose=lambda scores: scores.argmax() * 0), "Read the prompt into the cache"),
+        (lambda model, ids, n: torch.cat([ids, torch.zeros(1, n, dtype=torch.int64)], 1), "was never asked"),
+        (endless, "the model was asked 200 times"),
+        (in_place, "changed the tensor"),
+    ],
+)
+def test_cached_loop_wrong(says, answer, hint):
+    assert hint in says(lesson09.check_cached_loop, answer)
+
+
+def test_the_learners_luck_is_left_alone(says):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    says(lesson09.check_cached_loop, by_length)
+    assert torch.rand(1) == expected
+
+
+# Exercise 3
+
+
+def with_torch(row):
+    scale = row.abs().max() / 127
+    return (row / scale).round().to(torch.int8), scale
+
+
+def with_lists(row):
+    scale = max(abs(weight) for weight in row.tolist()) / 127
+    return torch.tensor([round(weight / scale) for weight in row.tolist()], dtype=torch.int8), scale
+
+
+def in_float64(row):
+    scale = torch.maximum(row.max(), -row.min()).double() / 127
+    return [torch.clamp(torch.round(row / scale), -127, 127).char(), scale.item()]
+
+
+@pytest.mark.parametrize("answer", [with_torch, with_lists, in_float64])
+def test_quantize_row_right(says, answer):
+    assert says(lesson09.check_quantize_row, answer).startswith("Right: one byte for each weight. The largest error")
+
+
+def scaled_by(scale_of, whole=torch.round):
+    def answer(row):
+        scale = scale_of(row)
+        return whole(row / scale).to(torch.int8), scale
+
+    return answer
+
+
+def size(row):
+    return row.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (scaled_by(lambda row: row.max() / 127), "largest number, 1.213"),
+        (scaled_by(lambda row: size(row) / 128), "ends at 127"),
+        (scaled_by(lambda row: size(row) / 255), "not 255"),
+        (scaled_by(lambda row: size(row) / 256), "not 256"),
+        (scaled_by(lambda row: (row.max() - row.min()) / 255), "Here 0 stays 0"),
+        (scaled_by(size), "the largest size itself"),
+        (scaled_by(lambda row: size(row) / 100), "should become 127"),
+        (lambda row: ((row * 127 / size(row)).round().to(torch.int8), 127 / size(row)), "its inverse"),
+        (scaled_by(lambda row: size(row) / 127, torch.trunc), "was cut off"),
+        (scaled_by(lambda row: size(row) / 127, torch.floor), "was cut off"),
+        (lambda row: (row * 127 / size(row), size(row) / 127), "not whole yet"),
+        (lambda row: ((row * 127 / size(row)).round(), size(row) / 127), "more than one byte"),
+        (lambda row: ((row * 127 / size(row)).round().tolist(), size(row) / 127), "more than one byte"),
+        (lambda row: (with_torch(row)[0] * with_torch(row)[1], with_torch(row)[1]), "rebuilt"),
+        (lambda row: with_torch(row)[::-1], "the scale came first"),
+        (lambda row: with_torch(row)[0], "expected two things"),
+        (lambda row: (with_torch(row)[0].abs(), with_torch(row)[1]), "Divide the row by the scale"),
+        (lambda row: (with_torch(row)[0], row), "expected one number"),
+        (lambda row: (row.div_(size(row) / 127).round().to(torch.int8), size(row) / 127), "changed the tensor"),
+    ],
+)
+def test_quantize_row_wrong(says, answer, hint):
+    assert hint in says(lesson09.check_quantize_row, answer)
+
+
+# Exercise 4
+
+
+def test_limit(says):
+    for answer in (16, 16.05, 50e9 / (1_557_611_200 * 2), torch.tensor(16.0)):
+        assert says(lesson09.check_limit, answer).startswith("Right: 3.1 GB")
+    for answer, hint in [
+        (..., "replace the dots"),
+        (None, "replace the dots"),
+        ("fast", "you gave 'fast'"),
+        (8.03, "float32"),
+        (32.1, "one byte"),
+        (2.0, "16 bits"),
+        (128.4, "nothing to multiply"),
+        (0.0623, "number of seconds"),
+        (62.3, "milliseconds"),
+        (1.6e-8, "50,000,000,000"),
+        (3_115_222_400, "How often in a second"),
+        (1000, "divided by the bytes"),
+        (float("nan"), "divided by the bytes"),
+    ]:
+        assert hint in says(lesson09.check_limit, answer)
