@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gptcore.cuda_graph import play_graph, static_generate
 from gptcore.decoding import can_decode, decode, draw_next
 from gptcore.model import GPTModel, KVCache, check_token_ids, reading, resolve_device
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
@@ -92,6 +93,7 @@ def generate(
     *,
     allowed: Tensor | None = None,
     use_cache: bool = True,
+    cuda_graph: bool = False,
 ) -> Tensor:
     """token_ids (B, T) with n ≤ max_new_tokens new ones: (B, T + n). The tokens are those of `generate_steps`.
 
@@ -99,18 +101,31 @@ def generate(
     other rows numbers mixed from it. A row is then the same alone and in a batch. A row that has reached `eos_token_id`
     is filled up with it while others go on.
 
+    With `cuda_graph` a model on CUDA writes with one recorded step, played for every token: the same tokens as far as
+    rounding allows, and no word between GPU and Python on the way. The text must fit into the context, and
+    `eos_token_id` is looked for at the end.
+
     Raises TypeError or ValueError, before any work, if an argument is not as said here.
     """
     token_ids = _check(model, token_ids, max_new_tokens, eos_token_id, allowed)
     check_settings(temperature, top_k, top_p, min_p)
-    luck = _Luck(seed, token_ids.shape[0])
+    uniforms = _Luck(seed, token_ids.shape[0]).ahead(max_new_tokens).to(token_ids.device)  # (B, n)
+    if cuda_graph:
+        if model.device.type != "cuda" or not can_decode(model) or allowed is not None or not use_cache:
+            raise ValueError(
+                f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache and with no `allowed`, "
+                f"got a {type(model).__name__} on {model.device}"
+            )
+        with reading(model):
+            settings = temperature, top_k, top_p, min_p, eos_token_id
+            return static_generate(model, token_ids, uniforms, *settings, play_graph)
     kv_cache = _cache_for(model, token_ids, max_new_tokens) if use_cache else None
     quick = can_decode(model)
     finished = torch.zeros(token_ids.shape[0], dtype=torch.bool, device=token_ids.device)
     with reading(model):
-        for _ in range(max_new_tokens):
+        for i in range(max_new_tokens):
             logits = _next_logits(model, token_ids, kv_cache, allowed, quick)
-            new = draw_next(logits, luck.next(), temperature, top_k, top_p, min_p).to(token_ids)  # (B,)
+            new = draw_next(logits, uniforms[:, i], temperature, top_k, top_p, min_p).to(token_ids)  # (B,)
             if eos_token_id is not None:
                 new = torch.where(finished, eos_token_id, new)
                 finished = new == eos_token_id
@@ -257,7 +272,11 @@ class _Luck:
 
     def next(self) -> Tensor:
         """float64 (rows,)"""
-        return torch.cat([torch.rand(1, generator=generator, dtype=torch.float64) for generator in self.generators])
+        return self.ahead(1)[:, 0]
+
+    def ahead(self, count: int) -> Tensor:
+        """float64 (rows, count): the numbers of the next `count` steps, the same as if drawn one by one."""
+        return torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in self.generators])
 
 
 def _row_seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
@@ -293,10 +312,10 @@ def _next_logits(
     model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None, allowed: Tensor | None, quick: bool
 ) -> Tensor:
     """Logits (B, vocab_size) for the token after token_ids (B, T); -inf for tokens that are not allowed."""
-    T, context_length = token_ids.shape[1], model.config.context_length
-    if kv_cache is None or T > context_length:
+    length, context_length = token_ids.shape[1], model.config.context_length
+    if kv_cache is None or length > context_length:
         hidden = model.hidden_states(token_ids[:, -context_length:])[:, -1]
-    elif quick and T == len(kv_cache) + 1:
+    elif quick and length == len(kv_cache) + 1:
         hidden = decode(model, token_ids[:, -1:], kv_cache)
     else:
         hidden = model.hidden_states(token_ids[:, len(kv_cache) :], kv_cache)[:, -1]

@@ -1,8 +1,8 @@
 """Weights as whole numbers: a quarter of float32's bytes to keep, and to read for every new token.
 
 Each row of a weight matrix is divided by a scale of its own, so that its largest number becomes 127 or −127, and
-rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()", section 2.1), here of the weights alone: what
-flows through the model stays float32, and so do biases, norms and positions. It is for reading and writing text;
+rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()", section 2.1), here of the weights alone:
+what flows through the model stays float32, and so do biases, norms and positions. It is for reading and writing text;
 whole numbers have no gradient to learn by.
 """
 

@@ -1,14 +1,12 @@
 import math
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from gptcore import GPTConfig, GPTModel, Tokenizer
+from gptcore import GPTConfig, GPTModel
 from gptcore.batches import TrainingRows
 from gptcore.training import _optimizer, evaluate, fit, read_text
 

@@ -1,0 +1,97 @@
+import pytest
+import torch
+
+import gptcore
+from gptcore import GPTConfig, GPTModel
+from gptcore.cuda_graph import static_generate
+from gptcore.generation import _Luck
+from gptcore.model import reading
+
+on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+
+
+def made(**changes):
+    torch.manual_seed(0)
+    model = GPTModel(
+        GPTConfig(**{"vocab_size": 60, "context_length": 30, "emb_dim": 16, "n_heads": 4, "n_layers": 2} | changes)
+    )
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval()
+
+
+def step_by_step(step, count):
+    for _ in range(count):
+        step()
+
+
+def static(model, token_ids, n, temperature=1.0, top_k=None, top_p=None, min_p=None, eos_token_id=None, seed=1):
+    uniforms = _Luck(seed, len(token_ids)).ahead(n)
+    with reading(model):
+        return static_generate(model, token_ids, uniforms, temperature, top_k, top_p, min_p, eos_token_id, step_by_step)
+
+
+@pytest.mark.parametrize("token_ids", [[[5]], [[1, 2, 3]], [[1, 2], [3, 4], [5, 6]]])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"temperature": 0},
+        {"temperature": 0.7, "top_k": 10},
+        {"top_k": 1},
+        {"top_k": 500},
+        {"top_k": 20, "top_p": 0.8},
+        {"top_p": 0.5, "min_p": 0.1},
+        {"temperature": 2.0, "top_k": 10, "eos_token_id": 7},
+    ],
+)
+def test_a_step_of_fixed_shape_writes_what_generate_writes(token_ids, settings):
+    model, token_ids = made(), torch.tensor(token_ids)
+    for seed in range(5):
+        expected = gptcore.generate(model, token_ids, 20, seed=seed, **settings)
+        assert torch.equal(static(model, token_ids, 20, seed=seed, **settings), expected)
+
+
+@pytest.mark.parametrize("changes", [{"n_layers": 1, "qkv_bias": False}, {"n_layers": 3, "tie_embeddings": False}])
+def test_other_shapes(changes):
+    model, token_ids = made(**changes), torch.tensor([[1, 2, 3, 4]])
+    assert torch.equal(static(model, token_ids, 26, top_k=5), gptcore.generate(model, token_ids, 26, top_k=5, seed=1))
+
+
+def test_nothing_to_write():
+    assert static(made(), torch.tensor([[1, 2]]), 0).tolist() == [[1, 2]]
+
+
+def test_numbers_drawn_ahead_are_those_drawn_one_by_one():
+    one_by_one, ahead = _Luck([3, 4], 2), _Luck([3, 4], 2).ahead(5)
+    assert torch.equal(torch.stack([one_by_one.next() for _ in range(5)], dim=1), ahead)
+
+
+def test_what_a_graph_cannot_do_is_said():
+    model = made()
+    with pytest.raises(ValueError, match="max_new_tokens must be at most 28 .* got 29"):
+        static(model, torch.tensor([[1, 2]]), 29)
+    with pytest.raises(ValueError, match="cuda_graph must be False unless .* on cpu"):
+        gptcore.generate(model, torch.tensor([[1, 2]]), 3, cuda_graph=True)
+
+
+@on_cuda
+@pytest.mark.parametrize("settings", [{"temperature": 0}, {"temperature": 0.7, "top_k": 10}, {"eos_token_id": 7}])
+def test_the_recording_plays_what_the_eager_path_writes(settings):
+    model, token_ids = made().cuda(), torch.tensor([[1, 2, 3], [4, 5, 6]], device="cuda")
+    for seed in range(5):
+        expected = gptcore.generate(model, token_ids, 25, seed=seed, **settings)
+        assert torch.equal(gptcore.generate(model, token_ids, 25, seed=seed, cuda_graph=True, **settings), expected)
+
+
+@on_cuda
+def test_a_seed_is_the_same_text_on_cuda():
+    """float32 without TF32, top-k 10: 20 prompts, 100 tokens each."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    model, tokenizer = gptcore.load(device="cpu")
+    there = gptcore.load_model(device="cuda")
+    prompts = [gptcore.stories.sample(language, seed)[:40] for language in ("en", "ko") for seed in range(10)]
+    for prompt in prompts:
+        token_ids = torch.tensor([tokenizer.encode(prompt)])
+        expected = gptcore.generate(model, token_ids, 100, top_k=10, seed=1)
+        assert torch.equal(gptcore.generate(there, token_ids.cuda(), 100, top_k=10, seed=1).cpu(), expected)
