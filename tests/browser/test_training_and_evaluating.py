@@ -1,0 +1,60 @@
+import pytest
+from playwright.sync_api import TimeoutError
+
+NOTEBOOK = "07_training_and_evaluating.ipynb"
+
+
+@pytest.fixture
+def notebook(open_notebook):
+    notebook = open_notebook(NOTEBOOK)
+    yield notebook
+    assert notebook.complaints() == []
+
+
+def start_all(notebook, monitor):
+    """Run → Run All Cells, until the first training has begun."""
+    page = notebook.page
+    for _ in range(5):  # a kernel that has only just started may miss the first request
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        try:
+            page.locator(".jp-InputPrompt", has_text="*").first.wait_for(timeout=10_000)
+            break
+        except TimeoutError:
+            continue
+    monitor.get_by_role("status").filter(has_text="It is learning").wait_for(timeout=300_000)
+
+
+def test_stop_interrupt_and_again(notebook, keep):
+    """The first training is stopped by mouse, the second by the kernel's interrupt, a third by keyboard."""
+    page = notebook.page
+    first, second, third = (page.locator(".jp-OutputArea-output", has=page.locator("svg")).nth(i) for i in range(3))
+    start_all(notebook, first)
+    first.scroll_into_view_if_needed()
+    notebook.eventually(lambda: first.locator("circle").count() >= 2, timeout=300)  # one is in the legend
+    height = first.bounding_box()["height"]
+    assert first.get_by_role("progressbar").get_attribute("aria-valuenow") != "0"
+    assert "after 0 steps" in first.get_by_role("group").inner_text()
+    notebook.keep_widths(keep, first, "training")
+    stop = first.get_by_role("button", name="Stop")
+    stop.click()
+    first.get_by_role("status").filter(has_text="Stopped by hand").wait_for()
+    assert stop.is_disabled() and abs(first.bounding_box()["height"] - height) < 1
+
+    second.get_by_role("status").filter(has_text="It is learning").wait_for(timeout=300_000)
+    notebook.eventually(lambda: second.locator("circle").count() >= 2, timeout=300)
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Interrupt Kernel").click()
+    second.get_by_role("status").filter(has_text="The kernel was interrupted").wait_for()
+
+    third.get_by_role("status").filter(has_text="Finished").wait_for(timeout=300_000)  # the cells after it went on
+    notebook.eventually(lambda: page.locator(".jp-InputPrompt", has_text="*").count() == 0, timeout=120)
+    keep(third, "training-own-text")
+
+    cell = page.locator(".jp-CodeCell", has_text="await mine.fit(")
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    third.get_by_role("status").filter(has_text="It is learning").wait_for()
+    third.get_by_role("button", name="Stop").focus()
+    page.keyboard.press("Enter")
+    third.get_by_role("status").filter(has_text="Stopped by hand").wait_for()
