@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -110,7 +110,7 @@ class Notebook:
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
 
-    def run_all(self, timeout: float = 120) -> None:
+    def run_all(self, timeout: float = 300) -> None:
         """Run → Run All Cells, and wait until the kernel has nothing left to do."""
         cells = self.page.locator(".jp-CodeCell .jp-InputPrompt")
         running = cells.filter(has_text="*")
@@ -135,6 +135,22 @@ class Notebook:
             '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], '
             '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
         ).all_inner_texts()
+
+    def output_with(self, selector: str) -> Locator:
+        """The first output that holds an element `selector`, scrolled into view."""
+        output = self.page.locator(".jp-OutputArea-output", has=self.page.locator(selector)).first
+        output.scroll_into_view_if_needed()
+        return output
+
+    def keep_widths(self, keep: Callable[[Locator, str], None], output: Locator, name: str) -> None:
+        """Screenshots of an output as it is, narrow and wide; nothing is cut off."""
+        keep(output, name)
+        for width, viewport in ((600, 1010), (1400, 1760)):
+            self.page.set_viewport_size({"width": viewport, "height": 1000})
+            self.page.wait_for_timeout(300)
+            self.eventually(lambda: output.evaluate("e => e.scrollWidth <= e.clientWidth"))
+            keep(output, f"{name}-{width}")
+        self.page.set_viewport_size({"width": 1200, "height": 1000})
 
     def eventually(self, check: Callable[[], bool], timeout: float = 30) -> None:
         """Wait until `check()` is true: what a click changes comes a moment later, on a busy machine a long one."""

@@ -3,24 +3,6 @@ import pytest
 NOTEBOOK = "08_inside_the_model.ipynb"
 
 
-def output_with(page, selector):
-    output = page.locator(".jp-OutputArea-output", has=page.locator(selector)).first
-    output.scroll_into_view_if_needed()
-    return output
-
-
-def keep_widths(notebook, keep, output, name):
-    """Screenshots of an output as it is, narrow and wide; nothing is cut off."""
-    page = notebook.page
-    keep(output, name)
-    for width, viewport in ((600, 1010), (1400, 1760)):
-        page.set_viewport_size({"width": viewport, "height": 1000})
-        page.wait_for_timeout(300)
-        keep(output, f"{name}-{width}")
-        notebook.eventually(lambda: output.evaluate("e => e.scrollWidth <= e.clientWidth"))  # nothing is cut off
-    page.set_viewport_size({"width": 1200, "height": 1000})
-
-
 def type_text(page, output, text):
     box = output.get_by_role("textbox").first
     box.fill(text)
@@ -39,11 +21,11 @@ def notebook(open_notebook):
 def test_attention_view(notebook, keep):
     """Layer, head and token by keyboard, a text that is typed, a text that is empty."""
     page = notebook.page
-    output = output_with(page, ".gptcore-look")
+    output = notebook.output_with(".gptcore-look")
     status = output.get_by_role("status")
     status.filter(has_text="In layer 3, head 5").wait_for()
     status.filter(has_text="␣Anna (place 22)").wait_for()
-    keep_widths(notebook, keep, output, "attention")
+    notebook.keep_widths(keep, output, "attention")
     height = output.bounding_box()["height"]
 
     layer, head, token = (output.get_by_role("slider").nth(i) for i in range(3))
@@ -87,10 +69,10 @@ def test_the_maps_of_all_heads(notebook, keep):
 def test_logit_lens(notebook, keep):
     """The place by mouse and keyboard, a text that is typed, a text that is empty."""
     page = notebook.page
-    output = output_with(page, ".gptcore-lens")
+    output = notebook.output_with(".gptcore-lens")
     status = output.get_by_role("status")
     status.filter(has_text="the model answers ␣Anna").wait_for()
-    keep_widths(notebook, keep, output, "lens")
+    notebook.keep_widths(keep, output, "lens")
     height = output.bounding_box()["height"]
 
     token = output.get_by_role("slider").first

@@ -5,12 +5,6 @@ import pytest
 NOTEBOOK = "10_real_gpt2.ipynb"
 
 
-def output_with(page, selector):
-    output = page.locator(".jp-OutputArea-output", has=page.locator(selector)).first
-    output.scroll_into_view_if_needed()
-    return output
-
-
 @pytest.fixture
 def notebook(open_notebook):
     notebook = open_notebook(NOTEBOOK)
@@ -26,7 +20,7 @@ def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, k
     assert sentence.count() == 2  # for GPT-2, and for the Korean one
     keep(page.locator(".jp-CodeCell", has=sentence.first).first, "real-gpt2-sentence")
 
-    tokens = output_with(page, ".gptcore-chip")
+    tokens = notebook.output_with(".gptcore-chip")
     before = tokens.locator(".gptcore-chip").count()
     tokens.get_by_role("textbox").fill("옛날")
     notebook.eventually(lambda: 0 < tokens.locator(".gptcore-chip").count() < before)
@@ -40,15 +34,15 @@ def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, k
     notebook.eventually(lambda: chances.inner_text() != seen)
     keep(chances, "real-gpt2-chances")
 
-    steps = output_with(page, ".gptcore-step-tape")
+    steps = notebook.output_with(".gptcore-step-tape")
     steps.get_by_role("button", name=re.compile("Forward$")).click()
     page.wait_for_selector(".gptcore-step-told[role=listitem]")
 
-    luck = output_with(page, ".gptcore-luck-one")
+    luck = notebook.output_with(".gptcore-luck-one")
     luck.get_by_role("button", name="Other luck").click()
     luck.get_by_text("seed 6").wait_for()
 
-    stream = output_with(page, ".gptcore-stream-box")
+    stream = notebook.output_with(".gptcore-stream-box")
     stream.get_by_role("button", name="Start").click()
     stream.get_by_role("status").filter(has_text="It is writing").wait_for()
     text = stream.locator(".gptcore-stream-box")
@@ -65,6 +59,6 @@ def test_the_notebook_as_a_page(notebook, keep):
     for width, viewport in ((600, 1010), (1200, 1200), (1400, 1760)):
         page.set_viewport_size({"width": viewport, "height": 1000})
         for selector, name in ((".gptcore-chip", "tokens"), (".gptcore-stream-box", "stream")):
-            output = output_with(page, selector)
+            output = notebook.output_with(selector)
             notebook.eventually(lambda output=output: output.evaluate("e => e.scrollWidth <= e.clientWidth"))
             keep(output, f"real-gpt2-{name}-{width}")

@@ -5,24 +5,6 @@ import pytest
 NOTEBOOK = "05_the_loop.ipynb"
 
 
-def output_with(page, selector):
-    output = page.locator(".jp-OutputArea-output", has=page.locator(selector)).first
-    output.scroll_into_view_if_needed()
-    return output
-
-
-def keep_widths(notebook, keep, output, name):
-    """Screenshots of an output as it is, narrow and wide; nothing is cut off."""
-    page = notebook.page
-    keep(output, name)
-    for width, viewport in ((600, 1010), (1400, 1760)):
-        page.set_viewport_size({"width": viewport, "height": 1000})
-        page.wait_for_timeout(300)
-        keep(output, f"{name}-{width}")
-        notebook.eventually(lambda: output.evaluate("e => e.scrollWidth <= e.clientWidth"))  # nothing is cut off
-    page.set_viewport_size({"width": 1200, "height": 1000})
-
-
 @pytest.fixture
 def notebook(open_notebook):
     notebook = open_notebook(NOTEBOOK)
@@ -35,7 +17,7 @@ def notebook(open_notebook):
 def test_stepping(notebook, keep):
     """Forward, back, auto-play, the slider and the candidates' buttons, by mouse and by keyboard."""
     page = notebook.page
-    output = output_with(page, ".gptcore-step-tape")
+    output = notebook.output_with(".gptcore-step-tape")
     told = output.locator(".gptcore-step-told[role=listitem]")
     height = output.bounding_box()["height"]
 
@@ -86,7 +68,7 @@ def test_stepping(notebook, keep):
     page.wait_for_timeout(700)
     assert told.count() == count
     notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
-    keep_widths(notebook, keep, output, "stepper")
+    notebook.keep_widths(keep, output, "stepper")
 
     press("Reset")
     written(0)
@@ -94,10 +76,10 @@ def test_stepping(notebook, keep):
 
 def test_two_settings_on_one_luck(notebook, keep):
     page = notebook.page
-    output = output_with(page, ".gptcore-luck-one")
+    output = notebook.output_with(".gptcore-luck-one")
     status = output.get_by_role("status")
     assert output.locator("mark[title]").count() == 2
-    keep_widths(notebook, keep, output, "luck")
+    notebook.keep_widths(keep, output, "luck")
     height = output.bounding_box()["height"]
 
     output.get_by_role("slider").first.focus()
@@ -113,7 +95,7 @@ def test_two_settings_on_one_luck(notebook, keep):
 def test_streaming(notebook, keep):
     """Start, a second Start, Stop, and the kernel's interrupt, after each of which all is usable."""
     page = notebook.page
-    output = output_with(page, ".gptcore-stream-box")
+    output = notebook.output_with(".gptcore-stream-box")
     status = output.get_by_role("status")
     start, stop = (output.get_by_role("button", name=name) for name in ("Start", "Stop"))
     text = output.locator(".gptcore-stream-box")
@@ -144,7 +126,7 @@ def test_streaming(notebook, keep):
     status.filter(has_text="The kernel was interrupted").wait_for()
     assert len(text.inner_text()) > len("Once upon a time")
 
-    step = output_with(page, ".gptcore-step-tape")
+    step = notebook.output_with(".gptcore-step-tape")
     step.get_by_role("button", name=re.compile("Forward$")).click()  # the model and the other widgets go on
     page.wait_for_selector(".gptcore-step-told[role=listitem]")
 
@@ -155,4 +137,4 @@ def test_streaming(notebook, keep):
     status.filter(has_text="Stopped").wait_for()
 
     started()
-    keep_widths(notebook, keep, output, "streaming")
+    notebook.keep_widths(keep, output, "streaming")

@@ -23,13 +23,7 @@ def test_three_models_on_one_luck(notebook, keep):
     assert texts.count() == output.locator(".gptcore-dart").count() == 3
     height = output.bounding_box()["height"]
 
-    keep(output, "models")
-    for width, viewport in ((600, 1010), (1400, 1760)):
-        page.set_viewport_size({"width": viewport, "height": 1000})
-        page.wait_for_timeout(300)
-        keep(output, f"models-{width}")
-        assert output.evaluate("e => e.scrollWidth <= e.clientWidth"), f"cut off at {width} pixels"
-    page.set_viewport_size({"width": 1200, "height": 1000})
+    notebook.keep_widths(keep, output, "models")
 
     place.focus()
     page.keyboard.press("ArrowRight")
