@@ -1,0 +1,94 @@
+"""python -m gptcore.benchmark [section …] [--repeats N] [--json]"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from gptcore.benchmark import generation, start, training
+from gptcore.benchmark.measure import Row
+
+SECTIONS: dict[str, Callable[[int], list[Row]]] = {
+    "generation": generation.generation,
+    "storyteller": generation.storyteller,
+    "formats": generation.formats,
+    "prompt": generation.prompt,
+    "window": generation.window,
+    "start": start.start,
+    "memory": start.memory,
+    "widgets": start.widgets,
+    "training": training.training,
+}
+
+
+def machine() -> dict[str, str | int]:
+    """What the figures depend on."""
+    packages = ("torch", "transformers", "llms-from-scratch", "gptcore")
+    return {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in packages},
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+        "torch threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m gptcore.benchmark",
+        description="Measure gptcore beside its peers, in one run. Read the ratios: the rest is the machine's.",
+        epilog="Sections: " + "; ".join(f"{name}: {section.__doc__}" for name, section in SECTIONS.items()),
+    )
+    parser.add_argument("section", nargs="*", choices=[*SECTIONS, []], help="what to measure; without any, everything")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each, taking turns (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="for machines: one JSON object")
+    options = parser.parse_args(arguments)
+    if options.repeats < 1:
+        parser.error(f"--repeats must be 1 or more, got {options.repeats}")
+    chosen = options.section or list(SECTIONS)
+    results = {}
+    if not options.json:
+        print(" · ".join(f"{key} {value}" for key, value in machine().items()), flush=True)
+    for name in chosen:
+        results[name] = SECTIONS[name](options.repeats)
+        if not options.json:
+            print(_table(name, results[name]), flush=True)
+    if options.json:
+        rows = {name: [asdict(row) for row in rows] for name, rows in results.items()}
+        json.dump({"machine": machine(), "sections": rows}, sys.stdout, indent=2)
+        print()
+
+
+def _table(name: str, rows: list[Row]) -> str:
+    lines = ["", f"{name}: {SECTIONS[name].__doc__}"]
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:7.2f} × {row.peer}" if row.name != row.peer else "      1"
+        value = f"{row.value:10.4g} {row.unit}" if row.unit else ""
+        lines.append(f"  {row.name:44} {value:22} {ratio} {row.note}".rstrip())
+    return "\n".join(lines)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not here"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""How quickly a text grows, and how near that is to what the machine could do."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gptcore import stories
+from gptcore.benchmark import peers
+from gptcore.benchmark.measure import Row, durations, interleaved_seconds, rates, read_bandwidth
+from gptcore.checkpoint import STORYTELLER, load_model, load_tokenizer, save
+from gptcore.config import GPT_CONFIG_124M
+from gptcore.generation import generate, generate_steps
+from gptcore.model import GPTModel, KVCache, reading
+
+TEMPERATURE, TOP_K = 0.7, 10
+PROMPT = torch.tensor([[7, 8, 9, 10]])
+FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "int8": torch.int8}
+
+
+def ours(model: GPTModel, **settings) -> peers.Writer:
+    settings = {"temperature": TEMPERATURE, "top_k": TOP_K, "seed": 1, **settings}
+    return lambda token_ids, max_new_tokens: generate(model, token_ids, max_new_tokens, **settings)
+
+
+def steps(model: GPTModel) -> peers.Writer:
+    def write(token_ids: Tensor, max_new_tokens: int) -> None:
+        for step in generate_steps(model, token_ids, max_new_tokens, TEMPERATURE, TOP_K, seed=1):
+            step.distribution.probs  # noqa: B018  (the record is there, and looked at)
+
+    return write
+
+
+@contextmanager
+def gpt2_small() -> Iterator[Path]:
+    """A folder with a GPT-2 of 124 million random weights. Speed does not depend on what the weights are."""
+    with tempfile.TemporaryDirectory() as folder:
+        torch.manual_seed(0)
+        save(folder, GPTModel(GPT_CONFIG_124M), load_tokenizer())
+        yield Path(folder)
+
+
+def writers(folder: Path, slow: bool) -> dict[str, peers.Writer | None]:
+    """Everybody who can write with the weights in `folder`; `slow` adds the loops that have no cache."""
+    model = load_model(folder)
+    found: dict[str, peers.Writer | None] = {
+        "transformers, float32": peers.transformers_generate(folder, TEMPERATURE, TOP_K),
+        "gptcore, float32": ours(model),
+        "gptcore, generate_steps, float32": steps(model),
+        **{f"gptcore, {name}": ours(load_model(folder, dtype=dtype)) for name, dtype in list(FORMATS.items())[1:]},
+    }
+    if slow:
+        found["llms-from-scratch, float32"] = peers.from_scratch_generate(model, TEMPERATURE, TOP_K)
+        plain = peers.plain_model(model)
+        found["the first lesson's loop, float32"] = peers.lesson_loop(plain, TEMPERATURE, TOP_K)
+        found["nanoGPT's shape of loop, float32"] = peers.cropped_loop(plain, TEMPERATURE, TOP_K)
+    return {name: writer for name, writer in found.items() if writer is not None}
+
+
+def generation(repeats: int) -> list[Row]:
+    """Tokens per second of GPT-2's size, 124M: one text, 200 new tokens."""
+    with gpt2_small() as folder:
+        everyone = writers(folder, slow=True)
+        rows = _tokens_per_second(everyone, 200, repeats, warm_up=8)
+        model = load_model(folder)
+        bandwidth = read_bandwidth(model.device.type)
+        for name, dtype in FORMATS.items():
+            weights = _bytes_per_token(model, dtype)
+            rows.append(Row(f"limit: reading {name} weights", bandwidth / weights, "tokens/s", note=_gb(bandwidth)))
+    return rows
+
+
+def storyteller(repeats: int) -> list[Row]:
+    """Tokens per second of the bundled model: 200 new tokens, one text and many."""
+    model = load_model()
+    everyone = writers(STORYTELLER, slow=True)
+    everyone["gptcore, top_p 0.9 too, float32"] = ours(model, top_p=0.9)
+    everyone["transformers, top_p 0.9 too, float32"] = peers.transformers_generate(
+        STORYTELLER, TEMPERATURE, TOP_K, top_p=0.9
+    )
+    rows = _tokens_per_second(everyone, 200, repeats, warm_up=40)
+    jobs = {
+        f"gptcore, {n} text{'s' * (n > 1)} at once": partial(ours(model), PROMPT.repeat(n, 1), 200) for n in (1, 16)
+    }
+    seconds = interleaved_seconds(jobs, repeats)
+    one, many = jobs
+    seconds[many] = [time / 16 for time in seconds[many]]  # per text
+    return rows + rates(seconds, 200, "tokens/s", one)
+
+
+def formats(repeats: int) -> list[Row]:
+    """What fewer bits change: greedy texts of the bundled model, 64 tokens from 30 prompts, and the KL divergence."""
+    model, tokenizer = load_model(device="cpu"), load_tokenizer()
+    tales = [stories.sample(language, seed) for language in stories.LANGUAGES for seed in range(15)]
+    texts = [torch.tensor([tokenizer.encode(tale)]) for tale in tales]
+    rows = []
+    for name, dtype in FORMATS.items():
+        other = load_model(device="cpu", dtype=dtype)
+        same = sum(torch.equal(*(generate(m, text[:, :12], 64, 0) for m in (model, other))) for text in texts)
+        rows.append(Row(f"{name}: greedy texts that stay the same", same, f"of {len(texts)}"))
+        if dtype != torch.float32:
+            rows.append(Row(f"{name}: KL from float32", kl_divergence(model, other, texts[::3]), "nats/token"))
+    return rows
+
+
+def kl_divergence(model: GPTModel, other: GPTModel, texts: list[Tensor]) -> float:
+    """Mean KL divergence, in nats per token, of the chances of `other` from those of `model`, one token at a time."""
+    total, count = 0.0, 0
+    for text in texts:
+        p, q = (_log_probs(m, text) for m in (model, other))
+        total += (p.exp() * (p - q)).sum().item()
+        count += len(p)
+    return total / count
+
+
+def _log_probs(model: GPTModel, text: Tensor) -> Tensor:
+    cache = KVCache(model.config, 1, text.shape[1], model.device, model.dtype)
+    with reading(model):
+        rows = [model(text[:, i : i + 1], cache)[0] for i in range(text.shape[1])]
+    return torch.cat(rows).double().log_softmax(-1)
+
+
+def prompt(repeats: int) -> list[Row]:
+    """A long prompt for GPT-2's size: the first token after 1,000, and the time of one more token as texts grow."""
+    with gpt2_small() as folder:
+        model = load_model(folder)
+        long = torch.randint(model.config.vocab_size, (1, 1000), device=model.device)
+        theirs = peers.transformers_generate(folder, TEMPERATURE, TOP_K)
+        jobs = {"transformers": partial(theirs, long, 1), "gptcore": partial(ours(model), long, 1)}
+        interleaved_seconds(jobs, 1)
+        rows = durations(interleaved_seconds(jobs, repeats), "ms", "transformers")
+        rows = [Row(f"{row.name}: first token after 1,000", *_rest(row)) for row in rows]
+        grown = {f"gptcore: one more token after {n:,}": _one_more(model, long, n) for n in (64, 128, 256, 512, 1000)}
+        interleaved_seconds(grown, 2)
+        return rows + durations(interleaved_seconds(grown, 5 * repeats), "ms", next(iter(grown)))
+
+
+def window(repeats: int) -> list[Row]:
+    """Past the context of the bundled model: a token there beside a plain reading of the whole window."""
+    model = load_model()
+    size = model.config.context_length
+    full = torch.randint(model.config.vocab_size, (1, size), device=model.device)
+
+    def read() -> None:
+        with reading(model):
+            for _ in range(20):
+                model.head(model.hidden_states(full)[:, -1])
+
+    jobs = {"reading the window, 20 times": read, "20 tokens past the end": partial(ours(model), full, 20)}
+    interleaved_seconds(jobs, 1)
+    return durations(interleaved_seconds(jobs, repeats), "ms", "reading the window, 20 times")
+
+
+def _one_more(model: GPTModel, text: Tensor, length: int) -> Callable[[], None]:
+    cache = KVCache(model.config, 1, length + 1, model.device, model.dtype)
+    with reading(model):
+        model.hidden_states(text[:, :length], cache)
+
+    def step() -> None:
+        cache.length = length
+        with reading(model):
+            model.head(model.hidden_states(text[:, :1], cache)[:, -1])
+
+    return step
+
+
+def _tokens_per_second(everyone: dict[str, peers.Writer], count: int, repeats: int, warm_up: int) -> list[Row]:
+    token_ids = PROMPT.to("cuda" if torch.cuda.is_available() else "cpu")
+    interleaved_seconds({name: partial(write, token_ids, warm_up) for name, write in everyone.items()}, 1)
+    jobs = {name: partial(write, token_ids, count) for name, write in everyone.items()}
+    return rates(interleaved_seconds(jobs, repeats), count, "tokens/s", "transformers, float32")
+
+
+def _bytes_per_token(model: GPTModel, dtype: torch.dtype) -> int:
+    """Bytes of weights that one more token must read: all but the embeddings, of which it reads a row each."""
+    count = sum(module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear))
+    return count * dtype.itemsize
+
+
+def _gb(bandwidth: float) -> str:
+    return f"at {bandwidth / 1e9:.0f} GB/s"
+
+
+def _rest(row: Row) -> tuple:
+    return row.value, row.unit, row.ratio, row.peer, row.note

@@ -1,0 +1,92 @@
+"""How long until something is on the screen, and what a lesson takes of the memory."""
+
+import subprocess
+import sys
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from gptcore.benchmark.measure import Row, durations, interleaved_seconds
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(repeats: int) -> list[Row]:
+    """A whole process, from the command to its end, beside one that only imports torch."""
+    commands = {
+        "python -c 'import torch'": ["-c", "import torch"],
+        "python -c 'import gptcore'": ["-c", "import gptcore"],
+        "python -m gptcore, 20 tokens": ["-m", "gptcore", "Once upon a time", "--max-new-tokens", "20"],
+    }
+    jobs = {name: partial(_run, command) for name, command in commands.items()}
+    interleaved_seconds(jobs, 1)  # files come from the disk's cache from now on
+    rows = durations(interleaved_seconds(jobs, 2 * repeats + 1), "s", "python -c 'import torch'")
+    return rows + _first_widget(repeats)
+
+
+def memory(repeats: int) -> list[Row]:
+    """Resident memory of a kernel in which a lesson has run, in MiB. Needs the notebooks and what runs them."""
+    folder = ROOT / "notebooks"
+    if not folder.is_dir() or find_spec("nbclient") is None:
+        return [Row("not measured: the notebooks, or nbclient, are not here", 0, "")]
+    return [
+        Row(f"kernel after Run All of {file.stem}", _kernel_memory(file) / 2**20, "MiB")
+        for file in sorted(folder.glob("*.ipynb"))
+    ]
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+
+
+def _first_widget(repeats: int) -> list[Row]:
+    """From the start of a kernel to the answer of the cell that shows the first widget."""
+    if find_spec("jupyter_client") is None or find_spec("ipywidgets") is None:
+        return [Row("not measured: there is no jupyter_client or no ipywidgets here", 0, "")]
+    slider = "import torch, ipywidgets\nipywidgets.FloatSlider()"
+    widget = (
+        "import gptcore\nfrom gptcore.show import NextToken\nmodel, tokenizer = gptcore.load()\n"
+        "NextToken(model, tokenizer, 'Once upon a time there', seed=1)"
+    )
+    jobs = {"kernel to a slider, with torch": partial(_shown, slider), "kernel to NextToken": partial(_shown, widget)}
+    interleaved_seconds(jobs, 1)
+    return durations(interleaved_seconds(jobs, repeats), "s", "kernel to a slider, with torch")
+
+
+def _shown(code: str) -> None:
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel()
+    try:
+        reply = client.execute_interactive(code, timeout=120, output_hook=lambda message: None)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError("".join(reply["content"]["traceback"]))
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def _kernel_memory(file: Path) -> int:
+    """Bytes that the kernel holds in memory after all cells of the notebook `file` have run."""
+    import nbclient
+    import nbformat
+
+    notebook = nbformat.read(file, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("import psutil\nprint(psutil.Process().memory_info().rss)"))
+    nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}).execute()
+    return int(notebook.cells[-1].outputs[0]["text"])
+
+
+def widgets(repeats: int) -> list[Row]:
+    """A slider's way to new pixels, in JupyterLab in headless Chromium. Needs the tests, Playwright and Chromium."""
+    script = ROOT / "tests" / "browser" / "measure_latency.py"
+    if not script.is_file() or find_spec("playwright") is None:
+        return [Row("not measured: tests/browser/measure_latency.py, or playwright, is not here", 0, "")]
+    result = subprocess.run([sys.executable, str(script), "--tsv"], capture_output=True, text=True)
+    if result.returncode:
+        return [Row(f"not measured: {result.stderr.strip().splitlines()[-1]}", 0, "")]
+    rows = []
+    for line in result.stdout.splitlines():
+        name, median, p95 = line.split("\t")
+        rows += [Row(f"{name}: p50", float(median), "ms"), Row(f"{name}: p95", float(p95), "ms")]
+    return rows
