@@ -95,11 +95,9 @@ class TrainingMonitor(LiveView):
         work = asyncio.create_task(asyncio.to_thread(self._work, train_ids, val_ids, on_progress, settings))
         while not work.done():
             try:
-                await asyncio.shield(work)
+                await asyncio.wait([work], timeout=0.1)  # not longer: some systems hear a signal when the loop turns
             except (asyncio.CancelledError, KeyboardInterrupt):  # how a kernel interrupts a cell that waits
                 self._end("interrupted")
-            except Exception:  # the work's own: below
-                break
         return work.result()
 
     def stop(self) -> None:
