@@ -11,7 +11,18 @@ from matplotlib.patches import FancyBboxPatch
 from tokenizers import pre_tokenizers, trainers
 
 from gptcore import GPT2Tokenizer, Tokenizer, load_tokenizer, stories, token_label
-from gptcore.show.token_explorer import HUES, MOST_CHIPS, KnownTokens, TokenExplorer, Tokens, draw_tokens, tokens_html
+from gptcore.show.token_explorer import (
+    BLOCK,
+    HUES,
+    MOST_CHIPS,
+    STEP,
+    Chips,
+    KnownTokens,
+    Piece,
+    TokenExplorer,
+    Tokens,
+    draw_tokens,
+)
 from gptcore.tokenizer import byte_level_bpe
 
 OLD_DAYS = "옛날 옛적에"
@@ -38,7 +49,7 @@ def explorer(bundled, byte_tokenizer):
     return TokenExplorer({"bilingual": bundled, "English only": byte_tokenizer}, text=OLD_DAYS)
 
 
-class Chips(HTMLParser):
+class Page(HTMLParser):
     """The chips and brackets of a page, in order."""
 
     def __init__(self, html):
@@ -58,8 +69,8 @@ class Chips(HTMLParser):
             self.brackets.append(found["aria-label"])
 
 
-def chips(html):
-    return Chips(html)
+def html_of(explorer):
+    return "".join(chips.html for chips in explorer._chips.values())
 
 
 def only(explorer):
@@ -74,7 +85,7 @@ def test_two_tokenizers_read_the_same_text(explorer, bundled, byte_tokenizer):
     }
     assert explorer.labels["bilingual"] == ["옛날", "␣옛적에"]
     assert len(explorer.token_ids["English only"]) == 16
-    html = explorer._chips.value
+    html = html_of(explorer)
     assert html.index("bilingual: 2 tokens") < html.index(
         "English only: 16 tokens, 15 of them only part of a character"
     )
@@ -108,7 +119,7 @@ def test_the_sentence_counts_characters_bytes_and_tokens(explorer):
 
 
 def test_bytes_stand_under_the_syllable_that_they_make(explorer):
-    page = chips(explorer._chips.value)
+    page = Page(html_of(explorer))
     made = [label.split(",")[0] for label in page.brackets]
     assert made == list(OLD_DAYS.replace(" ", ""))
     assert all("made of 3 tokens" in label for label in page.brackets)
@@ -150,10 +161,12 @@ def test_the_pieces_cover_all_tokens_and_spell_the_text(explorer, text):
 
 def test_every_bundled_token_is_a_chip_of_its_own(bundled):
     known = KnownTokens(bundled)
+    shown = Chips("all", known)
     seen = []
     for first in range(0, len(bundled), 500):
         token_ids = list(range(first, min(first + 500, len(bundled))))
-        page = chips(tokens_html("all", Tokens.of(token_ids, known), known))
+        shown.show(Tokens.of(token_ids, known))
+        page = Page(shown.html)
         assert page.tags == {"div", "span", "small"} or page.tags == {"div", "span", "small", "b"}
         seen += [label for label, *_ in page.chips]
         assert all(left[1] != right[1] for left, right in zip(page.chips, page.chips[1:], strict=False))
@@ -164,7 +177,7 @@ def test_every_bundled_token_is_a_chip_of_its_own(bundled):
 def test_neighbours_differ_in_colour_under_brackets_too(explorer):
     explorer.text = "a옛b날 tortoise " * 5
     for name, tokens in explorer.tokens.items():
-        hues = [hue for _, hue, *_ in chips(tokens_html(name, tokens, explorer._known[name])).chips]
+        hues = [hue for _, hue, *_ in Page(explorer._chips[name].html).chips]
         assert len(hues) == len(tokens.token_ids)
         assert all(left != right for left, right in zip(hues, hues[1:], strict=False))
         assert set(hues) == {f"gptcore-hue{i}" for i in range(len(HUES))}
@@ -177,10 +190,10 @@ def test_nothing_that_is_typed_is_read_as_html(explorer, bundled, text):
     explorer.text = text
     evil = TokenExplorer({text: SimpleNamespace(encode=lambda _: [7], decode=lambda _: text)}, text=text)
     for shown in (explorer, evil):
-        page = chips(shown._chips.value + shown._status.value)
+        page = Page(html_of(shown) + shown._status.value)
         assert page.tags <= {"div", "span", "small", "b"}
         assert page.attributes <= {"class", "role", "aria-label", "aria-live", "title", "tabindex"}
-    assert chips(evil._chips.value).chips[0][0] == f"{token_label(evil.tokenizers[text], 7)}, id 7"
+    assert Page(html_of(evil)).chips[0][0] == f"{token_label(evil.tokenizers[text], 7)}, id 7"
     explorer.picture().canvas.draw()
     evil.picture().canvas.draw()
 
@@ -209,10 +222,43 @@ def test_gpt2_makes_fifteen_tokens_none_of_which_is_text(gpt2_folder):
 def test_a_long_text_is_counted_in_full_and_its_end_is_drawn(bundled):
     explorer = TokenExplorer(bundled, text="a b " * 2000)
     count = len(explorer.token_ids["tokenizer"])
-    page = chips(explorer._chips.value)
-    assert count > 3 * MOST_CHIPS and len(page.chips) == MOST_CHIPS
-    assert f"{count - MOST_CHIPS:,} more before these" in explorer._chips.value
+    page = Page(html_of(explorer))
+    assert count > 3 * MOST_CHIPS and MOST_CHIPS - STEP < len(page.chips) <= MOST_CHIPS
+    assert f"{count - len(page.chips):,} more before these" in html_of(explorer)
     assert page.chips[-1][0] == f"{only(explorer).labels[-1]}, id {only(explorer).token_ids[-1]}"
+
+
+@pytest.mark.parametrize("words", [3, 30, 3010])
+def test_a_key_at_the_end_changes_only_the_last_chips(bundled, words):
+    explorer = TokenExplorer(bundled, text=" fox" * words)
+    changed = []
+    for block in explorer._chips["tokenizer"]._blocks:
+        block.observe(changed.append, names="value")
+    explorer.text += "!"
+    explorer.text += "!"
+    assert len(changed) == 2
+    assert Page(html_of(explorer)).chips[-1][0].startswith("!")
+
+
+def test_chips_go_when_the_text_goes(explorer):
+    explorer.text = OLD_DAYS * 100
+    assert explorer._chips["English only"].html.count('role="listitem"') > MOST_CHIPS
+    explorer.text = ""
+    assert [chips.html.count("span") for chips in explorer._chips.values()] == [0, 0]
+    assert "more before" not in html_of(explorer)
+
+
+def test_a_character_that_crosses_two_blocks_is_shown_once(byte_tokenizer):
+    for letters in range(BLOCK - 3, BLOCK + 1):
+        page = Page(html_of(TokenExplorer(byte_tokenizer, text="a" * letters + "옛")))
+        assert len(page.chips) == letters + 3 and len(page.brackets) == 1
+
+
+def test_nothing_fits_of_a_character_without_end():
+    shown = Chips("odd", KnownTokens(SimpleNamespace(decode=lambda token_ids: "x")))
+    count = 2 * MOST_CHIPS
+    shown.show(Tokens([1] * count, ["x"] * count, [Piece(0, count, "x")], count))
+    assert f"{count:,} more before these" in shown.html and not Page(shown.html).chips
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -269,8 +315,11 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
 
 
 def test_a_screen_reader_finds_lists_and_names(explorer):
-    html = explorer._chips.value
+    html = html_of(explorer)
     assert html.count('role="list"') == 2 + 5  # two lists of tokens, five syllables in pieces
-    assert 'aria-label="tokens of bilingual"' in html and 'tabindex="0"' in html
+    assert 'aria-label="tokens of bilingual, 1 to 2"' in html
+    for name, chips in explorer._chips.items():
+        inner, *_ = chips.box.children
+        assert f'tabindex="0" role="group" aria-label="Tokens of {name}; ' in inner.children[-1].value
     assert 'role="status"' in explorer._status.value
     assert explorer._text.description == "Text"

@@ -1,5 +1,6 @@
 """`TokenExplorer`: type, and see the tokens that a model would read, for one tokenizer or for several."""
 
+import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from gptcore.tokenizer import is_known, token_bytes, token_label, visible
 # Blue, orange, green and purple that colour-blind eyes tell apart (Okabe & Ito 2008). They only part neighbours.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 MOST_CHIPS = 500  # of a longer text only the last ones are drawn: there one types
+BLOCK = 25  # chips that are sent to the browser together: a key changes few blocks, and the rest stays as it is
+STEP = 200  # so many are left out at once, since then all blocks change; a multiple of BLOCK
 MOST_DRAWN = 120  # the same for a chart
 LINE, PITCH, GAP = 84, 1.3, 0.6  # letters on a line of a chart; between lines, in heights; between chips, in letters
 
@@ -185,10 +188,11 @@ class TokenExplorer(LiveView):
     def _make_controls(self, text: str) -> None:
         wide = ipywidgets.Layout(width="auto")
         self._text = ipywidgets.Textarea(text, description="Text", rows=2, continuous_update=True, layout=wide)
-        self._status, self._chips = (ipywidgets.HTML(layout=wide) for _ in range(2))
+        self._status = ipywidgets.HTML(layout=wide)
+        self._chips = {name: Chips(name, known) for name, known in self._known.items()}
         self._text.observe(lambda change: self._show(), names="value")
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self._text, self._status, self._chips],
+            [ipywidgets.HTML(CSS + _CSS), self._text, self._status, *(chips.view for chips in self._chips.values())],
             layout=ipywidgets.Layout(max_width="820px", width="100%"),
         )
 
@@ -201,31 +205,60 @@ class TokenExplorer(LiveView):
         self._status.value = (
             f'<div class="gptcore gptcore-tokens-say" role="status" aria-live="polite">{escape(self.reading)}</div>'
         )
-        self._chips.value = "".join(
-            tokens_html(name, tokens, self._known[name]) for name, tokens in self.tokens.items()
-        )
+        for name, tokens in self.tokens.items():
+            self._chips[name].show(tokens)
 
 
 # Chips as HTML -----------------------------------------------------------------------------------------------------
 
 
-def tokens_html(name: str, tokens: Tokens, known: KnownTokens) -> str:
-    """The chips of one tokenizer under its name; tokens that only are text together stand under a bracket."""
-    first = len(tokens.token_ids) - MOST_CHIPS
-    chips, hidden = [], 0
-    for start, stop, text in tokens.pieces:
-        if start < first:
-            hidden = stop
-            continue
+class Chips:
+    """The chips of one tokenizer under its name, in a box that scrolls.
+
+    They are sent in blocks. If all were one piece of HTML, the browser would lay out and paint all of them at each key.
+    """
+
+    def __init__(self, name: str, known: KnownTokens):
+        self.name, self.known = name, known
+        self._heading, self._more = ipywidgets.HTML(), ipywidgets.HTML()
+        self._blocks = [ipywidgets.HTML() for _ in range(MOST_CHIPS // BLOCK)]
+        chips = ipywidgets.Box(self._blocks).add_class("gptcore-chips")
+        name = escape(f"Tokens of {name}; the arrow keys scroll them")
+        end = ipywidgets.HTML(f'<div class="gptcore-tokens-end" tabindex="0" role="group" aria-label="{name}"></div>')
+        self.box = ipywidgets.Box([ipywidgets.Box([self._more, chips, end])])
+        self.box.add_class("gptcore-tokens-box")
+        self.view = ipywidgets.Box([self._heading, self.box]).add_class("gptcore-tokens")
+
+    @property
+    def html(self) -> str:
+        """All that is shown, in its order."""
+        return "".join(part.value for part in (self._heading, self._more, *self._blocks))
+
+    def show(self, tokens: Tokens) -> None:
+        """Show `tokens`; what is as it was before is not sent again."""
+        count = len(tokens.token_ids)
+        first = max(0, math.ceil((count - MOST_CHIPS) / STEP)) * STEP  # pieces before this token are left out
+        blocks: list[list[Piece]] = [[] for _ in self._blocks]
+        for piece in tokens.pieces:
+            if piece.start >= first:
+                blocks[(piece.start - first) // BLOCK].append(piece)
+        hidden = next((pieces[0].start for pieces in blocks if pieces), count)
+        heading = escape(f"{self.name}: {tokens.describe()}")
+        self._heading.value = f'<div class="gptcore gptcore-tokens-name">{heading}</div>'
+        more = f'<div class="gptcore gptcore-tokens-more">{hidden:,} more before these …</div>'
+        self._more.value = more if hidden else ""
+        for block, pieces in zip(self._blocks, blocks, strict=True):
+            block.value = block_html(self.name, tokens, pieces, self.known) if pieces else ""
+
+
+def block_html(name: str, tokens: Tokens, pieces: list[Piece], known: KnownTokens) -> str:
+    """Neighbouring chips as a list; tokens that only are text together stand under a bracket."""
+    chips = []
+    for start, stop, text in pieces:
         joined = [known[tokens.token_ids[i]].chips[i % len(HUES)] for i in range(start, stop)]
         chips += joined if stop == start + 1 else [_bracket_html(text or "", "".join(joined), stop - start)]
-    more = f'<div class="gptcore-tokens-more">{hidden:,} more before these …</div>' if hidden else ""
-    title, heading = escape(name), escape(f"{name}: {tokens.describe()}")
-    return (
-        f'<div class="gptcore gptcore-tokens"><div class="gptcore-tokens-name">{heading}</div>'
-        f'<div class="gptcore-tokens-box" tabindex="0" role="group" aria-label="{title}"><div>{more}<div '
-        f'class="gptcore-chips" role="list" aria-label="tokens of {title}">{"".join(chips)}</div></div></div></div>'
-    )
+    title = escape(f"tokens of {name}, {pieces[0].start + 1:,} to {pieces[-1].stop:,}")
+    return f'<div class="gptcore gptcore-block" role="list" aria-label="{title}">{"".join(chips)}</div>'
 
 
 @lru_cache(5000)
@@ -328,13 +361,17 @@ def _listed(tokens: Tokens, most: int = 20) -> str:
 _HUES = "\n".join(f".gptcore-hue{i} {{ --hue: {hue}; }}" for i, hue in enumerate(HUES))
 _CSS = f"""<style>
 .gptcore-tokens-say {{ min-height: 3.2em; }}
-.gptcore-tokens {{ margin-top: 8px; }}
+.gptcore-tokens {{ display: block; margin-top: 8px; }}
+.gptcore-tokens .widget-html {{ margin: 0; }}
 .gptcore-tokens-name {{ font-weight: 600; }}
 .gptcore-tokens-box {{ display: flex; flex-direction: column-reverse; overflow-y: auto; min-height: 158px;
   max-height: 236px; box-sizing: border-box; padding: 8px; border: 1px solid var(--jp-border-color2, #bdbdbd);
-  border-radius: 4px; }}
-.gptcore-tokens-box > div {{ margin-bottom: auto; }}
+  border-radius: 4px; contain: layout style paint; }}
+.gptcore-tokens-box:focus-within {{ outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: -2px; }}
+.gptcore-tokens-end {{ outline: none; height: 1px; }}
+.gptcore-tokens-box > div {{ display: block; flex: none; margin-bottom: auto; }}
 .gptcore-chips {{ display: flex; flex-wrap: wrap; gap: 6px 4px; align-items: flex-end; }}
+.gptcore-chips > div, .gptcore-chips .widget-html-content, .gptcore-block {{ display: contents; }}
 .gptcore-chip {{ display: inline-flex; flex-direction: column; align-items: center; box-sizing: border-box;
   max-width: 100%; padding: 1px 6px; border: 1px solid var(--hue); border-bottom-width: 3px; border-radius: 4px;
   line-height: 1.3; }}

@@ -14,8 +14,8 @@ def test_text_to_tokens(open_notebook, keep):
     output = boxes.first.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first
     field = page.get_by_role("textbox", name="Text")
     field.scroll_into_view_if_needed()
-    assert labels(bilingual) == ["옛날", "␣옛적에"]
-    assert labels(english)[:3] == ["<0xEC>", "<0x98>", "<0x9B>"]
+    notebook.eventually(lambda: labels(bilingual) == ["옛날", "␣옛적에"])
+    notebook.eventually(lambda: labels(english)[:3] == ["<0xEC>", "<0x98>", "<0x9B>"])
     assert english.locator(".gptcore-joined > b").all_inner_texts() == list("옛날옛적에")
     keep(output, "tokens")
 
@@ -28,6 +28,7 @@ def test_text_to_tokens(open_notebook, keep):
     status.filter(has_text="7 characters in 7 bytes.").wait_for()
     notebook.eventually(lambda: labels(bilingual) == ["t", "he", "␣the"])
     assert bilingual.get_by_role("listitem", name="␣the, id 263").count() == 1
+    assert page.get_by_role("list", name="tokens of bilingual, 1 to 3").count() == 1
     assert english.bounding_box()["y"] == top
     field.press(" ")
     status.filter(has_text="ends in a space").wait_for()
@@ -36,7 +37,7 @@ def test_text_to_tokens(open_notebook, keep):
 
     # The next stop of the keyboard are the chips themselves, so that they can be scrolled.
     field.press("Tab")
-    notebook.eventually(lambda: bilingual.evaluate("element => element === document.activeElement"))
+    notebook.eventually(lambda: bilingual.evaluate("element => element.contains(document.activeElement)"))
 
     mixed = "The fox, the café and 호랑이 🦊."
     field.fill(mixed)
@@ -60,6 +61,10 @@ def test_text_to_tokens(open_notebook, keep):
     last, frame = bilingual.locator(".gptcore-chip").last.bounding_box(), bilingual.bounding_box()
     assert frame["y"] <= last["y"] and last["y"] + last["height"] <= frame["y"] + frame["height"]
     assert frame["height"] <= 236
+    field.press("Tab")
+    page.keyboard.press("PageUp")
+    notebook.eventually(lambda: bilingual.evaluate("element => element.scrollTop") < 0)  # 0 is the end
+    page.keyboard.press("End")
     keep(output, "tokens-long")
 
     field.fill("<img src=x onerror=alert(1)> & $x$")
