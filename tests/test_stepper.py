@@ -1,12 +1,13 @@
 import base64
 import gc
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution
-from gptcore.show.stepper import GenerationStepper
+from gptcore.show.stepper import MOST_AT_ONCE, GenerationStepper
 
 
 @pytest.fixture
@@ -152,6 +153,25 @@ def test_auto_play(stepper):
     assert not stepper.playing and not stepper._timer.playing
     stepper.speed = 10
     assert stepper._timer.interval == 100
+
+
+def test_auto_play_writes_what_is_due(stepper, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("gptcore.show.stepper.perf_counter", lambda: clock.now)
+    stepper.speed = 16
+    stepper.playing = True
+    shown = []
+    for _ in range(8):
+        clock.now += 0.09375  # a slow browser: a tick has the time of one and a half tokens
+        stepper._timer.value += 1
+        shown.append(stepper.position)
+    assert shown == [1, 3, 4, 6, 7, 9, 10, 12]
+    clock.now += 60  # the kernel was busy elsewhere
+    stepper._timer.value += 1
+    assert stepper.position == 12 + MOST_AT_ONCE
+    clock.now += 0.0625
+    stepper._timer.value += 1
+    assert stepper.position <= 12 + MOST_AT_ONCE + 2  # nothing is made up for
 
 
 def test_reset_has_the_same_luck_and_another_seed_another(stepper):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from html import escape
+from time import perf_counter
 from typing import Any
 
 import ipywidgets
@@ -19,6 +20,7 @@ from gptcore.tokenizer import decode, token_label
 
 CHOICES = 6  # how many candidates have a button
 BEFORE, AFTER = 150, 30  # how many tokens of the tape are shown on either side of the place where one is
+MOST_AT_ONCE = 5  # tokens in one picture of auto-play, however long the browser was away
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,16 @@ class GenerationStepper(LiveView):
 
     def forward(self) -> None:
         """One token on: what was written here before, else what the dart hits."""
-        if not self.is_over:
-            if self.position == len(self.tape):
-                self._write(self.drawn_id)
-            self.go_to(self.position + 1)
+        self._advance(1)
+
+    def _advance(self, count: int) -> None:
+        for _ in range(count):
+            if not self.is_over:
+                if self.position == len(self.tape):
+                    self._write(self.drawn_id)
+                self.position += 1
+                self._look()
+        self._show()
         if self.is_over:
             self.playing = False
 
@@ -259,7 +267,7 @@ class GenerationStepper(LiveView):
         self._back.on_click(lambda button: self.back())
         self._forward.on_click(lambda button: self.forward())
         self._reset.on_click(lambda button: self.reset())
-        self._timer.observe(lambda change: self.forward() if self.playing else None, names="value")
+        self._timer.observe(lambda change: self._tick(), names="value")
         self._toggle.observe(self._play_or_pause, names="value")
         self._speed.observe(lambda change: setattr(self._timer, "interval", round(1000 / self.speed)), names="value")
         self._timer.interval = round(1000 / self.speed)
@@ -276,6 +284,16 @@ class GenerationStepper(LiveView):
     def _play_or_pause(self, change: Any) -> None:
         self._timer.playing = change.new
         self._toggle.description, self._toggle.icon = ("Pause", "pause") if change.new else ("Play", "play")
+        self._owed, self._ticked = 0.0, perf_counter()
+
+    def _tick(self) -> None:
+        """Write what is due: one token, or more at once where the browser draws fewer pictures than the speed asks."""
+        if self.playing:
+            now = perf_counter()
+            self._owed += (now - self._ticked) * self.speed
+            count = min(max(1, int(self._owed)), MOST_AT_ONCE)
+            self._owed, self._ticked = min(self._owed - count, 1), now
+            self._advance(count)
 
     def _slide(self, change: Any) -> None:
         if change.new != self.position and change.new <= len(self.tape):
@@ -308,7 +326,8 @@ class GenerationStepper(LiveView):
         candidates = candidates or Candidates([], [], [], 0.0, 0)
         shown = len(candidates.labels)
         for button, label in zip(self._choices, candidates.labels + [""] * (CHOICES - shown), strict=True):
-            button.description, button.tooltip = label, f"Write {label} here" if label else ""
+            with button.hold_sync():  # one message, not two
+                button.description, button.tooltip = label, f"Write {label} here" if label else ""
             button.layout.visibility = "visible" if label else "hidden"
         rows = [self._bar_html(*row) for row in zip(candidates.token_ids, candidates.probs, strict=True)]
         rows += ['<div class="gptcore-step-choice"></div>'] * (CHOICES - shown)
@@ -404,12 +423,11 @@ _CSS = """<style>
 .gptcore-step-tape { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 4px; padding: 6px 8px;
   height: 9.5em; overflow-y: auto; display: flex; flex-direction: column-reverse; font-size: 15px; line-height: 2; }
 .gptcore-step-tape > div { margin-bottom: auto; overflow-wrap: anywhere; }
-.gptcore-step-told { position: relative; display: inline-block; line-height: 1.45; padding: 0 3px 4px; margin: 0 1px;
-  border-radius: 3px; border: 1px solid transparent; z-index: 0; white-space: pre-wrap; }
-.gptcore-step-told[role]::before { content: ""; position: absolute; inset: 0; z-index: -1; border-radius: 3px;
-  background: var(--gptcore-kept); opacity: calc(0.06 + 0.34 * var(--chance)); }
-.gptcore-step-told[role]::after { content: ""; position: absolute; left: 0; bottom: 0; height: 3px;
-  width: max(2px, calc(100% * var(--chance))); background: var(--gptcore-kept); }
+.gptcore-step-told { display: inline-block; line-height: 1.45; padding: 0 3px 4px; margin: 0 1px; border-radius: 3px;
+  border: 1px solid transparent; white-space: pre-wrap; }
+.gptcore-step-told[role] { background: linear-gradient(var(--gptcore-kept) 0 0) no-repeat left bottom;
+  background-size: max(2px, calc(100% * var(--chance))) 3px;
+  background-color: color-mix(in srgb, var(--gptcore-kept) calc(6% + 34% * var(--chance)), transparent); }
 .gptcore-step-yours { border: 1px dashed var(--gptcore-chosen); }
 .gptcore-step-later { opacity: 0.45; }
 .gptcore-step-here { color: var(--gptcore-chosen); font-weight: 900; }
