@@ -80,3 +80,18 @@ def gpt2_folder() -> Path:
     if "GPTCORE_TEST_DATA" not in os.environ:
         pytest.skip("GPTCORE_TEST_DATA does not name a folder that has gpt2/vocab.json and gpt2/merges.txt")
     return Path(os.environ["GPTCORE_TEST_DATA"]) / "gpt2"
+
+
+@pytest.fixture
+def says(capsys):
+    """says(check, answer): the one line that the check of an exercise prints."""
+
+    def run(check, answer):
+        capsys.readouterr()
+        assert check(answer) is None
+        out, err = capsys.readouterr()
+        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
+        assert out.startswith(("Right: ", "Not yet: "))
+        return out
+
+    return run

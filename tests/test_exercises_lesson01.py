@@ -8,20 +8,6 @@ import pytest
 from gptcore.exercises import lesson01
 
 
-@pytest.fixture
-def said(capsys):
-    """said(check, answer): the one line that the check prints."""
-
-    def say(check, answer):
-        assert check(answer) is None
-        captured = capsys.readouterr()
-        assert captured.err == ""
-        assert captured.out.count("\n") == 1
-        return captured.out.strip()
-
-    return say
-
-
 def raises(error):
     def function(argument):
         raise error
@@ -33,24 +19,24 @@ CHECKS = [lesson01.check_how_many, lesson01.check_count_pairs, lesson01.check_jo
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_an_unchanged_stub_is_told_kindly(said, check):
+def test_an_unchanged_stub_is_told_kindly(says, check):
     answer = ... if check is lesson01.check_how_many else lambda _: None
-    assert said(check, answer).startswith("Not yet: ")
-    assert "eplace the dots" in said(check, answer)
+    assert says(check, answer).startswith("Not yet: ")
+    assert "eplace the dots" in says(check, answer)
 
 
 @pytest.mark.parametrize("check", CHECKS[1:])
 @pytest.mark.parametrize("answer", [None, ..., "soon", 3, Counter()])
-def test_what_is_no_function_is_told(said, check, answer):
-    assert "without brackets" in said(check, answer)
+def test_what_is_no_function_is_told(says, check, answer):
+    assert "without brackets" in says(check, answer)
 
 
 @pytest.mark.parametrize("check", CHECKS[1:])
 @pytest.mark.parametrize(
     "error", [ZeroDivisionError("by zero"), KeyError(("t", "h")), NameError("name 'x'"), OSError()]
 )
-def test_an_exception_becomes_a_sentence(said, check, error):
-    line = said(check, raises(error))
+def test_an_exception_becomes_a_sentence(says, check, error):
+    line = says(check, raises(error))
     assert line.startswith("Not yet: given ") and type(error).__name__ in line and "Traceback" not in line
 
 
@@ -58,8 +44,8 @@ def test_an_exception_becomes_a_sentence(said, check, error):
 
 
 @pytest.mark.parametrize("answer", [7, 7.0, 1 + 2 * 3])
-def test_right_how_many(said, answer):
-    assert said(lesson01.check_how_many, answer).startswith("Right: ")
+def test_right_how_many(says, answer):
+    assert says(lesson01.check_how_many, answer).startswith("Right: ")
 
 
 @pytest.mark.parametrize(
@@ -78,8 +64,8 @@ def test_right_how_many(said, answer):
         (True, "is a number"),
     ],
 )
-def test_wrong_how_many(said, answer, hint):
-    line = said(lesson01.check_how_many, answer)
+def test_wrong_how_many(says, answer, hint):
+    line = says(lesson01.check_how_many, answer)
     assert line.startswith("Not yet: ") and hint in line
 
 
@@ -117,8 +103,8 @@ def with_defaultdict(counts):
 
 
 @pytest.mark.parametrize("answer", [with_counter, with_indices, with_every_word_written_out, with_defaultdict])
-def test_right_count_pairs(said, answer):
-    assert said(lesson01.check_count_pairs, answer).startswith("Right: ")
+def test_right_count_pairs(says, answer):
+    assert says(lesson01.check_count_pairs, answer).startswith("Right: ")
 
 
 def each_word_once(counts):
@@ -214,15 +200,15 @@ def with_a_stranger(counts):
         (lambda counts: {("t",): [], 3: None}, "expected 3"),
     ],
 )
-def test_wrong_count_pairs(said, answer, hint):
-    line = said(lesson01.check_count_pairs, answer)
+def test_wrong_count_pairs(says, answer, hint):
+    line = says(lesson01.check_count_pairs, answer)
     assert line.startswith("Not yet: ") and hint in line
 
 
-def test_every_misconception_about_pairs_has_its_own_hint(said):
+def test_every_misconception_about_pairs_has_its_own_hint(says):
     wrong = [each_word_once, overwritten, once_per_word, across_words, without_the_last, no_overlap, letters]
     wrong += [the_best_alone, most_common, keys_are_texts, too_far, empties_it]
-    assert len({said(lesson01.check_count_pairs, answer) for answer in wrong}) == len(wrong)
+    assert len({says(lesson01.check_count_pairs, answer) for answer in wrong}) == len(wrong)
 
 
 # Bytes to text
@@ -240,8 +226,8 @@ def bytes_of_bytes(pieces):
 
 
 @pytest.mark.parametrize("answer", [lambda pieces: b"".join(pieces).decode(), in_a_loop, bytes_of_bytes])
-def test_right_join(said, answer):
-    assert said(lesson01.check_join, answer).startswith("Right: ")
+def test_right_join(says, answer):
+    assert says(lesson01.check_join, answer).startswith("Right: ")
 
 
 @pytest.mark.parametrize(
@@ -263,6 +249,6 @@ def test_right_join(said, answer):
         (lambda pieces: pieces.clear() or "Once upon", "changed what it was given"),
     ],
 )
-def test_wrong_join(said, answer, hint):
-    line = said(lesson01.check_join, answer)
+def test_wrong_join(says, answer, hint):
+    line = says(lesson01.check_join, answer)
     assert line.startswith("Not yet: ") and hint in line

@@ -3,22 +3,6 @@ import torch
 
 from gptcore.exercises import lesson02
 
-
-@pytest.fixture
-def says(capsys):
-    """says(check, answer): the one line that the check prints."""
-
-    def run(check, answer):
-        capsys.readouterr()
-        assert check(answer) is None
-        out, err = capsys.readouterr()
-        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
-        return out
-
-    return run
-
-
 CHECKS = [lesson02.check_best_tokens, lesson02.check_next_logits, lesson02.check_same_chances]
 
 

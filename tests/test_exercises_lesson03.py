@@ -6,21 +6,6 @@ import torch
 from gptcore.exercises import lesson03
 
 
-@pytest.fixture
-def says(capsys):
-    """says(check, answer): the one line that the check prints."""
-
-    def run(check, answer):
-        capsys.readouterr()
-        assert check(answer) is None
-        out, err = capsys.readouterr()
-        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
-        return out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [lesson03.check_softmax, lesson03.check_with_temperature, lesson03.check_entropy])
 def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
     def stub(*arguments): ...

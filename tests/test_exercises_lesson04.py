@@ -11,26 +11,12 @@ from gptcore.exercises import lesson04
 INF = math.inf
 
 
-@pytest.fixture
-def said(capsys):
-    """said(check, answer): the one line that the check prints."""
-
-    def say(check, answer):
-        assert check(answer) is None
-        captured = capsys.readouterr()
-        assert captured.err == ""
-        assert captured.out.count("\n") == 1
-        return captured.out.strip()
-
-    return say
-
-
 # min_p
 
 
 @pytest.mark.parametrize("value", [0.25, 0.21, 0.3])
-def test_right_min_p(said, value):
-    assert said(lesson04.check_min_p, value).startswith("Right: ")
+def test_right_min_p(says, value):
+    assert says(lesson04.check_min_p, value).startswith("Right: ")
 
 
 @pytest.mark.parametrize(
@@ -47,8 +33,8 @@ def test_right_min_p(said, value):
         ("a lot", "min_p must be a number"),
     ],
 )
-def test_wrong_min_p(said, value, hint):
-    line = said(lesson04.check_min_p, value)
+def test_wrong_min_p(says, value, hint):
+    line = says(lesson04.check_min_p, value)
     assert line.startswith("Not yet: ") and hint in line
 
 
@@ -79,8 +65,8 @@ def with_gptcore(logits, k):
 
 
 @pytest.mark.parametrize("function", [by_sorting, by_removing, with_lists, with_gptcore])
-def test_right_top_k(said, function):
-    assert said(lesson04.check_top_k, function).startswith("Right: ")
+def test_right_top_k(says, function):
+    assert says(lesson04.check_top_k, function).startswith("Right: ")
 
 
 def clamped(function):
@@ -166,8 +152,8 @@ TOP_K_WRONG = {
 
 
 @pytest.mark.parametrize("hint", TOP_K_WRONG)
-def test_wrong_top_k(said, hint):
-    line = said(lesson04.check_top_k, TOP_K_WRONG[hint])
+def test_wrong_top_k(says, hint):
+    line = says(lesson04.check_top_k, TOP_K_WRONG[hint])
     assert line.startswith("Not yet: ") and hint in line
 
 
@@ -198,8 +184,8 @@ def the_tail_away(probs, p):
 
 
 @pytest.mark.parametrize("function", [before_less, one_by_one, the_tail_away])
-def test_right_top_p(said, function):
-    assert said(lesson04.check_top_p, function).startswith("Right: ")
+def test_right_top_p(says, function):
+    assert says(lesson04.check_top_p, function).startswith("Right: ")
 
 
 def sorted_by(compare):
@@ -237,8 +223,8 @@ TOP_P_WRONG = {
 
 
 @pytest.mark.parametrize("hint", TOP_P_WRONG)
-def test_wrong_top_p(said, hint):
-    line = said(lesson04.check_top_p, TOP_P_WRONG[hint])
+def test_wrong_top_p(says, hint):
+    line = says(lesson04.check_top_p, TOP_P_WRONG[hint])
     assert line.startswith("Not yet: ") and hint in line
 
 
@@ -264,8 +250,8 @@ def with_draw(logits, temperature, uniform):
 
 
 @pytest.mark.parametrize("function", [by_counting, by_searching, with_draw])
-def test_right_choose(said, function):
-    assert said(lesson04.check_choose, function).startswith("Right: ")
+def test_right_choose(says, function):
+    assert says(lesson04.check_choose, function).startswith("Right: ")
 
 
 def landing(probs, uniform, axis=-1):
@@ -288,14 +274,14 @@ CHOOSE_WRONG = {
 
 
 @pytest.mark.parametrize("hint", CHOOSE_WRONG)
-def test_wrong_choose(said, hint):
-    line = said(lesson04.check_choose, CHOOSE_WRONG[hint])
+def test_wrong_choose(says, hint):
+    line = says(lesson04.check_choose, CHOOSE_WRONG[hint])
     assert line.startswith("Not yet: ") and hint in line
 
 
-def test_division_by_zero_becomes_a_sentence(said):
+def test_division_by_zero_becomes_a_sentence(says):
     def with_lists(logits, temperature, uniform):
         return by_counting(logits, temperature, uniform) if 1 / temperature else None
 
-    line = said(lesson04.check_choose, with_lists)
+    line = says(lesson04.check_choose, with_lists)
     assert "stopped with ZeroDivisionError" in line and "nothing can be divided by 0" in line

@@ -8,21 +8,6 @@ from gptcore import evaluate
 from gptcore.exercises import lesson06
 
 
-@pytest.fixture
-def says(capsys):
-    """says(check, answer): the one line that the check prints."""
-
-    def run(check, answer):
-        capsys.readouterr()
-        assert check(answer) is None
-        out, err = capsys.readouterr()
-        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
-        return out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [lesson06.check_effective_choices, lesson06.check_learned])
 def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
     def stub(*arguments): ...

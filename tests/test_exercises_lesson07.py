@@ -6,22 +6,6 @@ import torch.nn.functional as F
 
 from gptcore.exercises import lesson07
 
-
-@pytest.fixture
-def says(capsys):
-    """says(check, answer): the one line that the check prints."""
-
-    def run(check, answer):
-        capsys.readouterr()
-        assert check(answer) is None
-        out, err = capsys.readouterr()
-        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
-        return out
-
-    return run
-
-
 CHECKS = [lesson07.check_loss, lesson07.check_learning_rate, lesson07.check_stopping_place, lesson07.check_kl]
 
 

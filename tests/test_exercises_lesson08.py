@@ -5,22 +5,6 @@ import torch
 
 from gptcore.exercises import lesson08
 
-
-@pytest.fixture
-def says(capsys):
-    """says(check, answer): the one line that the check prints."""
-
-    def run(check, answer):
-        capsys.readouterr()
-        assert check(answer) is None
-        out, err = capsys.readouterr()
-        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
-        return out
-
-    return run
-
-
 CHECKS = [lesson08.check_attention, lesson08.check_lens, lesson08.check_rank, lesson08.check_strongest_head]
 
 

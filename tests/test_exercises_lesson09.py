@@ -6,21 +6,6 @@ from gptcore.exercises import lesson09
 from gptcore.model import reading
 
 
-@pytest.fixture
-def says(capsys):
-    """says(check, answer): the one line that the check prints."""
-
-    def run(check, answer):
-        capsys.readouterr()
-        assert check(answer) is None
-        out, err = capsys.readouterr()
-        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
-        return out
-
-    return run
-
-
 @pytest.mark.parametrize("check", [lesson09.check_cache_size, lesson09.check_cached_loop, lesson09.check_quantize_row])
 def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
     def stub(*arguments): ...

@@ -6,22 +6,6 @@ import torch
 import gptcore
 from gptcore.exercises import lesson10
 
-
-@pytest.fixture
-def says(capsys):
-    """says(check, answer): the one line that the check prints."""
-
-    def run(check, answer):
-        capsys.readouterr()
-        assert check(answer) is None
-        out, err = capsys.readouterr()
-        assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
-        return out
-
-    return run
-
-
 CHECKS = [lesson10.check_per_byte, lesson10.check_likelier]
 
 

@@ -110,7 +110,7 @@ class Notebook:
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
 
-    def run_all(self, timeout: float = 300) -> None:
+    def run_all(self, timeout: float = 600) -> None:
         """Run → Run All Cells, and wait until the kernel has nothing left to do."""
         cells = self.page.locator(".jp-CodeCell .jp-InputPrompt")
         running = cells.filter(has_text="*")
@@ -178,6 +178,16 @@ def open_notebook(browser: Browser, lab: Lab, theme: str):
 
     yield open_it
     context.close()
+
+
+@pytest.fixture
+def notebook(request: pytest.FixtureRequest, open_notebook: Callable[[str], Notebook]) -> Iterator[Notebook]:
+    """The notebook that the module names `NOTEBOOK`, after Run All; nothing in it complains, before or after a test."""
+    notebook = open_notebook(request.module.NOTEBOOK)
+    notebook.run_all()
+    assert notebook.complaints() == []
+    yield notebook
+    assert notebook.complaints() == []
 
 
 @pytest.fixture

@@ -1,16 +1,5 @@
-import pytest
-
 NOTEBOOK = "09_faster.ipynb"
 CHARTS = {"time": 0, "window": 1, "limit": 2, "smaller": 3, "growth": 4}
-
-
-@pytest.fixture
-def notebook(open_notebook):
-    notebook = open_notebook(NOTEBOOK)
-    notebook.run_all(timeout=600)
-    assert notebook.complaints() == []
-    yield notebook
-    assert notebook.complaints() == []
 
 
 def test_faster(notebook, keep):

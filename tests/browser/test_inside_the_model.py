@@ -1,5 +1,3 @@
-import pytest
-
 NOTEBOOK = "08_inside_the_model.ipynb"
 
 
@@ -7,15 +5,6 @@ def type_text(page, output, text):
     box = output.get_by_role("textbox").first
     box.fill(text)
     page.keyboard.press("Enter")
-
-
-@pytest.fixture
-def notebook(open_notebook):
-    notebook = open_notebook(NOTEBOOK)
-    notebook.run_all(timeout=240)
-    assert notebook.complaints() == []
-    yield notebook
-    assert notebook.complaints() == []
 
 
 def test_attention_view(notebook, keep):

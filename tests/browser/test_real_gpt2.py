@@ -1,17 +1,6 @@
 import re
 
-import pytest
-
 NOTEBOOK = "10_real_gpt2.ipynb"
-
-
-@pytest.fixture
-def notebook(open_notebook):
-    notebook = open_notebook(NOTEBOOK)
-    notebook.run_all()
-    assert notebook.complaints() == []
-    yield notebook
-    assert notebook.complaints() == []
 
 
 def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, keep):

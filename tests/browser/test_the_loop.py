@@ -1,17 +1,6 @@
 import re
 
-import pytest
-
 NOTEBOOK = "05_the_loop.ipynb"
-
-
-@pytest.fixture
-def notebook(open_notebook):
-    notebook = open_notebook(NOTEBOOK)
-    notebook.run_all()
-    assert notebook.complaints() == []
-    yield notebook
-    assert notebook.complaints() == []
 
 
 def test_stepping(notebook, keep):

@@ -1,15 +1,4 @@
-import pytest
-
 NOTEBOOK = "06_untrained_and_trained.ipynb"
-
-
-@pytest.fixture
-def notebook(open_notebook):
-    notebook = open_notebook(NOTEBOOK)
-    notebook.run_all()
-    assert notebook.complaints() == []
-    yield notebook
-    assert notebook.complaints() == []
 
 
 def test_three_models_on_one_luck(notebook, keep):
