@@ -1,44 +1,103 @@
 """The quick way to one more token. What it computes is defined elsewhere; here the same is done with less around it.
 
-For a small model the arithmetic of one token takes less time than what Python and PyTorch do besides: calling modules,
-asking for dropout that is switched off. `decode` does what `GPTModel.hidden_states` does, for one new token in each
-row. And of a large vocabulary top-k keeps little, so `draw_next` lets the sampler look at that alone.
+For a small model the arithmetic of one token takes less time than what Python and PyTorch do besides: looking up
+modules and weights by name, asking for dropout that is switched off, choosing between ways to multiply. `decoder` does
+all that once, and gives a function that does what `GPTModel` does, for one new token in each row. And of a large
+vocabulary top-k keeps little, so `draw_next` lets the sampler look at that alone.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.model import GPTModel, KVCache, TransformerBlock
+from gptcore.linear import Linear
+from gptcore.model import CausalSelfAttention, FeedForward, GPTModel, KVCache, TransformerBlock
+from gptcore.quantization import Int8Embedding, Int8Linear
 from gptcore.sampling import draw, next_token_distribution
+
+SMALL = 2**24  # products per step that one core does sooner than several
+
+# The parts of a model whose work `decoder` knows how to do.
+_KNOWN = {
+    *(GPTModel, TransformerBlock, CausalSelfAttention, FeedForward, Linear, Int8Linear, Int8Embedding),
+    *(nn.ModuleList, nn.Embedding, nn.Dropout, nn.LayerNorm, nn.GELU),
+}
 
 
 def can_decode(model: nn.Module) -> bool:
-    """Whether `decode` computes what `model` does: it is a plain GPTModel, and nobody has hooked into its parts."""
-    return (
-        type(model) is GPTModel
-        and all(type(block) is TransformerBlock for block in model.blocks)
-        and not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    """Whether `decoder` computes what `model` does: all its parts are the usual ones, and nobody hooks into them."""
+    return type(model) is GPTModel and all(
+        type(module) in _KNOWN and not module._forward_hooks and not module._forward_pre_hooks
+        for module in model.modules()
     )
 
 
-def decode(model: GPTModel, token_ids: Tensor, kv_cache: KVCache) -> Tensor:
-    """What the head reads, (B, emb_dim), for one more token in each row: token_ids (B, 1), in eval mode."""
-    config, position = model.config, len(kv_cache)
-    shape = (token_ids.shape[0], 3, config.n_heads, 1, config.head_dim)
-    x = model.token_embedding(token_ids[:, 0]) + model.position_embedding.weight[position]  # (B, C)
-    for layer, block in enumerate(model.blocks):
-        attention, feed_forward = block.attention, block.feed_forward
-        queries, keys, values = attention.qkv(_norm(x, block.attention_norm)).view(shape).unbind(1)
-        keys, values = kv_cache.extend(layer, keys, values)  # (B, n_heads, position + 1, head_dim)
-        mixed = F.scaled_dot_product_attention(queries, keys, values)  # (B, n_heads, 1, head_dim)
-        x = x + attention.out_proj(mixed.flatten(1))
-        x = x + feed_forward.forward(_norm(x, block.feed_forward_norm))
-    kv_cache.length += 1
-    return _norm(x, model.final_norm)
+def decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
+    """A function that reads one more token in each row, (B, 1), and gives the logits (B, vocab_size) after it.
+
+    It is to be called in eval mode and without gradients, and goes on where the cache ends.
+    """
+    rows = kv_cache.keys.shape[1]
+    small = model.device.type == "cpu" and rows * model.num_parameters() <= SMALL
+    cores = _one_core if small else nullcontext
+    with cores():
+        caches = zip(kv_cache.keys, kv_cache.values, strict=True)  # of each layer
+        blocks = [_block(block, *cache) for block, cache in zip(model.blocks, caches, strict=True)]
+        final_norm, head = _norm(model.final_norm), model.head.product(rows)
+    token_embedding, positions = model.token_embedding, model.position_embedding.weight
+
+    def step(token_ids: Tensor) -> Tensor:
+        with cores():
+            x = token_embedding(token_ids[:, 0]) + positions[kv_cache.length]  # (B, C)
+            for block in blocks:
+                x = block(x, kv_cache.length)
+            kv_cache.length += 1
+            return head(final_norm(x))
+
+    return step
 
 
-def _norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
-    return F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Let PyTorch use one core: where work is cut too small, cores wait for each other longer than they work.
+
+    On a machine that others use too, the wait can be twenty times the work.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _block(block: TransformerBlock, keys: Tensor, values: Tensor) -> Callable[[Tensor, int], Tensor]:
+    """What `block` does to x (B, C), a token at some position; `keys` and `values` are those of its layer."""
+    attention, feed_forward = block.attention, block.feed_forward
+    rows, n_heads, _, head_dim = keys.shape
+    attention_norm, feed_forward_norm = _norm(block.attention_norm), _norm(block.feed_forward_norm)
+    qkv, out_proj = attention.qkv.product(rows), attention.out_proj.product(rows)
+    widen, narrow = feed_forward.widen.product(rows), feed_forward.narrow.product(rows)
+    activation = feed_forward.activation.forward
+
+    def step(x: Tensor, position: int) -> Tensor:
+        query, key, value = qkv(attention_norm(x)).view(rows, 3, n_heads, 1, head_dim).unbind(1)
+        keys.narrow(2, position, 1).copy_(key)
+        values.narrow(2, position, 1).copy_(value)
+        seen = position + 1
+        mixed = F.scaled_dot_product_attention(query, keys.narrow(2, 0, seen), values.narrow(2, 0, seen))
+        x = x + out_proj(mixed.flatten(1))
+        return x + narrow(activation(widen(feed_forward_norm(x))))
+
+    return step
+
+
+def _norm(norm: nn.LayerNorm) -> Callable[[Tensor], Tensor]:
+    shape, weight, bias, epsilon = norm.normalized_shape, norm.weight, norm.bias, norm.eps
+    return lambda x: torch.layer_norm(x, shape, weight, bias, epsilon)
 
 
 def draw_next(
@@ -55,9 +114,9 @@ def draw_next(
     in the order of the vocabulary. Where tokens tie at the edge of the k, and where there is no top-k, it sees all.
     """
     if top_k is not None and top_k < logits.shape[-1] and temperature > 0:
-        best, token_ids = logits.topk(top_k, dim=-1)
-        if ((logits >= best[..., -1:]).sum(-1) == top_k).all():
-            token_ids = token_ids.sort(-1).values  # (B, k)
+        best, token_ids = logits.topk(top_k + 1, dim=-1)
+        if (best[:, top_k - 1] > best[:, top_k]).all():
+            token_ids = token_ids[:, :top_k].sort(-1).values  # (B, k)
             distribution = next_token_distribution(logits.gather(-1, token_ids), temperature, None, top_p, min_p)
             return token_ids.gather(-1, draw(distribution, uniforms)[..., None])[..., 0]
     return draw(next_token_distribution(logits, temperature, top_k, top_p, min_p), uniforms)

@@ -1,7 +1,7 @@
 """The loop: read the text, choose one token, write it down, begin again."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from numbers import Integral
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gptcore.cuda_graph import play_graph, static_generate
-from gptcore.decoding import can_decode, decode, draw_next
+from gptcore.decoding import can_decode, decoder, draw_next
 from gptcore.model import GPTModel, KVCache, check_token_ids, reading, resolve_device
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
 from gptcore.tokenizer import is_known, stream_decode
@@ -62,13 +62,12 @@ def generate_steps(
     if token_ids.shape[0] != 1:
         raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {tuple(token_ids.shape)}: see generate")
     luck = _Luck(seed, 1)
-    kv_cache = _cache_for(model, token_ids, max_new_tokens) if use_cache else None
-    quick = can_decode(model)
+    next_logits = _reader(model, token_ids, max_new_tokens, allowed, use_cache)
 
     def steps(token_ids: Tensor) -> Iterator[Step]:
         for _ in range(max_new_tokens):
             with reading(model):  # not around the yield: the caller's own work is none of ours
-                logits = _next_logits(model, token_ids, kv_cache, allowed, quick)[0]
+                logits = next_logits(token_ids)[0]
             distribution = next_token_distribution(logits, temperature, top_k, top_p, min_p)
             uniform = luck.next()
             new = draw(distribution, uniform[0])
@@ -119,12 +118,11 @@ def generate(
         with reading(model):
             settings = temperature, top_k, top_p, min_p, eos_token_id
             return static_generate(model, token_ids, uniforms, *settings, play_graph)
-    kv_cache = _cache_for(model, token_ids, max_new_tokens) if use_cache else None
-    quick = can_decode(model)
+    next_logits = _reader(model, token_ids, max_new_tokens, allowed, use_cache)
     finished = torch.zeros(token_ids.shape[0], dtype=torch.bool, device=token_ids.device)
     with reading(model):
         for i in range(max_new_tokens):
-            logits = _next_logits(model, token_ids, kv_cache, allowed, quick)
+            logits = next_logits(token_ids)
             new = draw_next(logits, uniforms[:, i], temperature, top_k, top_p, min_p).to(token_ids)  # (B,)
             if eos_token_id is not None:
                 new = torch.where(finished, eos_token_id, new)
@@ -303,24 +301,30 @@ def _mix(seed: int, row: int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def _cache_for(model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> KVCache:
-    B, T = token_ids.shape
-    return KVCache(model.config, B, T + max_new_tokens, model.device, model.dtype)
+def _reader(
+    model: GPTModel, token_ids: Tensor, max_new_tokens: int, allowed: Tensor | None, use_cache: bool
+) -> Callable[[Tensor], Tensor]:
+    """A function from a text that grows, (B, T), to the logits (B, vocab_size) of its next token.
 
+    They are -inf for tokens that are not `allowed`.
+    """
+    (B, T), context_length = token_ids.shape, model.config.context_length
+    kv_cache = KVCache(model.config, B, T + max_new_tokens, model.device, model.dtype) if use_cache else None
+    one_more = decoder(model, kv_cache) if use_cache and can_decode(model) else None
 
-def _next_logits(
-    model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None, allowed: Tensor | None, quick: bool
-) -> Tensor:
-    """Logits (B, vocab_size) for the token after token_ids (B, T); -inf for tokens that are not allowed."""
-    length, context_length = token_ids.shape[1], model.config.context_length
-    if kv_cache is None or length > context_length:
-        hidden = model.hidden_states(token_ids[:, -context_length:])[:, -1]
-    elif quick and length == len(kv_cache) + 1:
-        hidden = decode(model, token_ids[:, -1:], kv_cache)
-    else:
-        hidden = model.hidden_states(token_ids[:, len(kv_cache) :], kv_cache)[:, -1]
-    logits = model.head(hidden)  # only the last position: the head is the largest matrix
-    return logits if allowed is None else logits.where(allowed, -torch.inf)
+    def next_logits(token_ids: Tensor) -> Tensor:
+        length = token_ids.shape[1]
+        if one_more and len(kv_cache) + 1 == length <= context_length:
+            logits = one_more(token_ids[:, -1:])
+        else:
+            if kv_cache is None or length > context_length:
+                hidden = model.hidden_states(token_ids[:, -context_length:])
+            else:
+                hidden = model.hidden_states(token_ids[:, len(kv_cache) :], kv_cache)
+            logits = model.head(hidden[:, -1])  # only the last position: the head is the largest matrix
+        return logits if allowed is None else logits.where(allowed, -torch.inf)
+
+    return next_logits
 
 
 def _check(model, token_ids, max_new_tokens, eos_token_id, allowed) -> Tensor:

@@ -6,12 +6,14 @@ products it spreads over all cores, so here the matrix is seen as a batch: each 
 numbers are those of `nn.Linear` up to rounding, and the parameters are too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features)
 
 FEW_ROWS = 64  # with more, arithmetic takes the time, and nn.Linear is as quick
 LARGE = 2**18  # numbers in a matrix that is worth sharing out: a smaller one is read in less time than that takes
@@ -24,34 +26,50 @@ class Linear(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.numel() // x.shape[-1]
-        if x.device.type != "cpu" or torch.is_grad_enabled() or rows == 0:
+        if torch.is_grad_enabled():
             return super().forward(x)
-        dtype, large = self.weight.dtype, self.weight.numel() >= LARGE
-        if dtype == torch.float32 and large and rows <= FEW_ROWS:
-            return product_on_all_cores(x, self.weight, self.bias)
-        if dtype in (torch.float16, torch.bfloat16) and rows == 1:
-            # oneDNN is made for many rows: PyTorch's own product reads one row's weights twice as fast.
-            with _without_onednn():
-                return super().forward(x)
-        if dtype == torch.float16:  # most processors have no quick product of many rows of these
-            bias = None if self.bias is None else self.bias.float()
-            return F.linear(x.float(), self.weight.float(), bias).half()
-        return super().forward(x)
+        return self.product(x.numel() // x.shape[-1])(x)
+
+    def product(self, rows: int) -> Product:
+        """What `forward` does to inputs of so many rows, without gradients: whoever asks once need not choose again."""
+        weight, bias = self.weight, self.bias
+        if weight.device.type == "cpu" and rows > 0:
+            if weight.dtype == torch.float32 and weight.numel() >= LARGE and rows <= FEW_ROWS:
+                return product_on_all_cores(weight, bias)
+            if weight.dtype in (torch.float16, torch.bfloat16) and rows == 1:
+                return _product_without_onednn(weight, bias)
+            if weight.dtype == torch.float16:  # most processors have no quick product of many rows of these
+                return lambda x: F.linear(x.float(), weight.float(), None if bias is None else bias.float()).half()
+        return lambda x: F.linear(x, weight, bias)
 
 
-def product_on_all_cores(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def product_on_all_cores(weight: Tensor, bias: Tensor | None = None) -> Product:
     """x (…, in) times weight (out, in), plus bias (out,): (…, out). The outputs are shared out among the cores."""
-    cores = min(torch.get_num_threads(), weight.shape[0])
-    each = weight.shape[0] // cores
-    columns = x.flatten(0, -2).t()  # (in, N)
-    shares = weight[: cores * each].unflatten(0, (cores, each))  # (cores, each, in)
-    y = torch.bmm(shares, columns.expand(cores, *columns.shape)).flatten(0, 1)  # (cores * each, N)
-    if cores * each < weight.shape[0]:
-        y = torch.cat([y, weight[cores * each :] @ columns])
-    if bias is not None:
-        y = y + bias[:, None]
-    return y.t().reshape(*x.shape[:-1], weight.shape[0])
+    outputs = weight.shape[0]
+    cores = min(torch.get_num_threads(), outputs)
+    each = outputs // cores
+    shares, rest = weight[: cores * each].unflatten(0, (cores, each)), weight[cores * each :]  # (cores, each, in)
+
+    def product(x: Tensor) -> Tensor:
+        columns = x.flatten(0, -2).t()  # (in, N)
+        y = torch.bmm(shares, columns.expand(cores, *columns.shape)).flatten(0, 1)  # (cores * each, N)
+        if len(rest):
+            y = torch.cat([y, rest @ columns])
+        if bias is not None:
+            y = y + bias[:, None]
+        return y.t().reshape(*x.shape[:-1], outputs)
+
+    return product
+
+
+def _product_without_onednn(weight: Tensor, bias: Tensor | None) -> Product:
+    """oneDNN is made for many rows: PyTorch's own product reads one row's weights twice as fast."""
+
+    def product(x: Tensor) -> Tensor:
+        with _without_onednn():
+            return F.linear(x, weight, bias)
+
+    return product
 
 
 @contextmanager

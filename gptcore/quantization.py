@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.linear import Product
 from gptcore.model import GPTModel
 
 FEW_ROWS = 4  # with more, it is quicker to turn the weights back into float32 first
@@ -58,15 +59,25 @@ class Int8Linear(nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.flatten(0, -2)  # (N, in)
-        if x.device.type == "cpu" and 0 < len(rows) <= FEW_ROWS and self.in_features % 32 == 0:
+        return self.product(x.numel() // x.shape[-1])(x)
+
+    def product(self, rows: int) -> Product:
+        """What `forward` does to inputs of so many rows: whoever asks once need not choose again."""
+        weight, scale, bias = self.weight, self.scale, self.bias
+        if weight.device.type == "cpu" and 0 < rows <= FEW_ROWS and self.in_features % 32 == 0:
             # PyTorch's product with int8 weights, made for torchao. It wants bfloat16 rows, and reads them in steps of
             # up to 32 numbers without looking for the end.
-            y = torch._weight_int8pack_mm(rows.bfloat16(), self.weight, self.scale.bfloat16()).float()
+            rounded = scale.bfloat16()
+
+            def times_weight(x: Tensor) -> Tensor:
+                y = torch._weight_int8pack_mm(x.flatten(0, -2).bfloat16(), weight, rounded).float()
+                return y.view(*x.shape[:-1], self.out_features)
         else:
-            y = F.linear(rows, self.weight.to(x.dtype)) * self.scale
-        y = y if self.bias is None else y + self.bias
-        return y.view(*x.shape[:-1], self.out_features)
+
+            def times_weight(x: Tensor) -> Tensor:
+                return F.linear(x, weight.to(x.dtype)) * scale
+
+        return times_weight if bias is None else lambda x: times_weight(x) + bias
 
 
 class Int8Embedding(nn.Module):

@@ -3,7 +3,7 @@ import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel, KVCache, draw, next_token_distribution
-from gptcore.decoding import can_decode, decode, draw_next
+from gptcore.decoding import can_decode, decoder, draw_next
 from gptcore.model import reading
 from gptcore.quantization import quantize
 
@@ -24,12 +24,13 @@ def test_one_more_token_is_what_the_model_makes_of_it(changes, rows):
     model = made(**changes)
     token_ids = torch.randint(40, (rows, 12))
     with reading(model):
-        expected = model.hidden_states(token_ids)
+        expected = model(token_ids)
         cache = KVCache(model.config, rows)
         model.hidden_states(token_ids[:, :4], cache)
+        one_more = decoder(model, cache)
         for position in range(4, 12):
-            hidden = decode(model, token_ids[:, position : position + 1], cache)
-            torch.testing.assert_close(hidden, expected[:, position], atol=1e-5, rtol=1e-5)
+            logits = one_more(token_ids[:, position : position + 1])
+            torch.testing.assert_close(logits, expected[:, position], atol=1e-5, rtol=1e-5)
     assert len(cache) == 12
 
 
@@ -37,11 +38,9 @@ def test_int8_weights_too():
     model = quantize(made())
     token_ids = torch.randint(40, (1, 6))
     with reading(model):
-        cache = KVCache(model.config)
-        rows = [model.hidden_states(token_ids[:, :1], cache)[:, -1]]
-        rows += [decode(model, token_ids[:, i : i + 1], cache) for i in range(1, 6)]
-        one_by_one = KVCache(model.config)
-        same = [model.hidden_states(token_ids[:, i : i + 1], one_by_one)[:, -1] for i in range(6)]
+        one_more, one_by_one = decoder(model, KVCache(model.config)), KVCache(model.config)
+        rows = [one_more(token_ids[:, i : i + 1]) for i in range(6)]
+        same = [model(token_ids[:, i : i + 1], one_by_one)[:, -1] for i in range(6)]
     torch.testing.assert_close(torch.stack(rows), torch.stack(same), atol=1e-5, rtol=1e-5)
 
 
@@ -63,6 +62,42 @@ def test_a_model_of_another_kind_is_asked_itself():
             return 2 * super().hidden_states(token_ids, kv_cache)
 
     assert not can_decode(Louder(CONFIG))
+
+
+def test_a_part_of_another_kind_is_asked_itself():
+    class Adapted(torch.nn.Module):
+        """A linear layer with something learned beside it, as in LoRA."""
+
+        def __init__(self, linear):
+            super().__init__()
+            self.linear, self.beside = linear, torch.nn.Linear(linear.in_features, linear.out_features)
+
+        def forward(self, x):
+            return self.linear(x) + self.beside(x)
+
+    model = made()
+    model.blocks[1].attention.qkv = Adapted(model.blocks[1].attention.qkv)
+    assert not can_decode(model)
+    token_ids = torch.tensor([[1, 2, 3]])
+    written = gptcore.generate(model, token_ids, 6, temperature=0)
+    assert torch.equal(written, gptcore.generate(model, token_ids, 6, temperature=0, use_cache=False))
+
+
+def test_a_small_model_leaves_the_other_cores_alone_and_the_number_of_threads_as_it_was(monkeypatch):
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        model = made()
+        one_more = decoder(model, KVCache(model.config))
+        monkeypatch.setattr(torch, "layer_norm", lambda x, *others: seen.append(torch.get_num_threads()) or x)
+        with reading(model):
+            one_more(torch.tensor([[1]]))
+            assert set(seen) == {1} and torch.get_num_threads() == 3
+            monkeypatch.setattr(gptcore.decoding, "SMALL", 0)
+            decoder(model, KVCache(model.config))(torch.tensor([[1]]))
+            assert set(seen[len(seen) // 2 :]) == {3}
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("temperature", [0, 0.2, 0.7, 1, 3])

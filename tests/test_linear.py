@@ -30,14 +30,14 @@ def test_the_outputs_are_shared_out_without_remainder(threads):
     try:
         for outputs in (1, 2, 7, 50):
             weight, bias, x = torch.randn(outputs, 5), torch.randn(outputs), torch.randn(2, 3, 5)
-            torch.testing.assert_close(product_on_all_cores(x, weight, bias), nn.functional.linear(x, weight, bias))
+            torch.testing.assert_close(product_on_all_cores(weight, bias)(x), nn.functional.linear(x, weight, bias))
     finally:
         torch.set_num_threads(before)
 
 
 def test_a_weight_that_lies_column_by_column_in_memory():
     weight, x = torch.randn(6, 9).t(), torch.randn(1, 6)
-    torch.testing.assert_close(product_on_all_cores(x, weight), x @ weight.t())
+    torch.testing.assert_close(product_on_all_cores(weight)(x), x @ weight.t())
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 2e-3), (torch.bfloat16, 2e-2)])
