@@ -5,6 +5,7 @@ library. The functions take the tokenizers of `transformers` too, and any object
 """
 
 import codecs
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,9 @@ class Tokenizer:
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Tokenizer":
-        """Read `vocab.json` and `merges.txt`, GPT-2's own format, or else `tokenizer.json`.
+        """Read `tokenizer.json`, which says all, or else `vocab.json` and `merges.txt`, GPT-2's own format.
+
+        Beside these two, `added_tokens.json` may hold tokens that were given to the tokenizer later.
 
         Raises ValueError if the folder has neither, or if they cannot be read.
         """
@@ -36,13 +39,18 @@ class Tokenizer:
 
         folder = Path(folder)
         gpt2_files = folder / "vocab.json", folder / "merges.txt"
-        one_file = folder / "tokenizer.json"
+        one_file, added = folder / "tokenizer.json", folder / "added_tokens.json"
         try:
-            if all(file.is_file() for file in gpt2_files):
-                return cls(byte_level_bpe(*gpt2_files))
             if one_file.is_file():
                 backend = Backend.from_file(str(one_file))
+                backend.no_truncation()  # the file may keep what its maker's batches needed
+                backend.no_padding()
                 return cls(backend, _end_token(backend))
+            if all(file.is_file() for file in gpt2_files):
+                backend = byte_level_bpe(*gpt2_files)
+                if added.is_file():
+                    _add_tokens(backend, json.loads(added.read_text(encoding="utf-8")))
+                return cls(backend)
         except Exception as error:  # the library raises plain Exceptions
             raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
         raise ValueError(f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
@@ -109,6 +117,16 @@ def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = 
     return backend
 
 
+def _add_tokens(backend: Any, added: dict[str, int]) -> None:
+    """Give a `tokenizers.Tokenizer` the tokens {content: id} of an `added_tokens.json`."""
+    from tokenizers import AddedToken
+
+    in_order = sorted(added, key=lambda content: added[content])
+    backend.add_special_tokens([AddedToken(content, special=True, normalized=False) for content in in_order])
+    if wrong := [content for content in in_order if backend.token_to_id(content) != added[content]]:
+        raise ValueError(f"{wrong[0]!r} cannot have the id {added[wrong[0]]}")
+
+
 def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
     """The text of `token_ids`; an id that the tokenizer does not have becomes `<id 40321>` and does not vanish."""
     return "".join(stream_decode(tokenizer, token_ids))
@@ -131,7 +149,7 @@ def stream_decode(tokenizer: Any, token_ids: Iterable[int]) -> Iterator[str]:
 
 def is_known(tokenizer: Any, token_id: int) -> bool:
     """Whether the tokenizer has a token with this id."""
-    if token_id < 0:
+    if not 0 <= token_id < 2**32:  # the library counts in 32 bits
         return False
     if (backend := _backend(tokenizer)) is not None:
         return backend.id_to_token(token_id) is not None
@@ -149,6 +167,8 @@ def token_label(tokenizer: Any, token_id: int) -> str:
     """
     if not is_known(tokenizer, token_id):
         return _unknown_label(token_id)
+    if _is_single_byte(tokenizer, token_id):
+        return _content(tokenizer, token_id)  # "<0x21>", since "!" may be a token of its own
     # A byte that is no text becomes a lone surrogate, which no text can hold.
     text = token_bytes(tokenizer, token_id).decode("utf-8", errors="surrogateescape")
     return visible(text)
@@ -163,21 +183,16 @@ def token_bytes(tokenizer: Any, token_id: int) -> bytes:
     """The bytes that a token stands for. Raises ValueError if the tokenizer does not have it."""
     if not is_known(tokenizer, token_id):
         raise ValueError(f"token_id must be one that the tokenizer has, got {token_id!r}")
-    backend = _backend(tokenizer)
-    if backend is not None:
-        content = backend.id_to_token(token_id)
-    elif hasattr(tokenizer, "convert_ids_to_tokens"):
-        content = tokenizer.convert_ids_to_tokens(token_id)
-    else:
+    content, backend = _content(tokenizer, token_id), _backend(tokenizer)
+    if content is None:
         return tokenizer.decode([token_id]).encode("utf-8", errors="surrogatepass")
-    if backend is not None and _is_byte_level(backend):
-        alphabet = _byte_alphabet()
+    if _joins_bytes(backend):
+        alphabet = _byte_alphabet() if _is_byte_level(backend) else {}
         if all(character in alphabet for character in content):
             return bytes(alphabet[character] for character in content)
-    if backend is not None and _joins_tokens_as_they_are(backend):
         return content.encode("utf-8")
-    if byte := re.fullmatch(r"<0x([0-9A-F]{2})>", content):  # how other tokenizers write a single byte
-        return bytes.fromhex(byte[1])
+    if _is_single_byte(tokenizer, token_id):
+        return bytes.fromhex(content[3:5])
     return content.replace("▁", " ").encode("utf-8")
 
 
@@ -202,15 +217,23 @@ class _TextReader:
         self.tokenizer = tokenizer
         self.token_ids: list[int] = []
         self.shown = 0
+        # Those of `transformers` may take away the space before a comma, or before "n't", when they see what follows.
+        self.unsettled = 20 if getattr(tokenizer, "clean_up_tokenization_spaces", False) else 0
 
     def read(self, token_id: int) -> str:
         self.token_ids.append(token_id)
-        # What ends in U+FFFD may be the beginning of a character.
-        return self._show(self.tokenizer.decode(self.token_ids).rstrip("\ufffd"))
+        if _is_single_byte(self.tokenizer, token_id):
+            return ""  # only with the end of a row of bytes is it clear whether they are text
+        text = self.tokenizer.decode(self.token_ids).rstrip("\ufffd")  # it may be the beginning of a character
+        return self._show(text[: max(0, len(text) - self.unsettled)])
 
     def finish(self) -> str:
-        rest = self._show(self.tokenizer.decode(self.token_ids)) if self.token_ids else ""
-        self.token_ids, self.shown = [], 0
+        if not self.token_ids:
+            return ""
+        text = self.tokenizer.decode(self.token_ids)
+        rest = self._show(text)
+        if self.unsettled or text.endswith("\ufffd") or _is_single_byte(self.tokenizer, self.token_ids[-1]):
+            self.token_ids, self.shown = [], 0  # what is shown must not change with what comes
         return rest
 
     def _show(self, text: str) -> str:
@@ -219,15 +242,33 @@ class _TextReader:
 
 
 def _reader(tokenizer: Any) -> _ByteReader | _TextReader:
-    backend = _backend(tokenizer)
-    if backend is not None and (_is_byte_level(backend) or _joins_tokens_as_they_are(backend)):
-        return _ByteReader(tokenizer)
-    return _TextReader(tokenizer)
+    return _ByteReader(tokenizer) if _joins_bytes(_backend(tokenizer)) else _TextReader(tokenizer)
 
 
 def _backend(tokenizer: Any) -> Any | None:
     """The `tokenizers.Tokenizer` inside ours, or inside one of `transformers`; None where there is none."""
     return tokenizer.backend if isinstance(tokenizer, Tokenizer) else getattr(tokenizer, "backend_tokenizer", None)
+
+
+def _content(tokenizer: Any, token_id: int) -> str | None:
+    """A token as its vocabulary writes it; None where `decode` alone can tell."""
+    if (backend := _backend(tokenizer)) is not None:
+        return backend.id_to_token(token_id)
+    if hasattr(tokenizer, "convert_ids_to_tokens"):
+        return tokenizer.convert_ids_to_tokens(token_id)
+    return None
+
+
+def _is_single_byte(tokenizer: Any, token_id: int) -> bool:
+    """Whether the token is one byte, as other tokenizers than GPT-2's write it: `<0xEC>`."""
+    if _joins_bytes(_backend(tokenizer)):
+        return False
+    return re.fullmatch("<0x[0-9A-F]{2}>", _content(tokenizer, token_id) or "") is not None
+
+
+def _joins_bytes(backend: Any | None) -> bool:
+    """Whether a text is the bytes of its tokens, end to end."""
+    return backend is not None and (_is_byte_level(backend) or _joins_tokens_as_they_are(backend))
 
 
 def _is_byte_level(backend: Any) -> bool:

@@ -103,6 +103,89 @@ def test_an_unknown_id_closes_the_character_before_it(tokenizer):
     assert decode(tokenizer, [*half, 999]) == "\ufffd<id 999>"
 
 
+# Tokenizers of other kinds
+
+
+def of_pieces(kind: str):
+    """A `tokenizers.Tokenizer` that is not of GPT-2's kind, or one of GPT-2's kind with tokens of its own added."""
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    text = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    bpe = models.BPE(unk_token="<unk>", byte_fallback=kind == "bytes")
+    model, splitter, decoder, trainer = {
+        "words": (models.WordPiece(unk_token="<unk>"), None, decoders.WordPiece(), trainers.WordPieceTrainer),
+        "pieces": (models.Unigram(), pre_tokenizers.Metaspace(), decoders.Metaspace(), trainers.UnigramTrainer),
+        "bytes": (bpe, pre_tokenizers.Metaspace(), text, trainers.BpeTrainer),
+        "added": (models.BPE(), pre_tokenizers.ByteLevel(), decoders.ByteLevel(), trainers.BpeTrainer),
+    }[kind]
+    special = ["<unk>", "<｜start▁of▁text｜>", "<사람>", *(f"<0x{byte:02X}>" for byte in range(256) if kind == "bytes")]
+    settings = {"unk_token": "<unk>"} if kind == "pieces" else {}
+    backend = Backend(model)
+    backend.pre_tokenizer = splitter or pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoder
+    sentences = [
+        *TEXTS[:2],
+        "Isn 't it a fox ? He 's , well , they 've ' said ' so , and we 're sure it isn't .",
+        "여우 숲",
+    ]
+    trainer = trainer(vocab_size=400, special_tokens=special, show_progress=False, **settings)
+    backend.train_from_iterator(6 * sentences, trainer)
+    return backend
+
+
+@pytest.fixture(scope="session", params=["words", "pieces", "bytes", "added"])
+def other_backend(request):
+    return of_pieces(request.param)
+
+
+@pytest.fixture(scope="session", params=["ours", "transformers", "cleaned up"])
+def other_tokenizer(request, other_backend):
+    if request.param == "ours":
+        return Tokenizer(other_backend)
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(
+        tokenizer_object=other_backend, clean_up_tokenization_spaces=request.param == "cleaned up"
+    )
+
+
+@settings(max_examples=300)
+@given(numbers=st.lists(st.integers(0, 2**16), max_size=25))
+def test_pieces_of_other_tokenizers_join_to_the_decoded_whole(other_tokenizer, numbers):
+    check_pieces(other_tokenizer, [number % len(other_tokenizer) for number in numbers])
+
+
+@pytest.mark.parametrize(
+    "text", ["Isn 't it a fox ? He 's , well , they 've ' said ' so .", "여우 숲 , 여우 ?", "뷁 👩‍👩‍👧 x"]
+)
+def test_texts_of_other_tokenizers_join_to_the_decoded_whole(other_tokenizer, text):
+    check_pieces(other_tokenizer, other_tokenizer.encode(text))
+
+
+def test_every_token_of_other_tokenizers_has_a_label_of_its_own(other_tokenizer):
+    vocab_size = len(other_tokenizer)
+    assert len({token_label(other_tokenizer, token_id) for token_id in range(vocab_size + 9)}) == vocab_size + 9
+
+
+def test_a_byte_of_another_tokenizer_is_labelled_by_its_number_and_comes_with_its_row():
+    backend = of_pieces("bytes")
+    ours = Tokenizer(backend)
+    h, e, o = (backend.token_to_id(f"<0x{byte:02X}>") for byte in "옛".encode())
+    assert [token_label(ours, token_id) for token_id in (h, e, o)] == ["<0xEC>", "<0x98>", "<0x9B>"]
+    assert token_label(ours, backend.token_to_id("<0x2C>")) == "<0x2C>" != token_label(ours, backend.token_to_id(","))
+    assert b"".join(token_bytes(ours, token_id) for token_id in (h, e, o)) == "옛".encode()
+    comma = backend.token_to_id(",")
+    assert list(stream_decode(ours, [h, e, o, comma])) == ["", "", "", "옛,", ""]
+    assert list(stream_decode(ours, [h, e, o])) == ["", "", "", "옛"]
+
+
+@pytest.mark.parametrize("kind", ["words", "pieces", "bytes"])
+def test_an_unknown_id_takes_no_space_from_the_token_after_it(kind):
+    ours = Tokenizer(of_pieces(kind))
+    assert decode(ours, [*ours.encode("a fox"), 999, *ours.encode("a fox")]).lstrip() == "a fox<id 999> a fox"
+
+
 def check_labels(tokenizer, vocab_size: int) -> None:
     labels = [token_label(tokenizer, token_id) for token_id in range(vocab_size)]
     assert len(set(labels)) == vocab_size
@@ -189,6 +272,42 @@ def test_a_folder_with_one_tokenizer_file_is_read(korean_folder):
     for text in TEXTS:
         assert ours.encode(text) == theirs.encode(text)
         assert decode(ours, ours.encode(text)) == text
+
+
+def test_tokens_that_were_added_later_are_read(tmp_path, tokenizer_folder):
+    """The three ways in which `transformers` has kept them; the token that ends a text is often one of them."""
+    theirs = GPT2Tokenizer.from_pretrained(tokenizer_folder)
+    theirs.add_special_tokens({"eos_token": "<|끝|>", "pad_token": "[PAD]"})
+    text = "여우<|끝|>[PAD] fox"
+    one_file, two_files, both = (tmp_path / name for name in ("one file", "two files", "both"))
+    for folder in (one_file, both):
+        theirs.save_pretrained(folder)
+    for folder in (two_files, both):
+        save_tokenizer(folder / "new", load_tokenizer(tokenizer_folder))
+        for file in (folder / "new").iterdir():
+            if file.name != "tokenizer_config.json" or folder == two_files:
+                file.rename(folder / file.name)
+        (folder / "added_tokens.json").write_text('{"[PAD]": 341, "<|끝|>": 340}', encoding="utf-8")
+    (two_files / "tokenizer_config.json").write_text('{"eos_token": "<|끝|>"}', encoding="utf-8")
+    for folder in (one_file, two_files, both):
+        again = load_tokenizer(folder)
+        assert again.encode(text) == theirs.encode(text)
+        assert again.decode(again.encode(text)) == text
+        assert again.eos_token_id == theirs.eos_token_id == 340
+    (two_files / "added_tokens.json").write_text('{"[PAD]": 400}')
+    with pytest.raises(ValueError, match=r"two files cannot be read: '\[PAD\]' cannot have the id 400"):
+        load_tokenizer(two_files)
+
+
+def test_what_its_maker_s_batches_needed_does_not_cut_a_text(tmp_path, korean_folder):
+    from tokenizers import Tokenizer as Backend
+
+    backend = Backend.from_file(str(korean_folder / "tokenizer.json"))
+    expected = backend.encode(TEXTS[1]).ids
+    backend.enable_truncation(4)
+    backend.enable_padding(length=50)
+    backend.save(str(tmp_path / "tokenizer.json"))
+    assert load_tokenizer(tmp_path).encode(TEXTS[1]) == expected
 
 
 def test_gpt2_reads_text_as_transformers_does(gpt2_folder):
