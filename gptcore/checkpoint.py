@@ -22,7 +22,7 @@ from gptcore.hub import HUB_MODELS, STORYTELLER, find_folder, first_available, l
 from gptcore.hub import WEIGHTS as _WEIGHTS
 from gptcore.model import GPTModel, resolve_device
 from gptcore.quantization import quantize
-from gptcore.tokenizer import Tokenizer
+from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
 
 __all__ = [
     "HUB_MODELS",
@@ -83,8 +83,10 @@ def load_model(
     device = resolve_device(device)
     if dtype == torch.int8:
         return quantize(load_model(name, device))
-    if dtype is not None and not dtype.is_floating_point:
-        raise ValueError(f"dtype must be a floating-point one, torch.int8 or None, got {dtype}")
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(
+            f"dtype must be a floating-point one, such as torch.bfloat16, torch.int8 or None, got {dtype!r}"
+        )
     folder = find_folder(name)
     config = _read_config(folder)
     model = _without_weights(config)
@@ -115,12 +117,17 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     """Write model and tokenizer to a folder, so that `load(folder)` and `transformers` read the same model again.
 
     Weights are written as they are in memory. Each file is written under a temporary name and then renamed, so that an
-    interruption leaves the old one whole.
+    interruption leaves the old one whole. `tokenizer` is ours or one of `transformers`.
 
-    Raises ValueError if the weights are int8, which the layout has no place for.
+    Raises TypeError if model or tokenizer are something else; ValueError if the weights are int8, which the layout has
+    no place for.
     """
     from safetensors.torch import save_file
 
+    if not isinstance(model, GPTModel):
+        raise TypeError(f"model must be a GPTModel, got {type(model).__name__}")
+    if not isinstance(tokenizer, Tokenizer) and not hasattr(tokenizer, "save_pretrained"):
+        raise TypeError(f"tokenizer must be one of gptcore or of transformers, got {type(tokenizer).__name__}")
     if not model.head.weight.is_floating_point():
         raise ValueError("model must have floating-point weights to be saved, got int8: save the one it was made from")
     folder = Path(folder)
@@ -128,10 +135,7 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     tensors = {key: value.contiguous() for key, value in _to_hugging_face(model).items()}
     with _replacing(folder / _WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
-    if isinstance(tokenizer, Tokenizer):
-        save_tokenizer(folder, tokenizer)
-    else:
-        tokenizer.save_pretrained(folder)
+    save_tokenizer(folder, tokenizer)
     eos_token_id = getattr(tokenizer, "eos_token_id", None)
     write_text(folder / _CONFIG, json.dumps(_hugging_face_config(model, eos_token_id), indent=2) + "\n")
 
@@ -157,23 +161,55 @@ def _umask() -> int:
     return mask
 
 
-def save_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
-    """Write `vocab.json` and `merges.txt` where the tokenizer is one of GPT-2's kind, else `tokenizer.json`."""
-    from tokenizers.models import BPE
+def save_tokenizer(folder: Path, tokenizer: Any) -> None:
+    """Write a tokenizer, ours or one of `transformers`, in place of any that `folder` has.
 
+    Ours is written as `vocab.json` and `merges.txt` where these two say all, as they do for GPT-2's, else as
+    `tokenizer.json`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".gptcore-") as temporary:
-        if isinstance(tokenizer.backend.model, BPE) and tokenizer.is_byte_level:
-            tokenizer.backend.model.save(temporary)
-            vocab = sorted(tokenizer.backend.get_vocab().items(), key=lambda item: item[1])  # with added tokens
-            write_text(Path(temporary) / "vocab.json", json.dumps(dict(vocab), ensure_ascii=False))
+        if isinstance(tokenizer, Tokenizer):
+            _write_tokenizer(Path(temporary), tokenizer)
         else:
-            tokenizer.backend.save(str(Path(temporary) / "tokenizer.json"))
-        for file in Path(temporary).iterdir():
+            tokenizer.save_pretrained(temporary)
+        written = [file for file in Path(temporary).iterdir() if file.is_file()]
+        for file in written:
             os.replace(file, folder / file.name)
-    eos = None if tokenizer.eos_token_id is None else tokenizer.backend.id_to_token(tokenizer.eos_token_id)
-    settings = {"tokenizer_class": "GPT2Tokenizer", "eos_token": eos, "bos_token": eos, "unk_token": eos}
+    for name in _TOKENIZER_FILES - {file.name for file in written}:
+        (folder / name).unlink(missing_ok=True)  # those of another tokenizer would be read before the new ones
+
+
+_TOKENIZER_FILES = {
+    *("vocab.json", "merges.txt", "added_tokens.json", "tokenizer.json"),
+    *("tokenizer_config.json", "special_tokens_map.json"),
+}
+
+
+def _write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    backend = tokenizer.backend
+    eos = None if tokenizer.eos_token_id is None else backend.id_to_token(tokenizer.eos_token_id)
+    if _two_files_say_all(backend):
+        backend.model.save(str(folder))
+        vocab = sorted(backend.get_vocab().items(), key=lambda item: item[1])  # with the end-of-text token
+        write_text(folder / "vocab.json", json.dumps(dict(vocab), ensure_ascii=False))
+        settings = {"tokenizer_class": "GPT2Tokenizer", "eos_token": eos, "bos_token": eos, "unk_token": eos}
+    else:
+        backend.save(str(folder / "tokenizer.json"))
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": eos}
     write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
+
+
+def _two_files_say_all(backend: Any) -> bool:
+    """Whether a `tokenizers.Tokenizer` differs from `byte_level_bpe()` in nothing but its vocabulary and merges."""
+
+    def settings(backend: Any) -> dict[str, Any]:
+        found = json.loads(backend.to_str())
+        model = {**found["model"], "vocab": None, "merges": None}
+        return {**found, "model": model, "added_tokens": None}
+
+    added = {token.content for token in backend.get_added_tokens_decoder().values()}
+    return added <= {END_OF_TEXT} and settings(backend) == settings(byte_level_bpe())
 
 
 # What the files say
@@ -199,6 +235,13 @@ _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_python": "gelu",
 }
+# Other names that Hugging Face reads for the same settings.
+_ALIASES = {
+    "n_positions": "max_position_embeddings",
+    "n_embd": "hidden_size",
+    "n_head": "num_attention_heads",
+    "n_layer": "num_hidden_layers",
+}
 # Settings that change what is computed, with the only value that GPTModel computes.
 _REQUIRED = {
     "model_type": "gpt2",
@@ -222,10 +265,13 @@ def _read_config(folder: Path) -> GPTConfig:
         if (value := found.get(key, None if key == "model_type" else required)) != required:
             raise ValueError(f"{file} has {key} {value!r}, but GPTModel computes only {required!r}")
     activation = found.get("activation_function", "gelu_new")
-    if activation not in _ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         raise ValueError(
             f"{file} has activation_function {activation!r}, but GPTModel computes only {', '.join(_ACTIVATIONS)}"
         )
+    for name, alias in _ALIASES.items():
+        if alias in found and found.setdefault(name, found[alias]) != found[alias]:
+            raise ValueError(f"{file} has {name} {found[name]!r}, but {alias} {found[alias]!r}, which means the same")
     settings = {ours: found.get(theirs, default) for ours, (theirs, default) in _SETTINGS.items()}
     try:
         return GPTConfig(**settings, activation=_ACTIVATIONS[activation])
@@ -250,25 +296,18 @@ def _hugging_face_config(model: GPTModel, eos_token_id: int | None) -> dict[str,
 
 
 def _read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer in `folder`; `vocab.json` and `merges.txt` are passed over where they are not of GPT-2's kind.
+    """The tokenizer in `folder`; `vocab.json` and `merges.txt` alone are refused if they are not of GPT-2's kind.
 
     Other byte-pair encodings have files of the same names. Without a token for each byte they would lose, silently,
     every character that they lack.
     """
-    from tokenizers import Tokenizer as Backend
     from tokenizers.pre_tokenizers import ByteLevel
 
     tokenizer = Tokenizer.from_folder(folder)
-    vocabulary = tokenizer.backend.get_vocab()
-    if not (tokenizer.is_byte_level and set(ByteLevel.alphabet()) - vocabulary.keys()):
-        return tokenizer
-    one_file = folder / "tokenizer.json"
-    if not one_file.is_file():
+    lacks_bytes = set(ByteLevel.alphabet()) - tokenizer.backend.get_vocab().keys()
+    if lacks_bytes and not (folder / "tokenizer.json").is_file():
         raise ValueError(f"the tokenizer in {folder} lacks tokens for single bytes, so it is not of GPT-2's kind")
-    try:
-        return Tokenizer(Backend.from_file(str(one_file)))
-    except Exception as error:  # the library raises plain Exceptions
-        raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
+    return tokenizer
 
 
 def _end_token_id(folder: Path, tokenizer: Tokenizer) -> int | None:

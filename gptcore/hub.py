@@ -7,6 +7,7 @@ there whole is never asked for again.
 import difflib
 import errno
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -54,8 +55,10 @@ def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
         raise TypeError(f"name must be a text or a path, got {name!r}")
     if name == "storyteller":
         return STORYTELLER
-    if Path(name).is_dir():
+    if str(name) and os.path.isdir(name):  # False, too, for what the system cannot look up
         return Path(name)
+    if os.path.isfile(name):
+        raise ValueError(f"name must be that of a model's folder, got that of a file, {str(name)!r}")
     name = str(name)
     repo = name.partition("@")[0]
     if repo in HUB_MODELS or _is_hub_name(repo):
@@ -211,8 +214,9 @@ def _download(name: str, tokenizer_only: bool) -> Path:
 
 def _needed_files(name: str, found: Iterable[str], model_type: str | None, tokenizer_only: bool) -> list[str]:
     """Which of the files that the hub has are needed, the weights last; a model that cannot be read is refused."""
-    small = {CONFIG, *_GPT2_TOKENIZER, *_ONE_FILE_TOKENIZER, "tokenizer_config.json", "special_tokens_map.json"}
-    needed = sorted((small | {"README.md"}) & set(found))
+    small = {CONFIG, *_GPT2_TOKENIZER, *_ONE_FILE_TOKENIZER, "README.md"}
+    small |= {"added_tokens.json", "tokenizer_config.json", "special_tokens_map.json"}
+    needed = sorted(small & set(found))
     refused = f"{name!r} was not downloaded, since"
     if _tokenizer_files(found) is None:
         raise Unavailable(f"{refused} it has no tokenizer.json: choose another GPT-2")

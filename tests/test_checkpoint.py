@@ -9,9 +9,11 @@ from tokenizers import Tokenizer as Backend
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from gptcore import (
+    AutoTokenizer,
     GPT2Tokenizer,
     GPTConfig,
     GPTModel,
+    Tokenizer,
     generate,
     generate_text,
     load,
@@ -20,7 +22,7 @@ from gptcore import (
     save,
     token_label,
 )
-from gptcore.checkpoint import HUB_MODELS, STORYTELLER
+from gptcore.checkpoint import HUB_MODELS, STORYTELLER, save_tokenizer
 from gptcore.tokenizer import stream_decode
 
 SMALL = {"vocab_size": 61, "n_positions": 80, "n_embd": 32, "n_head": 4, "n_layer": 3}
@@ -172,6 +174,20 @@ def test_a_model_without_qkv_bias_is_read_where_the_config_says_so(tmp_path):
     check_same_logits(ours, theirs)
 
 
+def test_a_setting_may_have_its_other_name_but_not_two_values(tmp_path):
+    """The number of heads changes no shape: were its other name passed over, the model would load, and be wrong."""
+    theirs = of_transformers(tmp_path, n_embd=48, n_head=6)
+    names = {"n_head": "num_attention_heads", "n_layer": "num_hidden_layers", "n_embd": "hidden_size"}
+    file = tmp_path / "config.json"
+    config = json.loads(file.read_text())
+    aliased = {names.get(key, key): value for key, value in config.items()}
+    file.write_text(json.dumps({**aliased, "max_position_embeddings": aliased.pop("n_positions")}))
+    check_same_logits(load_model(tmp_path, device="cpu"), theirs)
+    file.write_text(json.dumps({**config, "num_attention_heads": 12}))
+    with pytest.raises(ValueError, match="n_head 6, but num_attention_heads 12, which means the same"):
+        load_model(tmp_path)
+
+
 def test_a_loaded_model_is_ready_to_generate_and_can_be_trained(tmp_path):
     of_transformers(tmp_path)
     ours = load_model(tmp_path, device="cpu")
@@ -215,6 +231,62 @@ def test_a_saved_tokenizer_of_transformers_is_read_too(tmp_path, tokenizer, toke
     again = load_tokenizer(tmp_path)
     assert again.encode("Once upon a time") == tokenizer.encode("Once upon a time")
     assert again.eos_token_id == tokenizer.eos_token_id
+
+
+def other_tokenizers(folder, tokenizer) -> dict:
+    """Tokenizers of several kinds, ours and of transformers."""
+    from tokenizers import pre_tokenizers
+
+    sentencepiece_like(folder)
+    digits = Backend.from_str(tokenizer.backend.to_str())
+    digits.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    added = Backend.from_str(tokenizer.backend.to_str())
+    added.add_special_tokens(["<|끝|>"])
+    save_tokenizer(folder / "theirs", tokenizer)
+    return {
+        "gpt2's": tokenizer,
+        "characters": Tokenizer.of_characters("Once upon a time there were 12 foxes.<|끝|>옛날 옛적에"),
+        "pieces": Tokenizer(Backend.from_file(str(folder / "tokenizer.json")), "</s>"),
+        "digits": Tokenizer(digits),
+        "added": Tokenizer(added, "<|끝|>"),
+        "theirs": GPT2Tokenizer.from_pretrained(folder / "theirs"),
+    }
+
+
+@pytest.mark.parametrize("before", [None, "gpt2's", "characters", "theirs"])
+def test_any_tokenizer_is_saved_as_it_is_in_place_of_any_other(tmp_path, tokenizer, tiny_folder, before):
+    text = "Once upon a time there were 12 foxes.<|끝|>옛날 옛적에"
+    found = other_tokenizers(tmp_path, tokenizer)
+    model = load_model(tiny_folder)
+    for kind, saved in found.items():
+        folder = tmp_path / kind
+        if before is not None:
+            save(folder, model, found[before])
+            (folder / "added_tokens.json").write_text('{"<|끝|>": 340}', encoding="utf-8")
+        save(folder, model, saved)
+        token_ids = saved.encode(text)
+        ours, theirs = load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
+        assert ours.encode(text) == theirs.encode(text, add_special_tokens=False) == token_ids
+        assert ours.decode(token_ids) == theirs.decode(token_ids) == saved.decode(token_ids)
+        assert ours.eos_token_id == theirs.eos_token_id == saved.eos_token_id
+        two_files = {"vocab.json", "merges.txt"} <= {file.name for file in folder.iterdir()}
+        assert two_files == (kind == "gpt2's")
+
+
+@pytest.mark.parametrize("given", ["the tokenizer", "nothing", "both"])
+def test_what_is_no_model_or_no_tokenizer_is_refused_before_anything_is_written(tmp_path, tiny_folder, given):
+    model, tokenizer = load(tiny_folder)
+    wrong = {
+        "the tokenizer": (tokenizer, model, "model must be a GPTModel, got Tokenizer"),
+        "nothing": (model, None, "tokenizer must be one of gptcore or of transformers, got NoneType"),
+        "both": ((model, tokenizer), tokenizer, "model must be a GPTModel, got tuple"),
+    }
+    *arguments, sentence = wrong[given]
+    with pytest.raises(TypeError, match=sentence):
+        save(tmp_path / "new", *arguments)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_model_can_be_saved_over_the_files_that_it_was_read_from(tmp_path, tiny_folder):
@@ -283,6 +355,7 @@ def renamed(before: str, after: str):
         (sharded_with('{"weight": 1}'), ["model.safetensors.index.json"]),
         (sharded_with('{"weight_map": {"a": "part-1.safetensors"}}'), ["part-1.safetensors"]),
         (sharded_with('{"weight_map": {"a": "../part.safetensors"}}'), ["model.safetensors.index.json"]),
+        (lambda f: change_config(f, activation_function=["gelu"]), ["activation_function", "['gelu']"]),
         (lambda f: change_config(f, n_layer=2), ["transformer.h.2."]),
         (lambda f: change_config(f, n_layer=4), ["transformer.h.3.", "lack"]),
         (lambda f: change_config(f, vocab_size=62), ["token_embedding.weight", "(61, 32)", "(62, 32)"]),
@@ -316,6 +389,8 @@ def test_an_empty_folder_is_not_the_folder_of_a_model(tmp_path):
         ("gpt-2", ["'gpt-2'", "did you mean 'gpt2'"]),
         ("gpt2-median", ["'gpt2-median'", "did you mean 'gpt2-medium'"]),
         ("zzz", ["'zzz'", "storyteller", *HUB_MODELS]),
+        ("", ["''", "storyteller", *HUB_MODELS]),
+        ("x" * 300, ["x" * 300, "storyteller", *HUB_MODELS]),  # longer than the system can look up
         ("./no/such/folder", ["'./no/such/folder'"]),
         ("/no/such/folder", ["'/no/such/folder'"]),
         ("nobody/nothing", ["'nobody/nothing'", "network", "bundled"]),
@@ -327,6 +402,21 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_the_known_ones(function
     with pytest.raises(ValueError) as raised:
         function(name)
     assert all(word in str(raised.value) for word in words)
+
+
+@pytest.mark.parametrize("as_path", [False, True])
+def test_a_file_is_no_name_of_a_model(tiny_folder, as_path):
+    file = tiny_folder / "model.safetensors"
+    with pytest.raises(
+        ValueError, match=re.escape(f"name must be that of a model's folder, got that of a file, '{file}'")
+    ):
+        load(file if as_path else str(file))
+
+
+@pytest.mark.parametrize("dtype", ["float16", float, torch.int64])
+def test_weights_have_a_dtype_of_torch(tiny_folder, dtype):
+    with pytest.raises(ValueError, match=rf"dtype must be a floating-point one.*got {re.escape(repr(dtype))}"):
+        load(tiny_folder, dtype=dtype)
 
 
 @pytest.mark.parametrize("name", [None, 5, ["gpt2"]])
