@@ -37,6 +37,11 @@ def with_gather(logits, token_ids):
     return -logits[:-1].log_softmax(-1).gather(1, token_ids[1:].unsqueeze(1)).mean().item()
 
 
+def with_math_log(logits, token_ids):
+    rows = zip((logits - logits.max(-1, keepdim=True).values).exp().tolist(), token_ids[1:].tolist(), strict=False)
+    return sum(-math.log(row[token_id] / sum(row)) for row, token_id in rows) / (len(token_ids) - 1)
+
+
 @pytest.mark.parametrize("answer", [by_hand, with_gather, lambda x, ids: F.cross_entropy(x[:-1], ids[1:])])
 def test_loss_right(says, answer):
     assert says(lesson07.check_loss, answer).startswith("Right")
@@ -59,6 +64,7 @@ def test_loss_right(says, answer):
         (lambda x, ids: x[:-1].softmax(-1)[range(4), ids[1:]].mean(), "the mean chance"),
         (lambda x, ids: F.cross_entropy(x[:-1], ids[1:], reduction="none"), "one number is expected, got 4"),
         (lambda x, ids: -x[:-1].softmax(-1).log()[range(len(x) - 1), ids[1:]].mean(), "right for small logits"),
+        (with_math_log, "right for small logits"),
         (lambda x, ids: F.cross_entropy(x.sub_(1)[:-1], ids[1:]), "changed the tensor"),
         (lambda x, ids: 0.123, "Begin with log_softmax"),
     ],
@@ -115,6 +121,11 @@ def after_warmup(then):
         (after_warmup(lambda s, w, m, h: h * (1 + math.cos((s - w) / (m - w) / 9)) / 2), "counts in radians"),
         (after_warmup(lambda s, w, m, h: h * 0.75), "at step 60"),
         (lambda s, w, m, h: rate(s, 10, 110, h), "one set of numbers"),
+        (after_warmup(lambda *a: None), "given step 35 of 110 with 10 of warm-up, your function returns nothing"),
+        (after_warmup(lambda *a: 2 * cosine(*a)), "halve it"),
+        (after_warmup(lambda *a: a[3] / 10 + 0.9 * cosine(*a)), "a tenth of the highest"),
+        (after_warmup(lambda s, w, m, h: h * (1 + math.cos(180 * (s - w) / (m - w))) / 2), "not in degrees"),
+        (lambda *a: a[3] * (a[0] - a[1]) / (a[0] - a[1]) if a[0] == a[1] else rate(*a), "divided by 0"),
     ],
 )
 def test_learning_rate_wrong(says, answer, hint):
@@ -181,13 +192,24 @@ def a_tie_is_a_gain(losses, patience):
     return len(losses) - 1
 
 
+def without_the_last_return(losses, patience):
+    place = stopping_place(losses, patience)
+    return place if place < len(losses) - 1 else None
+
+
+def no_first_loss(losses, patience):
+    return next(place for place in range(len(losses)) if losses[place] >= min(losses[:place]))
+
+
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
+        (without_the_last_return, "returns nothing. Each way through it"),
+        (no_first_loss, "stopped with ValueError: min() "),
+        (lambda losses, patience: stopping_place(losses, patience) + 1, "places count from 0"),
         (lambda losses, patience: losses.index(min(losses)), "the place of the best loss"),
         (lambda losses, patience: losses[stopping_place(losses, patience)], "the loss itself"),
-        (lambda losses, patience: stopping_place(losses, patience) + 1, "one too many"),
-        (lambda losses, patience: stopping_place(losses, patience + 1), "one too many"),
+        (lambda losses, patience: stopping_place(losses, patience + 1), "One too many"),
         (against_the_one_before, "compared with the best so far"),
         (never_begins_again, "begins the count again"),
         (a_tie_is_a_gain, "is no gain"),
@@ -208,6 +230,11 @@ def kl_by_loop(truth, belief):
     return sum(t * math.log(t / b) if b else math.inf for t, b in pairs if t)
 
 
+def kl_in_python(truth, belief, possible=lambda t: t > 0):
+    pairs = zip(truth.tolist(), belief.tolist(), strict=True)
+    return sum(t * math.log(t / b) for t, b in pairs if possible(t))
+
+
 @pytest.mark.parametrize("answer", [kl, kl_by_loop, lambda t, b: F.kl_div(b.log(), t, reduction="sum")])
 def test_kl_right(says, answer):
     assert says(lesson07.check_kl, answer).startswith("Right")
@@ -226,6 +253,8 @@ def test_kl_right(says, answer):
         (lambda t, b: (t - b).abs().sum() / 2, "in the wrong place"),
         (lambda t, b: F.kl_div(b, t, reduction="sum"), "wants the log of the belief"),
         (lambda t, b: (t * (t / b).log()).sum(), "add up only where truth > 0"),
+        (lambda t, b: kl_in_python(t, b, lambda t: True), "add up only where truth > 0"),
+        (kl_in_python, "Return math.inf"),
         (lambda t, b: kl(t, b) + (t == 0).sum(), "it counts nothing"),
         (lambda t, b: kl(t, b.clamp(min=1e-6)), "inf is expected"),
         (lambda t, b: t * (t / b).log(), "one number is expected, got 3"),

@@ -1,6 +1,7 @@
 """Self-checks of lesson 07, training and evaluating."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ def check_loss(function: Any) -> str:
     right = -told.mean()
     if close(result, right):
         large, two = torch.tensor([[1000.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), torch.tensor([0, 1])
-        again = _number(ask(function, large, two, given="logits up to 1,000"), "logits up to 1,000")
+        again = _number(_ask_again(function, large, two, given="logits up to 1,000"), "logits up to 1,000")
         if not close(again, torch.tensor(1000.0)):
             raise NotYet(
                 "right for small logits. A logit of 1,000 is too much for exp, and a chance of 0 for log: log_softmax, "
@@ -59,17 +60,15 @@ def check_loss(function: Any) -> str:
 def check_learning_rate(function: Any) -> str:
     """`function(step, warmup_steps, max_steps, highest)` → number: a straight rise, then half a cosine down to 0."""
     warmup, most, highest = 10, 110, 0.004
-    rates = {
-        step: float(
-            _number(
-                ask(function, step, warmup, most, highest, given=f"step {step} of {most} with {warmup} of warm-up"),
-                f"step {step}",
-            )
-        )
-        for step in (1, 5, 10, 35, 60, 110)
-    }
+    rates: dict[int, float] = {}
+    for step in (1, 5, 10, 35, 60, 110):
+        given = f"step {step} of {most} with {warmup} of warm-up"
+        rate = (_ask_again if rates else ask)(function, step, warmup, most, highest, given=given)
+        rates[step] = float(_number(rate, given))
+        if math.isnan(rates[step]):
+            raise NotYet(f"given {given}, the rate is no number. Is something divided by 0 there?")
     if all(_near(rate, _rate(step, warmup, most) * highest) for step, rate in rates.items()):
-        other = _number(ask(function, 30, 20, 40, 2.0, given="step 30 of 40 with 20 of warm-up"), "step 30")
+        other = _number(_ask_again(function, 30, 20, 40, 2.0, given="step 30 of 40 with 20 of warm-up"), "step 30")
         if not _near(float(other), 1.0):
             raise NotYet(
                 "right for one set of numbers. Given (30, 20, 40, 2.0), half of the way down, 1.0 is expected."
@@ -88,6 +87,8 @@ def check_learning_rate(function: Any) -> str:
         raise NotYet(f"at step 5 of a warm-up of 10, {highest / 2:g} is expected, got {rates[5]:g}.")
     if _near(rates[60], highest) and _near(rates[110], highest):
         raise NotYet("the warm-up is right. After it the rate stays where it is, and it should fall.")
+    if _near(rates[60], highest) and _near(rates[110], 0):
+        raise NotYet("the way down begins at twice the highest rate: (1 + cos) goes from 2 to 0, so halve it.")
     if rates[60] > highest:
         raise NotYet("the warm-up is right, and then the rate goes on rising. Is there a case for step > warmup_steps?")
     if rates[110] < -highest / 10:
@@ -106,6 +107,10 @@ def check_learning_rate(function: Any) -> str:
         )
     if _near(rates[110], highest) or rates[60] > 0.99 * highest:
         raise NotYet("the rate hardly falls. math.cos counts in radians: the whole way is math.pi.")
+    if _near(rates[110], highest / 10):
+        raise NotYet("the last rate is a tenth of the highest. Here half a cosine is asked for that ends at 0.")
+    if _near(rates[60], highest * (1 + math.cos(180 * 0.5)) / 2):
+        raise NotYet("math.cos counts in radians, not in degrees: the whole way is math.pi, not 180.")
     raise NotYet(
         f"at step 60, half of the way down, {highest / 2:g} is expected, and 0 at step 110; "
         f"got {rates[60]:g} and {rates[110]:g}."
@@ -123,9 +128,9 @@ def check_stopping_place(function: Any) -> str:
         ([3.0, 2.0, 1.0], 1, 2, "it always fell, so training goes on to the end"),
         ([1.0, 2.0, 0.5], 1, 1, "with a patience of 1, the first loss that is no better ends it"),
     ]
-    for losses, patience, expected, why in cases:
+    for i, (losses, patience, expected, why) in enumerate(cases):
         given = f"{losses} and a patience of {patience}"
-        answer = ask(function, list(losses), patience, given=given)
+        answer = (_ask_again if i else ask)(function, list(losses), patience, given=given)
         place = _number(answer, given)
         if float(place) == expected:
             continue
@@ -136,7 +141,7 @@ def check_stopping_place(function: Any) -> str:
         if close(place, torch.tensor(losses[expected])) and float(place) != expected:
             raise NotYet(f"{hint} That is the loss itself, and its place in the list is asked for.")
         if float(place) == expected + 1:
-            raise NotYet(f"{hint} That is one too many: with `patience` losses in a row that are no better, it ends.")
+            raise NotYet(f"{hint} One too many: places count from 0, and the last of `patience` such losses ends it.")
         raise NotYet(hint)
     return "patience is counted from the best loss so far, and every new best begins the count again."
 
@@ -174,7 +179,7 @@ def check_kl(function: Any) -> str:
         raise NotYet(f"given {given}, expected {brief(right[None])}, got {brief(result[None])}.")
     given = "a truth that has a chance of 0"
     zero = torch.tensor([0.5, 0.5, 0.0])
-    with_zero = _number(ask(function, zero, belief, given=given), given)
+    with_zero = _number(_ask_again(function, zero, belief, given=given), given)
     expected = math.log(0.5 / 0.25)  # twice half of it
     if bool(with_zero.isnan()):
         raise NotYet(
@@ -184,13 +189,39 @@ def check_kl(function: Any) -> str:
     if not close(with_zero, torch.tensor(expected)):
         raise NotYet(f"given {given}, {expected:.4f} is expected, got {brief(with_zero[None])}: it counts nothing.")
     given = "a belief that has a chance of 0 where the truth has one"
-    never = _number(ask(function, belief, zero, given=given), given)
+    never = _number(_ask_again(function, belief, zero, given=given), given)
+    if bool(never.isnan()):
+        raise NotYet(
+            f"given {given}, truth / belief divides by 0, and Python stops at that, as at the log of 0. Return "
+            "math.inf: who holds for impossible what does happen is infinitely surprised."
+        )
     if not math.isinf(float(never)):
         raise NotYet(
             f"given {given}, the divergence has no bound: inf is expected, got {brief(never[None])}. Who holds for "
             "impossible what does happen is infinitely surprised."
         )
     return "it is what the believer's surprise has in excess of the truth's own, and 0 only if they agree."
+
+
+def _ask_again(function: Callable[..., Any], *arguments: Any, given: str) -> Any:
+    """`ask` a function that has answered before: NaN where Python, unlike torch, raises at a log or a division of 0."""
+    missing = object()
+
+    def run(*copies: Any) -> Any:
+        try:
+            answer = function(*copies)
+        except ZeroDivisionError:
+            return math.nan
+        except ValueError as error:
+            if "math domain" in str(error) or "positive" in str(error):  # math.log(0), as several Pythons say it
+                return math.nan
+            raise
+        return missing if answer is None else answer
+
+    result = ask(run, *arguments, given=given)
+    if result is missing:
+        raise NotYet(f"given {given}, your function returns nothing. Each way through it must end with a return.")
+    return result
 
 
 def _rate(step: int, warmup: int, most: int) -> float:
