@@ -9,6 +9,11 @@ CHECKS = [lesson08.check_attention, lesson08.check_lens, lesson08.check_rank, le
 
 
 @pytest.mark.parametrize("check", CHECKS)
+def test_what_was_given_reads_well(says, check):
+    assert ",," not in says(check, lambda: 1)
+
+
+@pytest.mark.parametrize("check", CHECKS)
 def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
     def stub(*arguments): ...
 
@@ -43,7 +48,21 @@ def by_adding(q, k):
     return (scores_of(q, k) + torch.full((len(q), len(q)), -math.inf).triu(1)).softmax(dim=1)
 
 
-@pytest.mark.parametrize("answer", [lambda q, k: masked(scores_of(q, k)).softmax(-1), by_loop, by_adding])
+def by_rows(q, k):
+    rows = [(q[i] @ k[: i + 1].T / q.shape[1] ** 0.5).softmax(-1) for i in range(len(q))]
+    return [torch.cat([row, torch.zeros(len(q) - len(row))]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda q, k: masked(scores_of(q, k)).softmax(-1),
+        lambda q, k: masked(scores_of(q, k), -1e9).softmax(-1),
+        by_loop,
+        by_adding,
+        by_rows,
+    ],
+)
 def test_attention_right(says, answer):
     assert says(lesson08.check_attention, answer).startswith("Right")
 
@@ -78,6 +97,13 @@ def own_exp(q, k):
         (lambda q, k: torch.ones(4, 4), "second row should be"),
         (own_exp, "too large an exp"),
         (mask_in_place, "changed the tensor"),
+        (lambda q, k: masked(scores_of(q, k), -50.0).softmax(-1), "below the number in your mask"),
+        (lambda q, k: masked(q @ k.T / 2**0.5).softmax(-1), "where lists had two numbers"),
+        (lambda q, k: masked(q @ k.T / len(q) ** 0.5).softmax(-1), "root of the number of tokens"),
+        (lambda q, k: masked(q @ k.T).softmax(-1) / q.shape[-1] ** 0.5, "came after the softmax"),
+        (lambda q, k: (scores_of(q, k) + torch.ones(4, 4).triu(1) * -math.inf).softmax(-1), "0 · −∞ is no number"),
+        (lambda q, k: scores_of(q, k).masked_fill(torch.ones(3, 3).triu(1) > 0, -1), "as large as the scores"),
+        (lambda q, k: q @ k, "stopped with RuntimeError"),
     ],
 )
 def test_attention_wrong(says, answer, hint):
@@ -171,6 +197,7 @@ def head_by_loop(attention, position, target):
     [
         lambda a, p, t: divmod(int(a[:, :, p, t].argmax()), a.shape[1]),
         lambda a, p, t: torch.stack(torch.unravel_index(a[:, :, p, t].argmax(), a.shape[:2])),
+        lambda a, p, t: (a[:, :, p, t] == a[:, :, p, t].max()).nonzero().tolist(),
         head_by_loop,
     ],
 )
@@ -185,7 +212,8 @@ def test_strongest_head_right(says, answer):
         (lambda a, p, t: divmod(int(a[:, :, p, t].argmax()), 4)[::-1], "head, then layer"),
         (lambda a, p, t: [n + 1 for n in divmod(int(a[:, :, p, t].argmax()), 4)], "counted from 0"),
         (lambda a, p, t: (2, int(a[-1, :, p, t].argmax())), "best of the last layer"),
-        (lambda a, p, t: divmod(int(a[:, :, t, p].argmax()), 4), "[:, :, position, target]"),
+        (lambda a, p, t: divmod(int(a[:, :, t, p].argmax()), 4), "from target to position"),
+        (lambda a, p, t: divmod(int(a.argmax()), 4), "all of `attention` is searched"),
         (lambda a, p, t: divmod(int(a[:, :, p].amax(-1).argmax()), 4), "looks somewhere else"),
         (lambda a, p, t: (1, 3), "right for one pair of places"),
         (lambda a, p, t: (0, 0, 0), "two numbers"),

@@ -16,12 +16,18 @@ from gptcore.recording import lens_logits
 def check_attention(function: Any) -> str:
     """`function(queries (T, d), keys (T, d))` → weights (T, T): each row over the places up to its own, sum 1."""
     queries, keys = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(8)) * 2
-    given = "queries and keys of 4 tokens, 5 numbers each,"
-    result = as_tensor(ask(function, queries, keys, given=given), given)
+    given = "queries and keys of 4 tokens, 5 numbers each"
+    result = _weights(function, queries, keys, given)
     right = _attention(queries, keys)
     if close(result, right):
-        big, given = queries * 200, "large queries and keys,"
-        if not close(as_tensor(ask(function, big, keys, given=given), given), _attention(big, keys)):
+        big, given = queries * 200, "large queries and keys"
+        again = _weights(function, big, keys, given)
+        if not close(again, _attention(big, keys)):
+            if again.shape == right.shape and (again.triu(1) > 0).any():
+                raise NotYet(
+                    "right for small scores, but some large ones lie below the number in your mask, and later tokens "
+                    "are seen. Nothing is below −∞: -math.inf."
+                )
             raise NotYet(
                 "right for small numbers, but large ones give too large an exp: let torch's softmax(-1) do it, or "
                 "subtract the largest score of each row first."
@@ -33,6 +39,19 @@ def check_attention(function: Any) -> str:
             f"{tuple(result.shape)}: queries @ keys.T gives the scores."
         )
     raise NotYet(_attention_hint(queries, keys, result))
+
+
+def _weights(function: Any, queries: Tensor, keys: Tensor, given: str) -> Tensor:
+    """What a learner's function makes of queries and keys; a list of rows is welcome."""
+    try:
+        result = ask(function, queries, keys, given=given)
+    except NotYet as problem:
+        if "must match the size" in str(problem):
+            raise NotYet(f"{problem}. Is the mask as large as the scores? torch.ones_like(scores) is.") from None
+        raise
+    if isinstance(result, list | tuple) and result and all(isinstance(row, Tensor) for row in result):
+        result = [row.tolist() for row in result]
+    return as_tensor(result, given)
 
 
 def _attention(queries: Tensor, keys: Tensor) -> Tensor:
@@ -52,6 +71,18 @@ def _attention_hint(queries: Tensor, keys: Tensor, result: Tensor) -> str:
         (
             _masked(scores / queries.shape[-1]).softmax(-1),
             "the scores were divided by d. It is the square root of d, d ** 0.5.",
+        ),
+        (
+            _masked(scores / 2**0.5).softmax(-1),
+            "the scores were divided by √2, as in the lesson, where lists had two numbers. Here d = queries.shape[-1].",
+        ),
+        (
+            _masked(scores / len(queries) ** 0.5).softmax(-1),
+            "the scores were divided by the root of the number of tokens. d is how many numbers each query has.",
+        ),
+        (
+            _masked(scores).softmax(-1) / math.sqrt(queries.shape[-1]),
+            "the division by √d came after the softmax. It belongs to the scores, before it.",
         ),
         (scaled.softmax(-1), "every token sees those after it: set the scores above the diagonal to −∞ first."),
         (scores.softmax(-1), "neither the mask nor the division by √d is there yet."),
@@ -87,7 +118,10 @@ def _attention_hint(queries: Tensor, keys: Tensor, result: Tensor) -> str:
         if close(torch.nan_to_num(result), torch.nan_to_num(other.double())):
             return hint
     if result.isnan().any():
-        return "there is a NaN: a row in which everything is −∞ has nothing to share. Each token sees at least itself."
+        return (
+            "there is a NaN: a row in which everything is −∞ has nothing to share, and 0 · −∞ is no number. Put −∞ "
+            "above the diagonal and nowhere else, with masked_fill: each token sees at least itself."
+        )
     return f"the second row should be {brief(_attention(queries, keys)[1])}, and yours is {brief(result[1])}."
 
 
@@ -101,7 +135,7 @@ def check_lens(function: Any) -> str:
     """`function(model, residual (emb_dim,))` → chances (vocab_size,), if the head read the stream at this point."""
     model = _model()
     residual = torch.randn(8, generator=torch.Generator().manual_seed(8)) * 3
-    given = "a model of 7 tokens and a residual of 8 numbers,"
+    given = "a model of 7 tokens and a residual of 8 numbers"
     result = as_tensor(ask(function, model, residual, given=given), given)
     logits = lens_logits(model, residual)
     if close(result, logits.softmax(-1)):
@@ -144,10 +178,10 @@ def check_rank(function: Any) -> str:
     right = {1: 1, 2: 2, 4: 3, 5: 4, 0: 5, 6: 6, 3: 7}
     found = {}
     for token_id in right:
-        given = f"the scores {[round(x, 1) for x in logits.tolist()]} and token {token_id},"
+        given = f"the scores {[round(x, 1) for x in logits.tolist()]} and token {token_id}"
         result = as_tensor(ask(function, logits, token_id, given=given), given)
         if result.numel() != 1:
-            raise NotYet(f"given {given} expected is one number, got {brief(result)}.")
+            raise NotYet(f"given {given}, expected is one number, got {brief(result)}.")
         found[token_id] = int(result) if result.isfinite() else -1
     if found == right:
         return "1 for the likeliest, and equal scores in the order of their ids."
@@ -185,11 +219,11 @@ def check_strongest_head(function: Any) -> str:
     attention[0, 2, 5, 4] += 4  # the one that is looked for from another place
     attention = attention / attention.sum(-1, keepdim=True)
     position, target, right = 4, 2, (1, 3)
-    given = f"the weights of 3 layers with 4 heads, position {position} and target {target},"
+    given = f"the weights of 3 layers with 4 heads, position {position} and target {target}"
     result = as_tensor(ask(function, attention, position, target, given=given), given)
-    if close(result, torch.tensor(right)):
+    if close(result.flatten(), torch.tensor(right)):  # nonzero gives a list of one pair
         other = as_tensor(ask(function, attention, 5, 4, given="another place"), "another place")
-        if not close(other, torch.tensor([0, 2])):
+        if not close(other.flatten(), torch.tensor([0, 2])):
             raise NotYet("right for one pair of places, but not for others: position is the row, target the column.")
         return "all layers and heads compared at one row and one column."
     flat = 4 * right[0] + right[1]
@@ -212,7 +246,8 @@ def check_strongest_head(function: Any) -> str:
             raise NotYet(hints[pair])
         if pair == towards:
             raise NotYet(
-                "that looks from target to position. The token that looks is the row: [:, :, position, target]."
+                f"{pair} comes out where all weights are 0, from target to position, or if all of `attention` is "
+                "searched. The token that looks is the row: attention[:, :, position, target]."
             )
         if pair == everywhere:
             raise NotYet("that head looks somewhere else. Compare only the column of the target.")
