@@ -104,7 +104,11 @@ def test_cached_loop_right(says, answer):
     assert says(lesson09.check_cached_loop, answer).startswith("Right: the same tokens")
 
 
-def loop(reads, cache_of=None, first=None, last=-1, choose=torch.argmax, back=lambda ids, prompt: ids):
+def put_behind(token_ids, new):
+    return torch.cat([token_ids, new], dim=1)
+
+
+def loop(reads, cache_of=None, first=None, last=-1, choose=torch.argmax, back=lambda ids, prompt: ids, join=put_behind):
     """A loop that shows the model `reads(token_ids, cache)`."""
 
     def answer(model, token_ids, count):
@@ -114,7 +118,7 @@ def loop(reads, cache_of=None, first=None, last=-1, choose=torch.argmax, back=la
                 cache = cache_of(model)
             seen = first(token_ids) if first and step == 0 else reads(token_ids, cache)
             new = choose(model(seen, cache)[0, last]).view(1, 1)
-            token_ids = torch.cat([token_ids, new], dim=1)
+            token_ids = join(token_ids, new)
         return back(token_ids, prompt)
 
     return answer
@@ -173,6 +177,11 @@ def in_place(model, token_ids, count):
         (lambda model, ids, n: torch.cat([ids, torch.zeros(1, n, dtype=torch.int64)], 1), "was never asked"),
         (endless, "the model was asked 200 times"),
         (in_place, "changed the tensor"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0, 0]], dim=1)), "A new token must be (1, 1)"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0]], dim=1)), "A new token must be (1, 1)"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new])), "with dim=1"),
+        (lambda model, ids, n: torch.full((1, 8), torch.nan), "token ids were expected"),
+        (lambda model, ids, n: [torch.inf] * 8, "token ids were expected"),
     ],
 )
 def test_cached_loop_wrong(says, answer, hint):
@@ -237,7 +246,15 @@ def size(row):
         (scaled_by(lambda row: size(row) / 127, torch.floor), "was cut off"),
         (lambda row: (row * 127 / size(row), size(row) / 127), "not whole yet"),
         (lambda row: ((row * 127 / size(row)).round(), size(row) / 127), "more than one byte"),
-        (lambda row: ((row * 127 / size(row)).round().tolist(), size(row) / 127), "more than one byte"),
+        (lambda row: ((row * 127 / size(row)).round().tolist(), size(row) / 127), "Return them as a tensor"),
+        (
+            lambda row: ((row * 127 / size(row)).round().numpy().astype("int8"), size(row) / 127),
+            "Return them as a tensor",
+        ),
+        (lambda row: ((row * 127 / size(row)).round().to(torch.uint8), size(row) / 127), "no room for numbers below 0"),
+        (scaled_by(lambda row: -row.min() / 127), "right for one row"),
+        (lambda row: (torch.tensor([25, -127, 61, 2, 0], dtype=torch.int8), 0.02), "all signs turned"),
+        (lambda row: (with_torch(row)[0], with_torch(row)[1] * (1 if row[0] > 0 else 2)), "the scale is the same"),
         (lambda row: (with_torch(row)[0] * with_torch(row)[1], with_torch(row)[1]), "rebuilt"),
         (lambda row: with_torch(row)[::-1], "the scale came first"),
         (lambda row: with_torch(row)[0], "expected two things"),

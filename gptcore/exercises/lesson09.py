@@ -126,6 +126,11 @@ _AGAIN = (
 )
 
 
+# What torch.cat says of a new token of another shape.
+_CANNOT_JOIN = ("cannot be concatenated", "same number of dimensions", "must match except in dimension")
+_SHAPES = "A new token must be (1, 1), as argmax(-1, keepdim=True) makes it, and be joined to (1, T) with dim=1."
+
+
 def _answer(function: Callable, model: GPTModel) -> tuple[list[int], list[int]]:
     """The token ids that a learner's loop gives back, and how many tokens the model read each time."""
     reads: list[int] = []
@@ -140,12 +145,17 @@ def _answer(function: Callable, model: GPTModel) -> tuple[list[int], list[int]]:
     try:
         result = ask(function, model, torch.tensor([PROMPT]), NEW, given=given)
     except NotYet as problem:
+        if any(words in str(problem) for words in _CANNOT_JOIN):
+            raise NotYet(f"{problem.args[0].rstrip('.')}. {_SHAPES}") from None
         if reads[:2] == [len(PROMPT), len(PROMPT) + 1]:
             raise NotYet(f"{problem} {_AGAIN}") from None
         raise
     finally:
         hook.remove()
-    return [int(i) for i in as_tensor(result, given).flatten().tolist()], reads
+    answer = as_tensor(result, given).flatten()
+    if not answer.isfinite().all():
+        raise NotYet(f"given {given}, token ids were expected, and your function returned {brief(answer)}.")
+    return [int(i) for i in answer.tolist()], reads
 
 
 def _grow(model: GPTModel, row: int = -1, forget: bool = False, least: bool = False) -> list[int]:
@@ -203,10 +213,23 @@ def check_quantize_row(function: Any) -> str:
             f"expected {brief(right)}, got {brief(numbers)}. What stands behind the point was cut off: call .round() "
             "before .to(torch.int8), and no error is above half a scale."
         )
+    if dtype == torch.uint8:
+        raise NotYet("torch.uint8 has no room for numbers below 0: it is torch.int8 that goes from -128 to 127.")
     if not close(numbers, right):
         raise NotYet(f"expected {brief(right)}, got {brief(numbers)}. Divide the row by the scale, and round.")
+    if dtype is None:
+        raise NotYet("the numbers are right. Return them as a tensor: torch.tensor(numbers, dtype=torch.int8).")
     if dtype != torch.int8:
         raise NotYet("the numbers are right, but each takes more than one byte. Keep them as .to(torch.int8).")
+    given = "the same row with all signs turned"
+    turned = ask(function, -row, given=given)
+    if not isinstance(turned, tuple | list) or len(turned) != 2:
+        raise NotYet(f"given {given}, expected two things, the whole numbers and the scale, got {brief(turned)}.")
+    numbers = as_tensor(turned[0], given)
+    if not close(numbers, 0 - right):
+        raise NotYet(f"right for one row. Given {given}, {brief(0 - right)} is expected, got {brief(numbers)}.")
+    if not math.isclose(_number(turned[1], given), 2.54 / 127, rel_tol=1e-4):
+        raise NotYet(f"right for one row. Given {given}, the scale is the same: it comes from row.abs().max().")
     error = (right * 2.54 / 127 - row.double()).abs().max().item()
     return (
         f"one byte for each weight. The largest error here is {error:.3f}; it can never be above half the scale, 0.01."
