@@ -1,5 +1,6 @@
 import math
 
+import numpy
 import pytest
 import torch
 
@@ -44,6 +45,7 @@ def test_megabytes(says):
         (4 * count / 2**20, "divides by 1,048,576"),
         (4 * (count + 50257 * 1024) / 1e6, "head was counted apart"),
         (4 * 124_439_808 / 1e6, "GPT-2 small"),
+        (1520, "causal masks"),
         (3, "you gave 3"),
     ]:
         assert hint in says(lesson10.check_megabytes, answer)
@@ -76,6 +78,11 @@ def test_per_byte_in_three_ways(says, function):
     assert says(lesson10.check_per_byte, function).startswith("Right")
 
 
+def ending_after(model, tokenizer, ids, text):
+    found = gptcore.evaluate(model, [[*ids, tokenizer.eos_token_id]])
+    return found.loss * found.tokens / len(text.encode())
+
+
 @pytest.mark.parametrize(
     ("mistake", "hint"),
     [
@@ -89,6 +96,12 @@ def test_per_byte_in_three_ways(says, function):
         (lambda m, t, x: sum(surprises(m, t, x, False)), "without the first token"),
         (lambda m, t, x: gptcore.evaluate(m, [t.encode(x)]).loss, "begin with tokenizer.eos_token_id"),
         (lambda m, t, x: sum(surprises(m, t, x, False)) / len(t.encode(x)), "begin with tokenizer.eos_token_id"),
+        (
+            lambda m, t, x: gptcore.evaluate(m, [[t.eos_token_id, *t.encode(x)]]).loss / len(x.encode()),
+            "Divide the sum",
+        ),
+        (lambda m, t, x: ending_after(m, t, t.encode(x), x), "it comes first"),
+        (lambda m, t, x: ending_after(m, t, [t.eos_token_id, *t.encode(x)], x), "was counted"),
         (lambda m, t, x: torch.tensor(surprises(m, t, x)), "one number was expected"),
         (lambda m, t, x: 0.123, "expected"),
     ],
@@ -127,13 +140,25 @@ def by_whole_text(model, tokenizer, beginning, endings):
     return endings[totals.index(min(totals))]
 
 
-@pytest.mark.parametrize("function", [by_sum, by_product, by_whole_text])
+def after_the_end_token(model, tokenizer, beginning, endings):
+    return by_whole_text(model, tokenizer, "<|endoftext|>" + beginning, endings)
+
+
+@pytest.mark.parametrize("function", [by_sum, by_product, by_whole_text, after_the_end_token])
 def test_likelier_in_three_ways(says, function):
     assert says(lesson10.check_likelier, function).startswith("Right")
 
 
 def choosing(measure):
     return lambda m, t, beginning, endings: min(endings, key=lambda e: measure(of_ending(m, t, beginning, e)))
+
+
+def per_byte_of_whole(model, tokenizer, beginning, endings):
+    def per_byte(ending):
+        found = gptcore.evaluate(model, [tokenizer.encode(beginning + ending)])
+        return found.loss * found.tokens / len((beginning + ending).encode())
+
+    return min(endings, key=per_byte)
 
 
 def by_wrong_rows(model, tokenizer, beginning, endings):
@@ -154,6 +179,14 @@ def by_wrong_rows(model, tokenizer, beginning, endings):
         (choosing(lambda s: s[-1]), "last token of the ending decided"),
         (choosing(lambda s: -sum(math.exp(-x) for x in s)), "chances were added"),
         (by_wrong_rows, "belongs to the row before"),
+        (lambda m, t, b, endings: by_whole_text(m, t, "<|endoftext|>", endings), "without the beginning"),
+        (lambda m, t, b, es: min(es, key=lambda e: gptcore.evaluate(m, [t.encode(b + e)]).loss), "loss * tokens"),
+        (lambda m, t, b, es: min(es, key=lambda e: sum(of_ending(m, t, b, e)) / len(e.encode())), "per byte decided"),
+        (lambda m, t, b, endings: per_byte_of_whole(m, t, b, endings), "per byte of the whole text"),
+        (lambda m, t, b, endings: max(endings, key=len), "longest"),
+        (lambda m, t, b, endings: min(endings, key=len), "shortest"),
+        (lambda m, t, b, endings: min(endings, key=lambda e: len(t.encode(e))), "fewest tokens"),
+        (lambda m, t, b, endings: numpy.argmin([len(e) for e in endings]), "its place"),
         (lambda m, t, b, endings: endings.index(by_sum(m, t, b, endings)), "its place"),
         (lambda m, t, b, endings: b + by_sum(m, t, b, endings), "one of the three endings"),
         (lambda m, t, b, endings: True, "one of the three endings"),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -15,11 +16,14 @@ from gptcore.tokenizer import Tokenizer
 
 ENGLISH, KOREAN = "Once upon a time there was a quiet fox.", "옛날 옛적에 작은 여우가 살았어요."
 BEGINNING = "Once upon a time there lived"
-ENDINGS = (
-    [" a fox", " a girl named Rosa", " an old"],
-    [" in a forest", " a king", " the bear and the bee"],
-    [" by the sea", " happily", " two merry owls"],
-    [" a bear", " a brave little tortoise", " one"],
+ENDINGS = (  # so many, and such, that each of the mistakes below chooses others
+    [" on a hill", " a king", " an old"],
+    [" one", " an owl", " a brave little tortoise"],
+    [" in the wood", " a shy hedgehog", " a wolf"],
+    [" in the wood", " by the sea", " a wolf"],
+    [" on a hill", " a goat", " a prince who could sing"],
+    [" a miller and his cat", " some bees", " a prince who could sing"],
+    [" some bees", " by the sea", " on a hill"],
 )
 
 
@@ -41,6 +45,7 @@ def check_megabytes(answer: Any) -> str:
         4 * parameters / 1e9: "that is in gigabytes. A gigabyte has 1,000 megabytes.",
         4 * parameters / 2**20: "that divides by 1,048,576. Downloads are counted in millions of bytes.",
         4 * twice / 1e6: "the head was counted apart, but it is the token embedding itself (tie_embeddings).",
+        4 * (parameters + 24 * 1024**2) / 1e6: "that is the file on the hub, which holds the causal masks, too.",
         4 * _parameters(GPTConfig()) / 1e6: "that is GPT-2 small. The medium one is gptcore.GPT_CONFIG_355M.",
     }
     for wrong, hint in hints.items():
@@ -62,14 +67,22 @@ def check_per_byte(function: Any) -> str:
         if math.isclose(result, total / size, rel_tol=1e-3):
             continue
         inside = _surprises(model, ids[:1], ids[1:]).sum().item()  # read from its own first token on
+        end = tokenizer.eos_token_id
+        ended = _surprises(model, ids[:1], [*ids[1:], end]).sum().item()
+        both = _surprises(model, [end], [*ids, end]).sum().item()
         hints = {
             total: "that is the surprise at the whole text. Divide it by the number of bytes, len(text.encode()).",
             total / len(surprises): "that is per token, which depends on the tokenizer. Divide by len(text.encode()).",
+            total
+            / len(surprises)
+            / size: "the mean per token was divided by the bytes. Divide the sum over all tokens instead.",
             total / len(text): "that is per character. In UTF-8 a Hangul syllable takes 3 bytes: len(text.encode()).",
             total / size / math.log(2): "that is in bits. For nats, take the natural logarithm.",
             -total / size: "the sign: ln p is negative, and a surprise is −ln p.",
             inside / size: "the first token does not count yet. Let the text begin after tokenizer.eos_token_id.",
             inside / (size - 1): "the first token does not count yet. Let the text begin after tokenizer.eos_token_id.",
+            ended / size: "the end token stands behind the text. Let the text begin after it: it comes first.",
+            both / size: "an end token stands behind the text, too, and the surprise at it was counted.",
             inside: "that is the surprise without the first token, and not yet divided by len(text.encode()).",
             inside / len(surprises): "begin with tokenizer.eos_token_id, and divide by len(text.encode()).",
             inside / (len(surprises) - 1): "begin with tokenizer.eos_token_id, and divide by len(text.encode()).",
@@ -94,7 +107,7 @@ def check_likelier(function: Any) -> str:
         chosen = ask(function, model, tokenizer, BEGINNING, list(endings), given=what)
         if isinstance(chosen, Tensor) and chosen.numel() == 1:
             chosen = chosen.item()
-        if isinstance(chosen, int) and not isinstance(chosen, bool) and 0 <= chosen < len(endings):
+        if isinstance(chosen, Integral) and not isinstance(chosen, bool) and 0 <= chosen < len(endings):
             raise NotYet(f"given {what}, you returned {chosen}, its place. Return the ending itself: endings[i].")
         if not isinstance(chosen, str) or chosen not in endings:
             raise NotYet(f"given {what}, one of the three endings was expected, got {brief(chosen)}.")
@@ -104,11 +117,10 @@ def check_likelier(function: Any) -> str:
     for hint, measure in _MISTAKES.items():
         if given == _choices(model, tokenizer, measure):
             raise NotYet(hint)
+    for hint, of_text in _MISTAKES_WITH_TEXTS.items():
+        if given == [min(endings, key=lambda e, f=of_text: f(model, tokenizer, e)) for endings in ENDINGS]:
+            raise NotYet(hint)
     wrong = next(i for i, (mine, expected) in enumerate(zip(given, right, strict=True)) if mine != expected)
-    if given == [_shifted_choice(model, tokenizer, endings) for endings in ENDINGS]:
-        raise NotYet(
-            "row t of the scores is about token t + 1: the first token of the ending belongs to the row before."
-        )
     raise NotYet(
         f"given {BEGINNING!r} and {ENDINGS[wrong]}, expected {right[wrong]!r}, got {given[wrong]!r}. Read beginning "
         "and ending together, and add up −ln of the chances of the tokens of the ending alone: the smallest sum wins."
@@ -124,6 +136,42 @@ _MISTAKES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def _shifted(model: GPTModel, tokenizer: Tokenizer, ending: str) -> float:
+    """The sum of someone who looks each token up in the row that has read it already."""
+    new = tokenizer.encode(ending)
+    with reading(model):
+        log_probs = model(torch.tensor([tokenizer.encode(BEGINNING) + new]))[0].double().log_softmax(-1)
+    return -log_probs[-len(new) :].gather(-1, torch.tensor(new)[:, None]).sum().item()
+
+
+def _alone(model: GPTModel, tokenizer: Tokenizer, ending: str) -> float:
+    """The surprise at an ending that is read without the beginning."""
+    return _surprises(model, [tokenizer.eos_token_id], tokenizer.encode(ending)).sum().item()
+
+
+def _whole(model: GPTModel, tokenizer: Tokenizer, ending: str) -> Tensor:
+    """The surprises at beginning and ending together."""
+    first, *others = tokenizer.encode(BEGINNING + ending)
+    return _surprises(model, [first], others)
+
+
+_MISTAKES_WITH_TEXTS: dict[str, Callable[[GPTModel, Tokenizer, str], float]] = {
+    "row t of the scores is about token t + 1: the first token of the ending belongs to the row before.": _shifted,
+    "the endings were read without the beginning. Each token is judged after all that stands before it.": _alone,
+    "the mean per token of the whole text decided, as evaluate gives it. The longer ending spreads the surprise at "
+    "the beginning: take the sum, loss * tokens.": lambda m, t, e: _whole(m, t, e).mean().item(),
+    "the surprise per byte decided. That compares models; for endings, add up all surprises.": lambda m, t, e: (
+        _surprises(m, t.encode(BEGINNING), t.encode(e)).sum().item() / len(e.encode())
+    ),
+    "the surprise per byte of the whole text decided. That compares models; for endings, add up all surprises.": (
+        lambda m, t, e: _whole(m, t, e).sum().item() / len((BEGINNING + e).encode())
+    ),
+    "the longest ending was chosen.": lambda m, t, e: -len(e),
+    "the shortest ending was chosen.": lambda m, t, e: len(e),
+    "the ending with the fewest tokens was chosen.": lambda m, t, e: len(t.encode(e)),
+}
+
+
 def _choices(model: GPTModel, tokenizer: Tokenizer, measure: Callable[[Tensor], Tensor]) -> list[str]:
     """The ending with the smallest measure of its tokens' surprises, for each of the questions."""
     beginning = tokenizer.encode(BEGINNING)
@@ -132,18 +180,6 @@ def _choices(model: GPTModel, tokenizer: Tokenizer, measure: Callable[[Tensor], 
         return min(endings, key=lambda ending: measure(_surprises(model, beginning, tokenizer.encode(ending))).item())
 
     return [best(endings) for endings in ENDINGS]
-
-
-def _shifted_choice(model: GPTModel, tokenizer: Tokenizer, endings: Sequence[str]) -> str:
-    """The answer of someone who looks each token up in the row that has read it already."""
-
-    def wrong_sum(ending: str) -> float:
-        new = tokenizer.encode(ending)
-        with reading(model):
-            log_probs = model(torch.tensor([tokenizer.encode(BEGINNING) + new]))[0].double().log_softmax(-1)
-        return -log_probs[-len(new) :].gather(-1, torch.tensor(new)[:, None]).sum().item()
-
-    return min(endings, key=wrong_sum)
 
 
 def _surprises(model: GPTModel, before: list[int], token_ids: list[int]) -> Tensor:
