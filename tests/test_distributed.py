@@ -83,7 +83,17 @@ def test_two_processes_tell_the_losses_and_learn_the_weights_of_one(together, al
         for report, expected_report in zip(found["losses"], expected["losses"], strict=True):
             assert report == pytest.approx(expected_report, abs=1e-5)
         for name, weight in expected["weights"].items():
-            torch.testing.assert_close(torch.tensor(found["weights"][name]), torch.tensor(weight), atol=1e-4, rtol=1e-4)
+            weights = (that_matter(name, torch.tensor(values)) for values in (found["weights"][name], weight))
+            torch.testing.assert_close(*weights, atol=1e-4, rtol=1e-4)
+
+
+def that_matter(name: str, weight: torch.Tensor) -> torch.Tensor:
+    """All but the bias of the keys. It adds the same to all scores of a token, which changes nothing: its gradient is
+    what rounding leaves, and AdamW makes steps of any gradient, however small."""
+    if not name.endswith("qkv.bias"):
+        return weight
+    queries, _, values = weight.chunk(3)
+    return torch.cat([queries, values])
 
 
 def test_all_processes_end_with_the_very_same_weights(together):
