@@ -120,7 +120,7 @@ def _checked_row(name: str, row: Sequence[int] | Tensor, config: GPTConfig, shor
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} must be a row of token ids, whole numbers, but PyTorch says: {error}") from error
     if row.dtype not in _WHOLE:
-        raise TypeError(f"{name} must be whole numbers (such as torch.int64), got {row.dtype}")
+        raise TypeError(f"{name} must be whole numbers (torch.int64, int32, int16 or uint8), got {row.dtype}")
     if row.ndim != 1:
         raise ValueError(f"{name} must be one row of token ids, (N,), got the shape {tuple(row.shape)}")
     if len(row) < shortest:

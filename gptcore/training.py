@@ -52,8 +52,11 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp(loss): as uncertain as among this many equally likely tokens."""
-        return math.exp(self.loss)
+        """exp(loss): as uncertain as among this many equally likely tokens; inf beyond what a float holds."""
+        try:
+            return math.exp(self.loss)
+        except OverflowError:
+            return math.inf
 
 
 def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 32) -> Evaluation:
@@ -136,8 +139,9 @@ def fit(
     """Train `model` in place with AdamW, a warm-up and a cosine (Radford et al. 2019; Loshchilov & Hutter 2019).
 
     `train_ids` is one row of token ids (N,), from which random windows are taken, or documents, of which random ones
-    are laid end to end, each row beginning with a document. `val_ids` is evaluated every `eval_interval` steps, and
-    the model ends with the weights that did best there. Dropout is the model's own, `drop_rate` of its config.
+    are laid end to end, each row beginning with a document: of one that is longer than the context, only the beginning
+    is read. `val_ids` is evaluated every `eval_interval` steps, and the model ends with the weights that did best
+    there. Dropout is the model's own, `drop_rate` of its config.
 
     Training ends after `max_steps`; after `patience` evaluations in a row that were no better than the best; at a
     KeyboardInterrupt; or when `should_stop`, which is asked after every step, says true. However it ends, the model
@@ -164,7 +168,7 @@ def fit(
     >>> torch.distributed.destroy_process_group()
 
     Raises TypeError or ValueError, before any work, if an argument is not as said here, if the text is too short, or
-    if it has token ids that the model does not know. Raises ValueError if a batch does not fit into memory, or if the
+    if it has token ids that the model does not know. Raises ValueError if a batch does not fit into memory, or if a
     loss is no longer a number; the model keeps the best weights then too.
     """
     _check_counts(
@@ -180,6 +184,11 @@ def fit(
         raise ValueError(f"autocast must be torch.bfloat16, or None for the model's own type, got {autocast}")
     if patience is not None and val_ids is None:
         raise ValueError(f"patience must be None without val_ids, whose evaluations it counts, got {patience}")
+    for name, function in {"should_stop": should_stop, "on_progress": on_progress}.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a function, or None, got {function!r}")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("model must have weights that can be learned, but all are fixed, as int8 weights are")
     processes = Processes.together(model.device)
     if batch_size % processes.count:
         raise ValueError(f"batch_size must be a multiple of {processes.count}, the processes, got {batch_size}")
@@ -187,7 +196,7 @@ def fit(
     held_out = _HeldOut(model, val_ids, batch_size, processes)
 
     file = None if checkpoint is None else Path(checkpoint)
-    if file is not None and not file.parent.is_dir():
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
         raise ValueError(f"checkpoint must be a file in a folder that there is, got {str(file)!r}")
 
     optimizer = _optimizer(model, learning_rate, weight_decay, betas)
@@ -278,10 +287,12 @@ class _HeldOut:
         if self.rows is None:
             return None
         loss = _evaluation(self.model, self.rows, self.batch_size, self.processes).loss
+        if not math.isfinite(loss):
+            raise ValueError(f"the loss became {loss} at step {step}: try a lower learning_rate")
         history.evaluations_since_best += 1
         if loss < history.best_val_loss:
-            history.best_step, history.best_val_loss, history.evaluations_since_best = step, loss, 0
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+            history.best_step, history.best_val_loss, history.evaluations_since_best = step, loss, 0
         return loss
 
     def restore(self) -> None:

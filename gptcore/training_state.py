@@ -21,7 +21,8 @@ def write_state(
     tensors = {f"best.{name}": weight for name, weight in best.items()}
     for name, p in model.named_parameters():
         tensors[f"model.{name}"] = p.detach()
-        tensors |= {f"{moment}.{name}": optimizer.state[p][moment] for moment in _MOMENTS}
+        if p in optimizer.state:  # not so if it is not learned
+            tensors |= {f"{moment}.{name}": optimizer.state[p][moment] for moment in _MOMENTS}
     temporary = file.with_suffix(".writing")
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     save_file(tensors, temporary, metadata={"training": json.dumps(facts)})
@@ -49,6 +50,7 @@ def read_state(file: Path, model: GPTModel, optimizer: torch.optim.AdamW) -> tup
     with torch.no_grad():
         for name, p in parameters.items():
             p.copy_(tensors[f"model.{name}"])
-            moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
-            optimizer.state[p] = {"step": torch.tensor(float(facts["step"]), device=p.device), **moments}
+            if f"{_MOMENTS[0]}.{name}" in tensors:
+                moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
+                optimizer.state[p] = {"step": torch.tensor(float(facts["step"]), device=p.device), **moments}
     return {name: tensors[f"best.{name}"] for name in parameters if f"best.{name}" in tensors}, facts

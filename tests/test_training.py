@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from gptcore import GPTConfig, GPTModel
 from gptcore.batches import TrainingRows
-from gptcore.training import _optimizer, evaluate, fit, read_text
+from gptcore.quantization import quantize
+from gptcore.training import Evaluation, _optimizer, evaluate, fit, read_text
 
 CONFIG = GPTConfig(vocab_size=11, context_length=8, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.1)
 CIRCLE = torch.arange(400) % 10  # 0 1 … 9 0 1 …: the next token follows from the last one
@@ -52,9 +54,28 @@ def test_evaluate_reads_each_document_from_its_start():
 
 
 def test_evaluate_foretells_every_token_of_a_row_once_whatever_the_batch():
+    model = make_model().eval()
+    losses = []
+    with torch.no_grad():
+        for i in range(0, 36, 8):  # pieces of a context each, the last one shorter
+            ids = CIRCLE[i : min(i + 9, 37)][None]
+            losses += F.cross_entropy(model(ids[:, :-1])[0], ids[0, 1:], reduction="none").tolist()
+    for batch_size in (1, 3, 50):
+        result = evaluate(model, CIRCLE[:37], batch_size)
+        assert result.tokens == len(losses) == 36
+        assert result.loss == pytest.approx(sum(losses) / 36, abs=1e-5)
+
+
+def test_evaluate_cuts_a_document_where_the_context_ends():
     model = make_model()
-    results = {evaluate(model, CIRCLE[:37], batch_size=n).tokens for n in (1, 3, 50)}
-    assert results == {36}
+    cut = evaluate(model, [CIRCLE[:30], [3, 4]])
+    assert cut == evaluate(model, [CIRCLE[:9], [3, 4]])
+    assert cut.tokens == 8 + 1
+
+
+def test_perplexity_without_bounds():
+    assert Evaluation(0.0, 1).perplexity == 1
+    assert Evaluation(1000.0, 1).perplexity == math.inf  # as of a model that an absurd learning rate has ruined
 
 
 def test_evaluate_leaves_the_mode_as_it_was():
@@ -149,6 +170,79 @@ def test_weight_decay_spares_biases_norms_and_embeddings():
     assert all(".weight" in names[id(p)] and "norm" not in names[id(p)] for p in decayed["params"])
     assert {names[id(p)] for p in spared["params"]} >= {"token_embedding.weight", "position_embedding.weight"}
     assert len(decayed["params"]) + len(spared["params"]) == len(names)
+
+
+@pytest.fixture
+def seen_by_adamw():
+    """What AdamW is given at every step: the learning rate, and the norm of all gradients."""
+    seen = []
+
+    def look(optimizer, args, kwargs):
+        gradients = [p.grad.norm() for group in optimizer.param_groups for p in group["params"]]
+        rates = {group["lr"] for group in optimizer.param_groups}
+        assert len(rates) == 1
+        seen.append((rates.pop(), torch.stack(gradients).norm().item()))
+
+    handle = register_optimizer_step_pre_hook(look)
+    yield seen
+    handle.remove()
+
+
+def test_the_learning_rate_rises_in_a_line_and_falls_in_a_cosine(seen_by_adamw):
+    fit(make_model(), CIRCLE, **quick(max_steps=12, warmup_steps=4, learning_rate=0.8, min_learning_rate=0.2))
+    # From 0.8 to 0.2 in eight steps: 0.5 + 0.3 cos(π i / 8).
+    falling = [0.777164, 0.712132, 0.614805, 0.5, 0.385195, 0.287868, 0.222836, 0.2]
+    assert [rate for rate, _ in seen_by_adamw] == pytest.approx([0.2, 0.4, 0.6, 0.8, *falling], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"warmup_steps": 0, "max_steps": 2}, [0.55, 0.1]),  # a tenth is the lowest
+        ({"warmup_steps": 0, "max_steps": 2, "min_learning_rate": 0}, [0.5, 0.0]),
+        ({"warmup_steps": 5, "max_steps": 2}, [0.2, 0.4]),
+        ({"warmup_steps": 2, "max_steps": 2}, [0.5, 1.0]),
+    ],
+)
+def test_the_learning_rate_at_its_ends(seen_by_adamw, settings, expected):
+    fit(make_model(), CIRCLE, **quick(learning_rate=1.0, **settings))
+    assert [rate for rate, _ in seen_by_adamw] == pytest.approx(expected, abs=1e-12)
+
+
+def test_gradients_are_clipped_to_a_norm_and_shorter_ones_are_left(seen_by_adamw):
+    settings = quick(max_steps=5)
+    fit(make_model(), CIRCLE, **settings, clip_norm=0.01)
+    assert [norm for _, norm in seen_by_adamw] == pytest.approx([0.01] * 5, rel=1e-3)
+    seen_by_adamw.clear()
+    fit(make_model(), CIRCLE, **settings, clip_norm=1000.0)
+    free = [norm for _, norm in seen_by_adamw]
+    seen_by_adamw.clear()
+    fit(make_model(), CIRCLE, **settings, clip_norm=2000.0)
+    assert [norm for _, norm in seen_by_adamw] == free and min(free) > 0.02
+
+
+def test_training_is_the_plain_loop():
+    """Three steps by hand, with PyTorch's own AdamW."""
+    model, plain = (GPTModel({**CONFIG, "drop_rate": 0.0}) for _ in range(2))
+    plain.load_state_dict(model.state_dict())
+    fit(model, CIRCLE, **quick(max_steps=3, warmup_steps=4), clip_norm=0.5, weight_decay=0.3, seed=6)
+    names = [name for name, _ in plain.named_parameters()]
+    decayed = [name for name in names if name.endswith("weight") and "norm" not in name and "embedding" not in name]
+    groups = [
+        {"params": [plain.get_parameter(name) for name in names if (name in decayed) == decay], "weight_decay": rate}
+        for decay, rate in ((True, 0.3), (False, 0.0))
+    ]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99))
+    rows = TrainingRows(CIRCLE, CONFIG, batch_size=8, seed=6)
+    for step in (1, 2, 3):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-2 * step / 4
+        ids = rows.of_step(step)
+        optimizer.zero_grad()
+        F.cross_entropy(plain(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()).backward()
+        torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
+        optimizer.step()
+    torch.testing.assert_close(model(ids[:, :-1]), plain(ids[:, :-1]), rtol=0, atol=1e-5)
 
 
 # Rows
@@ -308,8 +402,30 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     file.write_bytes(b"not this")
     with pytest.raises(ValueError, match="checkpoint must be a file that fit has written"):
         fit(model, CIRCLE, **quick(), checkpoint=file)
-    with pytest.raises(ValueError, match="checkpoint must be a file in a folder"):
-        fit(model, CIRCLE, **quick(), checkpoint=tmp_path / "nowhere" / "training.safetensors")
+    for nowhere in (tmp_path / "nowhere" / "training.safetensors", tmp_path):
+        with pytest.raises(ValueError, match="checkpoint must be a file in a folder"):
+            fit(model, CIRCLE, **quick(), checkpoint=nowhere)
+    assert not changed(model)
+
+
+def test_weights_that_are_not_learned_stay_and_training_goes_on_without_them(tmp_path):
+    def frozen():
+        model = make_model()
+        model.position_embedding.requires_grad_(False)
+        return model
+
+    whole, checkpoint = frozen(), tmp_path / "training.safetensors"
+    fit(whole, CIRCLE, CIRCLE, **quick(max_steps=20, eval_interval=10))
+
+    def break_off(progress):
+        raise KeyboardInterrupt
+
+    settings = quick(max_steps=20, eval_interval=10) | {"checkpoint": checkpoint}
+    assert fit(frozen(), CIRCLE, CIRCLE, **settings, on_progress=break_off).stopped_by == "interrupt"
+    again = frozen()
+    assert fit(again, CIRCLE, CIRCLE, **settings).reports[0].step > 10
+    assert torch.equal(again.position_embedding.weight, make_model().position_embedding.weight)
+    assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in whole.state_dict().items())
 
 
 # What cannot be trained
@@ -333,6 +449,19 @@ def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were():
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
+@pytest.mark.parametrize("val_ids", [CIRCLE, [[1, 2, 3], [4, 5]]])
+def test_a_validation_loss_that_is_no_number_stops_training_and_says_where(val_ids, tmp_path):
+    """Even after the last step, where no training loss would tell; and no checkpoint is written of such weights."""
+    model = make_model()
+    reports = []
+    with pytest.raises(ValueError, match=r"the loss became (nan|inf) at step 1: try a lower learning_rate"):
+        fit(
+            model, CIRCLE, val_ids, **quick(max_steps=1, learning_rate=1e30, warmup_steps=0),
+            checkpoint=tmp_path / "training.safetensors", on_progress=reports.append,
+        )  # fmt: skip
+    assert not reports and not list(tmp_path.iterdir())
+
+
 def test_an_absurd_learning_rate_ends_in_a_sentence_and_with_the_best_weights():
     model = make_model()
     reports = []
@@ -343,9 +472,9 @@ def test_an_absurd_learning_rate_ends_in_a_sentence_and_with_the_best_weights():
             model, CIRCLE, CIRCLE, max_steps=200, batch_size=8, learning_rate=1e3, warmup_steps=0,
             eval_interval=1, on_progress=reports.append,
         )  # fmt: skip
-    finite = [report.val_loss for report in reports if math.isfinite(report.val_loss)]
-    assert finite
-    assert evaluate(model, CIRCLE).loss == pytest.approx(min(finite), rel=1e-4)
+    losses = [report.val_loss for report in reports]
+    assert losses and all(map(math.isfinite, losses))
+    assert evaluate(model, CIRCLE).loss == pytest.approx(min(losses), rel=1e-4)
 
 
 def test_a_gradient_that_is_no_number_stops_training_before_it_does_harm():
@@ -428,6 +557,7 @@ def test_too_little_text_to_evaluate_is_refused_before_training(val_ids):
         ([[1, 2], ["a"]], TypeError, r"train_ids\[1\] must be a row of token ids"),
         ([1, 2, 3], TypeError, r"train_ids\[0\] must be a row of token ids, got 1; one long row is given as a torch"),
         (torch.rand(100), TypeError, "train_ids must be whole numbers"),
+        (CIRCLE.to(torch.uint16), TypeError, r"train_ids must be whole numbers \(torch.int64, .*\), got torch.uint16"),
         (
             torch.arange(10)[None],
             ValueError,
@@ -469,6 +599,8 @@ def test_text_that_the_model_cannot_read_is_refused_before_training(text, error,
         ({"clip_norm": 0.0}, ValueError, "clip_norm must be above 0 and finite, got 0.0"),
         ({"betas": (0.9, 1.0)}, ValueError, "betas must be two numbers, each at least 0 and below 1"),
         ({"autocast": torch.float16}, ValueError, "autocast must be torch.bfloat16, or None"),
+        ({"should_stop": True}, TypeError, "should_stop must be a function, or None, got True"),
+        ({"on_progress": 5}, TypeError, "on_progress must be a function, or None, got 5"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_before_training(settings, error, words):
@@ -476,6 +608,12 @@ def test_a_setting_that_makes_no_sense_is_refused_before_training(settings, erro
     with pytest.raises(error, match=re.escape(words)):
         fit(model, CIRCLE, CIRCLE, **quick(**settings))
     assert not changed(model)
+
+
+def test_a_model_that_cannot_learn_is_refused():
+    for model in (quantize(make_model()), make_model().requires_grad_(False)):
+        with pytest.raises(ValueError, match="model must have weights that can be learned"):
+            fit(model, CIRCLE, **quick())
 
 
 @pytest.mark.parametrize("token_ids", [torch.tensor([1]), [], [[1], [2]]])
