@@ -3,7 +3,6 @@
 import sys
 from importlib import import_module
 
-import psutil
 import torch
 
 NEEDED_MEMORY = 1_000_000_000  # bytes: more than any lesson needs
@@ -21,7 +20,7 @@ def _checks() -> list[tuple[str, str | None]]:
         ("Python", None if sys.version_info >= (3, 11) else "is too old: install Python 3.11 or newer"),
         ("widgets", _missing("ipywidgets") or _no_kernel()),
         ("charts", _missing("matplotlib")),
-        ("memory", _short_of_memory(psutil.virtual_memory().available)),
+        ("memory", _missing("psutil") or _short_of_memory(_free_memory())),
     ]
 
 
@@ -39,6 +38,13 @@ def _no_kernel() -> str | None:
 
     shell = get_ipython()
     return None if shell is not None and hasattr(shell, "kernel") else "will not answer outside of a notebook"
+
+
+def _free_memory() -> int:
+    """Bytes that can be had."""
+    import psutil
+
+    return psutil.virtual_memory().available
 
 
 def _short_of_memory(free: int) -> str | None:
