@@ -170,6 +170,14 @@ def test_what_goes_wrong_is_said(monitor, tales):
     monitor.picture()
 
 
+def test_a_number_of_steps_that_is_none_begins_nothing(monitor, tales):
+    with pytest.raises(TypeError, match="max_steps must be a whole number, got 'many'"):
+        train(monitor, tales, max_steps="many")
+    assert monitor.state == "ready"
+    train(monitor, tales)
+    assert monitor.state == "finished"
+
+
 def test_without_floor_and_without_validation(model, tokenizer, tales):
     monitor = TrainingMonitor(model, tokenizer)
     loop = asyncio.new_event_loop()
