@@ -114,6 +114,7 @@ def test_every_token_has_a_chip_with_its_number(view):
         ({"position": 1.5}, "got 1.5"),
         ({"layer": True}, "got True"),
         ({"text": 5}, "text must be a text, got 5"),
+        ({"heads": 2}, "settings are text, layer, head, position, got heads"),
     ],
 )
 def test_a_value_that_is_not_allowed_changes_nothing_and_is_explained(view, settings, words):
@@ -121,7 +122,7 @@ def test_a_value_that_is_not_allowed_changes_nothing_and_is_explained(view, sett
     view.change(**settings)
     assert words in view.problem and "Not changed" in view.reading
     assert (view.layer, view.head, view.position, view.text, view.weights) == before
-    view.head = 2
+    view.controls["head"].value = 2
     assert view.problem is None
 
 

@@ -94,6 +94,7 @@ def test_a_value_that_no_control_had(explorer):
         ({"dtype": "int8"}, "dtype must be one of"),
         ({"bandwidth": 0}, "bandwidth must be above 0"),
         ({"bandwidth": None}, "bandwidth must be a number"),
+        ({"token": 64}, "settings are tokens, batch_size, dtype, bandwidth, got token"),
     ],
 )
 def test_what_is_not_allowed_changes_nothing_and_is_said(explorer, setting, problem):
@@ -101,7 +102,7 @@ def test_what_is_not_allowed_changes_nothing_and_is_said(explorer, setting, prob
     explorer.change(**setting)
     assert explorer.costs == before
     assert problem in explorer.problem and "Not changed" in explorer._status.value
-    explorer.tokens = 64
+    explorer.controls["tokens"].value = 64
     assert explorer.problem is None and "Not changed" not in explorer._status.value
 
 

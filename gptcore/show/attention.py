@@ -134,6 +134,8 @@ class AttentionView(LiveView):
         self._update("text" in settings)
 
     def _check(self, settings: dict[str, Any]) -> None:
+        if unknown := settings.keys() - self.controls.keys():
+            raise TypeError(f"settings are {', '.join(self.controls)}, got {', '.join(sorted(unknown))}")
         if not isinstance(settings.get("text", ""), str):
             raise TypeError(f"text must be a text, got {settings['text']!r}")
         config = self.model.config

@@ -165,6 +165,8 @@ class CostExplorer(LiveView):
         self._update()
 
     def _check(self, settings: Mapping[str, Any]) -> None:
+        if unknown := settings.keys() - self.controls.keys():
+            raise TypeError(f"settings are {', '.join(self.controls)}, got {', '.join(sorted(unknown))}")
         settings = {name: settings.get(name, getattr(self, name)) for name in self.controls}
         longest = max(self.configs.values(), key=lambda config: config.context_length)
         if settings["dtype"] not in DTYPES.values():
