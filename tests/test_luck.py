@@ -82,6 +82,21 @@ def test_settings_without_a_control_and_numbers_that_no_slider_had(comparison):
         comparison.settings = [SAME, {"heat": 3}]
 
 
+def test_a_setting_that_is_not_allowed_changes_nothing(comparison):
+    before = comparison.settings, comparison.token_ids
+    for setting, words in (
+        ({"temperature": -1}, "temperature must be 0"),
+        ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
+        ({"top_k": 0}, "top_k must be at least 1"),
+        ({"top_p": 7}, "top_p must be above 0"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            comparison.settings = SAME, setting
+        assert (comparison.settings, comparison.token_ids) == before
+    comparison._temperatures[0].value = 1.5
+    assert comparison.settings[0]["temperature"] == 1.5 and comparison.token_ids != before[1]
+
+
 def test_one_text_may_end_before_the_other(model, tokenizer, comparison):
     comparison.token_ids = [5, 6, 7], [5, 6]
     assert comparison.first_difference == 2 and comparison.agreement == 2

@@ -91,6 +91,21 @@ def test_bad_input_is_a_sentence(comparison, models, tokenizer):
     assert "cannot be compared" in comparison._message.value
 
 
+def test_a_setting_that_is_not_allowed_changes_nothing(comparison, models, tokenizer):
+    before = comparison.temperature, comparison.top_k, comparison.texts
+    for name, value, words in (
+        ("temperature", -1, "temperature must be 0"),
+        ("temperature", "hot", "temperature must be a number, got 'hot'"),
+        ("top_k", 0, "top_k must be at least 1"),
+        ("top_k", "all", "top_k must be a whole number"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            setattr(comparison, name, value)
+        with pytest.raises((TypeError, ValueError), match=words):
+            ModelComparison(models, tokenizer, **{name: value})
+        assert (comparison.temperature, comparison.top_k, comparison.texts) == before
+
+
 def test_nothing_to_write(models, tokenizer):
     comparison = ModelComparison(models, tokenizer, "Once", max_length=0)
     assert comparison.steps == {} and set(comparison.texts.values()) == {"Once"}

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
+from gptcore.sampling import check_settings
 from gptcore.show.dart import dart_html, draw_dart
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, drawable, fonts
@@ -73,6 +74,8 @@ class LuckComparison(LiveView):
             raise ValueError(f"settings must be two, got {len(settings)}")
         if unknown := {name for setting in settings for name in setting} - {"temperature", "top_k", "top_p", "min_p"}:
             raise ValueError(f"a setting has temperature, top_k, top_p and min_p, got {', '.join(sorted(unknown))}")
+        for setting in settings:
+            check_settings(**({"temperature": 1.0} | setting))
         self._following = False
         for place, setting in enumerate(settings):
             temperature = setting.get("temperature", 1.0)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
+from gptcore.sampling import check_settings
 from gptcore.show.dart import dart_html
 from gptcore.show.live import LiveView
 from gptcore.show.style import CHOSEN, CSS, KEPT, drawable, fonts
@@ -31,7 +32,7 @@ class ModelComparison(LiveView):
     be left out. `steps` holds the `Step` of each model at `place`, or at its last token where its text is shorter. Each
     text is that of `gptcore.generate` with `seed`, so that the uniform numbers are the same, place by place.
 
-    Raises ValueError if there is no model, or if a loss has no model.
+    Raises ValueError if there is no model, or if a loss has no model, and like `gptcore.generate` for a setting.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ModelComparison(LiveView):
             raise ValueError("models must be at least one, by its name, got none")
         if unknown := self.losses.keys() - self.models.keys():
             raise ValueError(f"losses must be of the models {', '.join(self.models)}, got {', '.join(sorted(unknown))}")
+        check_settings(temperature, top_k)
         self.tokenizer, self.floor, self.max_length, self._seed = tokenizer, floor, max_length, seed
         self._make_controls(prompt, temperature, top_k)
         self.compare()
@@ -71,6 +73,7 @@ class ModelComparison(LiveView):
 
     @temperature.setter
     def temperature(self, temperature: float) -> None:
+        check_settings(temperature)
         self._temperature.max = max(2.0, temperature)
         self._temperature.value = temperature
 
@@ -80,6 +83,7 @@ class ModelComparison(LiveView):
 
     @top_k.setter
     def top_k(self, top_k: int | None) -> None:
+        check_settings(self.temperature, top_k)
         self._offer(top_k)
         self._follow()
 
