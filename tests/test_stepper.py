@@ -1,12 +1,13 @@
 import base64
 import gc
+from html import escape
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution
+from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution, token_label
 from gptcore.show.stepper import MOST_AT_ONCE, GenerationStepper
 
 
@@ -114,7 +115,7 @@ def test_a_button_writes_its_token_and_what_came_after_is_forgotten(stepper):
     assert (stepper.tape[2].token_id, stepper.tape[2].drawn_id) == (chosen, drawn)
     assert "chosen by you" in stepper._tape.value and "gptcore-step-yours" in stepper._tape.value
     stepper.back()
-    assert "You wrote" in stepper._message.value
+    assert f"You wrote “{escape(token_label(stepper.tokenizer, chosen))}” (chance " in stepper._message.value
     stepper.forward()
     assert stepper.token_ids[-1] == chosen
 
@@ -138,7 +139,13 @@ def test_the_slider_goes_to_any_place(stepper):
     with pytest.raises(ValueError, match="position must be from 0 to 6"):
         stepper.go_to(7)
     with pytest.raises(ValueError, match="token_id must be from 0"):
-        stepper.choose(-1)
+        stepper.choose(stepper.model.config.vocab_size)
+    for wrong in (-1, 0.5, True, " queen"):  # a word is not a token id
+        with pytest.raises((TypeError, ValueError), match="token_id must be (a whole number|0 or more), got"):
+            stepper.choose(wrong)
+        with pytest.raises((TypeError, ValueError), match="position must be (a whole number|0 or more), got"):
+            stepper.go_to(wrong)
+    assert (stepper.position, len(stepper.tape)) == (2, 6)
 
 
 def test_auto_play(stepper):

@@ -9,7 +9,7 @@ import ipywidgets
 import torch
 from matplotlib.figure import Figure
 
-from gptcore.generation import generate_steps, text_steps
+from gptcore.generation import check_count, generate_steps, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, draw
 from gptcore.show.candidates import Candidates, draw_candidates
@@ -168,7 +168,8 @@ class GenerationStepper(LiveView):
 
     def go_to(self, position: int) -> None:
         """To any place of the tape: the number of new tokens before it. Raises ValueError if there is none such."""
-        if not 0 <= position <= len(self.tape):
+        check_count("position", position)
+        if position > len(self.tape):
             raise ValueError(f"position must be from 0 to {len(self.tape)}, the length of the tape, got {position!r}")
         self.position = position
         self._look()
@@ -176,7 +177,8 @@ class GenerationStepper(LiveView):
 
     def choose(self, token_id: int) -> None:
         """Write a token of your own here. What came after on the tape is forgotten, unless it is the same token."""
-        if not 0 <= token_id < self.model.config.vocab_size:
+        check_count("token_id", token_id)
+        if token_id >= self.model.config.vocab_size:
             raise ValueError(f"token_id must be from 0 to {self.model.config.vocab_size - 1}, got {token_id!r}")
         if self.is_over:
             return
@@ -388,7 +390,7 @@ class GenerationStepper(LiveView):
         return f"You wrote {self._labelled_chance(told.token_id)} here. {drawn}"
 
     def _labelled_chance(self, token_id: int) -> str:
-        return f"{self._label(token_id)}, chance {percent(self.distribution.probs[token_id].item())}"
+        return f"“{self._label(token_id)}” (chance {percent(self.distribution.probs[token_id].item())})"
 
     def _label(self, token_id: int) -> str:
         return token_label(self.tokenizer, token_id)
