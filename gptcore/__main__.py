@@ -1,6 +1,7 @@
 """A GPT in the terminal: python -m gptcore "Once upon a time"."""
 
 import argparse
+import errno
 import os
 import sys
 import unicodedata
@@ -38,9 +39,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    arguments = _parser().parse_args()
-    for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8 gets \\uXXXX for what it cannot write
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a terminal without UTF-8 gets \\uXXXX for what it lacks
         stream.reconfigure(errors="backslashreplace")
+    arguments = _parser().parse_args()
+    try:
+        return _write(arguments)
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is what Windows says of a closed pipe
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # whoever read our output has gone; Python's own last flush goes nowhere
+
+
+def _write(arguments: argparse.Namespace) -> int:
     try:
         for piece in _pieces(arguments):
             print(piece, end="", flush=True)
@@ -51,9 +62,6 @@ def main() -> int:
     except KeyboardInterrupt:
         print(flush=True)
         return 130
-    except BrokenPipeError:  # whoever read our output has gone; let Python's own last flush go nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     return 0
 
 
@@ -84,27 +92,26 @@ def _chart(step: Step, tokenizer: Any) -> str:
     shown = probs.topk(min(CANDIDATES, int(step.distribution.kept_count))).indices.tolist()
     if step.token_id not in shown:
         shown.append(step.token_id)
-    block = "█" if _can_write("█") else "#"
+    block = "█" if _as_written("█") == "█" else "#"
+    labels = [_as_written(token_label(tokenizer, token_id)) for token_id in shown]
+    width = max(LABEL_WIDTH, *map(_columns, labels))
     lines = [f"token {step.position + 1}"]
-    for token_id in shown:
-        label = _padded(token_label(tokenizer, token_id), LABEL_WIDTH)
+    for token_id, label in zip(shown, labels, strict=True):
         bar = (block * round(BAR_WIDTH * probs[token_id].item())).ljust(BAR_WIDTH)
         mark = "  <- drawn" if token_id == step.token_id else ""
-        lines.append(f"  {label} {bar} {probs[token_id]:6.1%}{mark}")
+        lines.append(f"  {label}{' ' * (width - _columns(label))} {bar} {probs[token_id]:6.1%}{mark}")
     return "\n".join(lines) + "\n"
 
 
-def _padded(text: str, width: int) -> str:
-    """`text` with spaces up to `width` columns of a terminal, where a Hangul syllable takes two."""
-    return text + " " * (width - sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text))
+def _columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: a Hangul syllable takes two."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
-def _can_write(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+def _as_written(text: str) -> str:
+    """`text` as standard output writes it, with \\uXXXX for what its encoding lacks."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _as_utf8(argument: str) -> str:
@@ -118,12 +125,17 @@ def _as_utf8(argument: str) -> str:
 
 
 def _read_prompt() -> str:
+    """What comes on standard input: UTF-8, or else the terminal's own encoding."""
+    if sys.stdin is None:
+        raise ValueError('prompt "-" is what comes on standard input, which is closed')
+    data = sys.stdin.buffer.read()
     try:
-        return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
+        return data.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"prompt from standard input must be UTF-8 text, got byte {error.object[error.start]:#04x}"
-        ) from None
+        with suppress(UnicodeDecodeError):
+            return data.decode(sys.stdin.encoding).rstrip("\r\n")
+        wrong = error.object[error.start]
+        raise ValueError(f"prompt from standard input must be UTF-8 text, got byte {wrong:#04x}") from None
 
 
 if __name__ == "__main__":

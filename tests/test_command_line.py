@@ -42,6 +42,12 @@ def test_the_prompt_may_come_from_standard_input(tiny_folder):
     found = python("-", *arguments, stdin=f"{PROMPT}\n".encode())
     assert found.returncode == 0
     assert found.stdout.decode().startswith(PROMPT)
+    from_windows = python("-", *arguments, stdin=f"\ufeff{PROMPT}\r\n".encode())
+    assert from_windows.stdout == found.stdout
+    own_encoding = {**UTF8, "PYTHONIOENCODING": "cp949:backslashreplace"}
+    korean = python("-", *arguments, stdin=f"{PROMPT}\n".encode("cp949"), env=own_encoding)
+    assert korean.returncode == 0
+    assert korean.stdout.decode("cp949").startswith(PROMPT)
     wrong = python("-", *arguments, stdin=b"\xbf\xbe", env={**UTF8, "PYTHONIOENCODING": "ascii"})
     assert wrong.returncode == 2
     assert re.fullmatch(r"gptcore: prompt .* UTF-8 .* 0xbf\n", wrong.stderr.decode())
@@ -55,6 +61,21 @@ def test_a_terminal_without_utf8_gets_escapes(tiny_folder):
     assert found.returncode == 0 and found.stderr == b""
     assert PROMPT.encode("ascii", "backslashreplace").decode() in text
     assert "#" in text  # for the block of which bars are made
+    for chart in re.findall(r"^token .*\n(?:  .+\n)+", text, flags=re.MULTILINE):
+        assert len(set(re.findall(r"^  .+%", chart, flags=re.MULTILINE))) >= 5
+        assert len({len(line) for line in re.findall(r"^  .+%", chart, flags=re.MULTILINE)}) == 1
+    helped = python("--help", env={**os.environ, **ascii_only})
+    assert helped.returncode == 0 and helped.stderr == b""
+    assert b"--steps" in helped.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows closes no stream like this")
+@pytest.mark.parametrize(("closed", "code", "errors"), [(0, 2, rb"gptcore: prompt .*closed\n"), (1, 0, b"")])
+def test_a_closed_stream_ends_in_no_traceback(tiny_folder, closed, code, errors):
+    arguments = ("-", "--model", tiny_folder, "--max-new-tokens", 2, "--steps")
+    found = python(*arguments, stdin=b"Once", preexec_fn=lambda: os.close(closed))
+    assert found.returncode == code
+    assert re.fullmatch(errors, found.stderr)
 
 
 def test_a_closed_pipe_ends_it_without_a_word(tiny_folder):
@@ -75,6 +96,20 @@ def test_an_interrupt_ends_it_without_a_traceback(tiny_folder):
         rest, errors = process.communicate(timeout=60)
         assert process.returncode == 130
         assert errors == b"" and rest.endswith(b"\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_an_interrupt_may_end_the_reader_first(tiny_folder):
+    """Ctrl-C reaches all of `python -m gptcore | tee story.txt`, and tee is quicker."""
+    command = [sys.executable, "-m", "gptcore", "Once", "--model", str(tiny_folder), "--max-new-tokens", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8) as process:
+        assert process.stdout.read(4) == b"Once"
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(timeout=60) in (130, 141)
+        assert process.stderr.read() == b""
 
 
 def test_steps_show_the_five_likeliest_candidates_and_what_was_drawn(run):
@@ -109,8 +144,15 @@ def test_steps_end_without_the_end_of_text_token(run, monkeypatch, tiny_folder):
     assert run("Once", "--temperature", "0", "--steps")[1].endswith("\n\nOnce\n")
 
 
-def test_bars_of_hangul_labels_begin_in_the_same_column():
-    assert [len(command_line._padded(label, 6)) for label in ("the", "여우", "")] == [6, 4, 6]
+def test_bars_begin_in_the_same_column(run):
+    text = run(PROMPT, "--steps", "--max-new-tokens", "9", "--seed", "5", "--temperature", "1.5")[1]
+    charts = re.findall(r"^token .*\n(?:  .+\n)+", text, flags=re.MULTILINE)
+    assert len(charts) == 9
+    for chart in charts:
+        rows = re.findall(r"^  .+%", chart, flags=re.MULTILINE)
+        assert len({len(row) for row in rows}) > 1 or not re.search("[가-힣]", chart)
+        assert len({command_line._columns(row) for row in rows}) == 1
+    assert [command_line._columns(label) for label in ("the", "여우", "")] == [3, 4, 0]
 
 
 @pytest.mark.parametrize("setting", [("--top-k", "1"), ("--temperature", "0"), ("--top-p", "1e-9")])
