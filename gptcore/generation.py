@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gptcore.cuda_graph import play_graph, static_generate
 from gptcore.decoding import can_decode, decoder, draw_next
-from gptcore.model import GPTModel, KVCache, check_token_ids, reading, resolve_device
+from gptcore.model import GPTModel, KVCache, check_model, check_token_ids, reading, resolve_device
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
 from gptcore.tokenizer import is_known, stream_decode
 
@@ -226,6 +226,9 @@ def text_steps(
     known_only: bool = False,
 ) -> tuple[list[int], Iterator[Step]]:
     """The token ids of `prompt`, and the steps that go on from there; the arguments are those of `stream_text`."""
+    check_model(model)
+    if not (hasattr(tokenizer, "encode") and hasattr(tokenizer, "decode")):
+        raise TypeError(f"tokenizer must have encode and decode, got {type(tokenizer).__name__}")
     if not isinstance(prompt, str):
         raise TypeError(f"prompt must be a text, got {type(prompt).__name__}")
     if any("\ud800" <= character <= "\udfff" for character in prompt):
@@ -329,18 +332,28 @@ def _reader(
 
 def _check(model, token_ids, max_new_tokens, eos_token_id, allowed) -> Tensor:
     """token_ids as (B, T), after all arguments but the settings and the seed were checked."""
+    check_model(model)
     if isinstance(token_ids, Tensor) and token_ids.ndim == 1:
         token_ids = token_ids[None]
     check_token_ids(model, token_ids)
     check_count("max_new_tokens", max_new_tokens)
     if eos_token_id is not None:
         check_count("eos_token_id", eos_token_id)
-    if allowed is not None and (allowed.dtype != torch.bool or allowed.shape != (model.config.vocab_size,)):
-        raise ValueError(
-            f"allowed must be a bool tensor of shape ({model.config.vocab_size},), "
-            f"got {allowed.dtype} {tuple(allowed.shape)}"
-        )
+    if allowed is not None:
+        _check_allowed(model, allowed)
     return token_ids
+
+
+def _check_allowed(model: GPTModel, allowed: Any) -> None:
+    if not isinstance(allowed, Tensor):
+        raise TypeError(f"allowed must be a torch tensor, got {type(allowed).__name__}")
+    wanted = f"allowed must be a bool tensor of shape ({model.config.vocab_size},) on {model.device}"
+    if allowed.dtype != torch.bool or allowed.shape != (model.config.vocab_size,):
+        raise ValueError(f"{wanted}, got {allowed.dtype} {tuple(allowed.shape)}")
+    if allowed.device != model.device:
+        raise ValueError(f"{wanted}, got one on {allowed.device}")
+    if not allowed.any():
+        raise ValueError("allowed must be True for at least one token, got False for all")
 
 
 def check_count(name: str, value: object) -> None:

@@ -185,6 +185,13 @@ class GPTModel(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.n_layers) if added else 0.02)
 
 
+def check_model(model: Any) -> None:
+    """Raise TypeError, in one sentence, unless `model` can write as a GPTModel does."""
+    if not (isinstance(model, nn.Module) and hasattr(model, "hidden_states")):
+        both = ": load() gives the model and its tokenizer" if isinstance(model, tuple) else ""
+        raise TypeError(f"model must be a GPTModel, got {type(model).__name__}{both}")
+
+
 def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:
     """Raise TypeError or ValueError, in one sentence, unless token_ids are integers (B, T) that `model` can read."""
     if not isinstance(token_ids, Tensor):

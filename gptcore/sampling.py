@@ -56,7 +56,8 @@ class Distribution:
 
     def __repr__(self) -> str:
         *batch, vocab_size = self.probs.shape
-        kept = self.kept_count.item() if not batch else f"{self.kept_count.min()} to {self.kept_count.max()}"
+        counts = self.kept_count.flatten().tolist()
+        kept = counts[0] if not batch else f"{min(counts, default=0)} to {max(counts, default=0)}"
         return f"Distribution({'x'.join(map(str, [*batch, vocab_size]))} tokens, {kept} kept)"
 
 
@@ -110,7 +111,11 @@ def draw(distribution: Distribution, uniform: Tensor | float) -> Tensor:
 
     The probabilities lie end to end, in the order of the vocabulary, on a bar of length 1, and `uniform` is a dart
     thrown at it. A token that was removed has no length and is never hit.
+
+    Raises ValueError if `uniform` is a number outside of [0, 1).
     """
+    if isinstance(uniform, Real) and not 0 <= uniform < 1:
+        raise ValueError(f"uniform must be at least 0 and below 1, got {uniform!r}")
     cdf = distribution.probs.double().cumsum(-1)
     uniform = torch.as_tensor(uniform, dtype=torch.float64, device=cdf.device).unsqueeze(-1)
     # The bar may be a hair shorter or longer than 1, so the dart is measured with the same ruler.
@@ -192,7 +197,8 @@ def _top_k_mask(logits: Tensor, k: int) -> Tensor:
 def _top_p_mask(scaled: Tensor, kept: Tensor, p: float) -> Tensor:
     """True for the likeliest of the kept tokens: those before which less than p of the probability lies."""
     scaled = _masked(scaled, kept)
-    ordered = scaled.topk(int(kept.sum(-1).max()), dim=-1).values  # sort no more than was kept
+    most = int(kept.sum(-1).max()) if kept.numel() else 1
+    ordered = scaled.topk(most, dim=-1).values  # sort no more than was kept
     before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))  # (..., kept): what lies before each
     count = (before < p).sum(-1, keepdim=True)
     return _exactly(scaled, ordered.gather(-1, count - 1), count)

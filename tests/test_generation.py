@@ -272,6 +272,12 @@ BAD_INPUTS = [
     ({"eos_token_id": 1.0}, TypeError, ["eos_token_id", "1.0", "whole number"]),
     ({"allowed": torch.ones(3, dtype=torch.bool)}, ValueError, ["allowed", "(17,)", "(3,)"]),
     ({"allowed": torch.ones(17)}, ValueError, ["allowed", "bool", "torch.float32"]),
+    ({"allowed": [True] * 17}, TypeError, ["allowed", "tensor", "list"]),
+    ({"allowed": torch.zeros(17, dtype=torch.bool)}, ValueError, ["allowed", "at least one token"]),
+    ({"allowed": torch.ones(17, dtype=torch.bool, device="meta")}, ValueError, ["allowed", "on cpu", "on meta"]),
+    ({"model": None}, TypeError, ["model must be a GPTModel", "NoneType"]),
+    ({"model": make_model().state_dict()}, TypeError, ["model must be a GPTModel", "OrderedDict"]),
+    ({"model": (make_model(), None)}, TypeError, ["model must be a GPTModel", "tuple", "load() gives"]),
     ({"token_ids": torch.tensor([[1, 17]])}, ValueError, ["token_ids", "0 to 16", "17"]),
     ({"token_ids": torch.tensor([-1])}, ValueError, ["token_ids", "0 to 16", "-1"]),
     ({"token_ids": torch.tensor([1.0])}, TypeError, ["token_ids", "torch.float32"]),
@@ -286,9 +292,8 @@ BAD_INPUTS = [
 @pytest.mark.parametrize("function", [generate, generate_steps])
 @pytest.mark.parametrize(("wrong", "error", "words"), BAD_SETTINGS + BAD_INPUTS)
 def test_bad_input_is_named_before_any_work(function, wrong, error, words):
-    model = make_model(kind=Untouched)
     with pytest.raises(error) as raised:
-        function(model, **{"token_ids": GOOD, "max_new_tokens": 3, **wrong})
+        function(**{"model": make_model(kind=Untouched), "token_ids": GOOD, "max_new_tokens": 3, **wrong})
     assert all(word in str(raised.value) for word in words)
 
 
@@ -368,12 +373,15 @@ def test_an_empty_prompt_needs_an_end_of_text_token(tokenizer):
         ({"max_length": -5}, ValueError, ["max_length", "-5", "0 or more"]),
         ({"max_length": "long"}, TypeError, ["max_length", "'long'", "whole number"]),
         ({"device": "gpu"}, ValueError, ["device", "'gpu'"]),
+        ({"model": (make_model(), None)}, TypeError, ["model must be a GPTModel", "tuple", "load() gives"]),
+        ({"tokenizer": None}, TypeError, ["tokenizer", "encode", "NoneType"]),
+        ({"tokenizer": "gpt2"}, TypeError, ["tokenizer", "encode", "str"]),
     ],
 )
 def test_bad_input_for_a_text_is_named_before_any_work(tokenizer, function, wrong, error, words):
     model = make_model(kind=Untouched, vocab_size=len(tokenizer))
     with pytest.raises(error) as raised:
-        function(model, **{"prompt": "Once", "tokenizer": tokenizer, **wrong})
+        function(**{"model": model, "prompt": "Once", "tokenizer": tokenizer, **wrong})
     assert all(word in str(raised.value) for word in words)
 
 

@@ -222,6 +222,19 @@ def test_a_view_and_logits_that_need_a_gradient_are_left_as_they_were():
     assert not found.probs.requires_grad
 
 
+@pytest.mark.parametrize("shape", [(0,), (2, 0)])
+def test_a_batch_without_rows_has_a_distribution_without_rows(shape):
+    found = next_token_distribution(torch.zeros(*shape, 7), 0.7, 5, 0.9, 0.1)
+    assert found.probs.shape == (*shape, 7) and draw(found, torch.zeros(shape)).shape == shape
+    assert "0 to 0 kept" in repr(found)
+
+
+@pytest.mark.parametrize("uniform", [1, 1.0, -0.1, NAN, INF])
+def test_a_dart_that_misses_the_bar_is_refused(uniform):
+    with pytest.raises(ValueError, match=f"uniform must be at least 0 and below 1, got {uniform}"):
+        draw(next_token_distribution(torch.zeros(5)), uniform)
+
+
 def test_a_distribution_is_frozen_and_shortly_described():
     found = next_token_distribution(torch.zeros(2, 5), top_k=3)
     with pytest.raises(AttributeError):
