@@ -1,9 +1,11 @@
+import base64
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from gptcore import GPTConfig, GPTModel, Tokenizer, draw, next_token_distribution, token_label
 from gptcore.show.distribution_explorer import DistributionExplorer
@@ -270,6 +272,28 @@ def test_unusual_prompts(explorer):
     explorer.picture()
 
 
+@pytest.mark.parametrize("prompt", ["x" * 2000, "🦊" * 300, "$$ " * 50])
+def test_a_long_prompt_has_a_picture_of_the_usual_size(explorer, recwarn, prompt):
+    explorer.prompt = prompt
+    png = base64.b64decode(explorer._repr_mimebundle_()["image/png"])
+    assert int.from_bytes(png[16:20], "big") < 1200  # pixels wide
+    assert [str(warning.message) for warning in recwarn.list] == []
+
+
+def test_long_labels_are_told_apart_and_leave_room_for_the_panels():
+    record = next_token_distribution(torch.arange(10.0))
+    labels = {9: "-" * 64, 8: "-" * 65, 7: "␣<0xEC><0x95>", 6: "␣<0xEC><0x98>", 5: "the"}
+    panels = Panels.of(record, labels, 1.0)
+    shown = [row["text"][0] for row in Page(panels_html(panels, 5)).rows[:5]]
+    assert shown == ["--------------… id 9", "--------------… id 8", "␣<0xEC><0x95>", "␣<0xEC><0x98>", "the"]
+    assert panels_html(panels, 5).count("gptcore-long") == 4  # these stand in two lines, smaller
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    axes = figure.subplots(1, 3)
+    draw_panels(axes, panels)
+    figure.canvas.draw()
+    assert all(ax.get_position().width > 0.2 for ax in axes)
+
+
 def test_no_label_is_read_as_html(tokenizer):
     nasty = ["<img src=x onerror=alert(1)>", "&amp;", '"><script>', "$$", "_a", "\u202e"]
     record = next_token_distribution(torch.arange(10.0))
@@ -277,8 +301,6 @@ def test_no_label_is_read_as_html(tokenizer):
     found = Page(panels_html(panels, 10))
     assert set(found.tags) <= {"div", "span", "i", "u", "s", "em", "b", "small"}
     assert [row["text"][0] for row in found.rows[: len(nasty)]] == nasty
-    from matplotlib.figure import Figure
-
     figure = Figure()
     axes = figure.subplots(1, 3)
     draw_panels(axes, panels)

@@ -10,7 +10,7 @@ import gptcore
 from gptcore import GPTConfig, GPTModel, next_token_distribution, stories
 from gptcore.show import Candidates, NextToken, draw_candidates
 from gptcore.show.candidates import candidates_html
-from gptcore.show.style import drawable, fonts, percent
+from gptcore.show.style import LONGEST, columns, drawable, ending, fonts, percent, short_label
 from gptcore.tokenizer import token_label
 
 
@@ -101,12 +101,32 @@ def test_hangul_is_drawn_without_a_warning(recwarn):
 
 def test_every_token_of_gpt2_is_only_text_in_a_page(gpt2_folder):
     tokenizer = gptcore.load_tokenizer(gpt2_folder)
-    labels = [token_label(tokenizer, i) for i in range(len(tokenizer))]
+    labels = [short_label(token_label(tokenizer, i), i) for i in range(len(tokenizer))]
+    assert len(set(labels)) == len(labels) and max(map(columns, labels)) <= LONGEST
     for i in range(0, len(labels), 500):
-        some = labels[i : i + 500]
-        bars = Bars(candidates_html(Candidates([0] * len(some), some, [0.0] * len(some), 1.0, 3)))
+        ids = list(range(i, min(i + 500, len(labels))))
+        some = [token_label(tokenizer, i) for i in ids]
+        bars = Bars(candidates_html(Candidates(ids, some, [0.0] * len(some), 1.0, 3)))
         assert set(bars.tags) == {"div", "span"}
-        assert bars.text[:-2:2] == some
+        assert bars.text[:-2:2] == labels[i : i + 500]
+
+
+def test_the_longest_tokens_of_gpt2_leave_room_for_their_bars(gpt2_folder, recwarn):
+    tokenizer = gptcore.load_tokenizer(gpt2_folder)
+    labels = {i: token_label(tokenizer, i) for i in range(len(tokenizer))}
+    longest = sorted(labels, key=lambda i: columns(labels[i]))[-5:]
+    assert min(columns(labels[i]) for i in longest) >= 64
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    ax = figure.subplots()
+    draw_candidates(ax, Candidates(longest, [labels[i] for i in longest], [0.1] * 5, 0.5, 3))
+    figure.canvas.draw()
+    assert ax.get_position().width > 0.6
+    assert [str(warning.message) for warning in recwarn.list] == []
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a fox", "a fox"), ("a fox here", "…here"), ("호랑이", "…랑이")])
+def test_of_a_long_text_a_title_shows_the_end(text, shown):
+    assert ending(text, 5) == shown
 
 
 def test_every_token_of_gpt2_can_be_drawn_without_a_warning(gpt2_folder, recwarn):
@@ -199,6 +219,34 @@ def test_the_text_of_a_prompt_is_never_read_as_html(widget):
     widget.prompt = "<img src=x onerror=alert(1)>"
     assert "<img" not in widget._text.value
     assert "&lt;img" in widget._text.value
+
+
+@pytest.mark.parametrize("prompt", ["$$", "$5 and $6", "\\frac{1}{2} $", "fox " * 500, "x" * 2000, "🦊" * 300, "\n\n"])
+def test_any_prompt_has_a_picture_without_a_warning(widget, recwarn, prompt):
+    widget.prompt = prompt
+    png = base64.b64decode(widget._repr_mimebundle_()["image/png"])
+    assert int.from_bytes(png[16:20], "big") < 1000  # pixels wide
+    assert [str(warning.message) for warning in recwarn.list] == []
+
+
+def test_a_beginning_that_cannot_be_read_becomes_a_sentence():
+    letters = gptcore.Tokenizer.of_characters("a fox")
+    model = GPTModel(
+        GPTConfig(vocab_size=len(letters), context_length=12, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.0)
+    )
+    widget = NextToken(model, letters, "a fox")
+    widget.add_token()
+    widget._prompt.value = "Once"
+    assert "There is nothing to show: text must hold only the 5 characters" in widget._message.value
+    assert widget.text == "" and widget.candidates is None and widget._add.disabled
+    assert widget.describe().startswith("NextToken: text must hold only")
+    widget.add_token()  # does nothing
+    widget._new.click()
+    widget.picture()
+    widget._prompt.value = ""
+    assert widget.problem.startswith("prompt must not be empty")
+    widget._prompt.value = "fox"
+    assert widget.problem is None and widget.text == "fox" and not widget._add.disabled
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(widget):

@@ -14,6 +14,7 @@ from gptcore import GPT2Tokenizer, Tokenizer, load_tokenizer, stories, token_lab
 from gptcore.show.token_explorer import (
     BLOCK,
     HUES,
+    LINE,
     MOST_CHIPS,
     STEP,
     Chips,
@@ -204,6 +205,17 @@ def test_half_a_character_from_the_keyboard_breaks_nothing(explorer):
     assert "2 characters" in explorer._status.value
 
 
+def test_what_a_tokenizer_cannot_read_becomes_a_sentence(bundled):
+    explorer = TokenExplorer({"letters": Tokenizer.of_characters("a fox"), "bilingual": bundled}, text="Once")
+    assert explorer.token_ids["letters"] == [] and explorer.labels["bilingual"] == ["Once"]
+    problem = "this cannot be read: text must hold only the 5 characters that the tokenizer knows"
+    assert f"letters: {problem}" in explorer._chips["letters"].html and problem in explorer.reading
+    assert problem in explorer.describe()
+    explorer.picture()
+    explorer.text = "a fox"
+    assert explorer.labels["letters"] == ["a", "␣", "f", "o", "x"] and "cannot" not in explorer.reading
+
+
 def test_a_tokenizer_of_transformers_and_ids_that_it_lacks(tokenizer_folder, tokenizer):
     explorer = TokenExplorer(GPT2Tokenizer.from_pretrained(tokenizer_folder), text=OLD_DAYS)
     assert explorer.token_ids["tokenizer"] == tokenizer.encode(OLD_DAYS)
@@ -300,6 +312,16 @@ def test_no_chip_of_the_chart_leaves_its_line(explorer):
     explorer.text = OLD_DAYS * 20
     draw_tokens(ax := Figure().subplots(), explorer.tokens["English only"])
     assert any(re.fullmatch("… and [0-9]+ more", text.get_text()) for text in ax.texts)
+
+
+def test_the_longest_tokens_of_gpt2_stay_on_their_line(gpt2_folder):
+    tokenizer = load_tokenizer(gpt2_folder)
+    ax = Figure().subplots()
+    tokens = Tokens.of([39172, 45706, 16529], KnownTokens(tokenizer))
+    assert len(tokens.labels[0]) == 128
+    draw_tokens(ax, tokens)
+    assert all(chip.get_x() + chip.get_width() <= LINE for chip in ax.patches)
+    assert len({text.get_text() for text in ax.texts}) == 6  # three labels and three ids
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):

@@ -12,7 +12,7 @@ from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
 from gptcore.show.live import LiveView
 from gptcore.show.panels import PANELS_CSS, Panels, draw_panels, panels_html, row_labels
-from gptcore.show.style import CSS, drawable, fonts, percent
+from gptcore.show.style import CSS, drawable, ending, fonts, percent
 from gptcore.tokenizer import token_label
 
 TEMPERATURES = [*(i / 20 for i in range(41)), 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0, 100.0]
@@ -108,7 +108,7 @@ class DistributionExplorer(LiveView):
     def reading(self) -> str:
         """What is to be seen, in words."""
         if self.distribution is None:
-            return f"There is nothing to show: {self.problem}"
+            return f"There is nothing to show: {self.problem}."
         sentences = [self._setting_sentence(), self._entropy_sentence(), self._draw_sentence()]
         if self.prompt.endswith(" "):
             sentences.append("The prompt ends in a space, which is an unusual place to go on from.")
@@ -219,8 +219,8 @@ class DistributionExplorer(LiveView):
         axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.2])
         if self.distribution is not None:
             draw_panels(axes, self.panels, self.log)
-        title = f"After “{self.prompt}”, temperature {self.temperature:g}"
-        figure.suptitle(drawable(title), x=0.01, ha="left", parse_math=False, fontfamily=fonts())
+        title = f"After “{ending(drawable(self.prompt), 70)}”, temperature {self.temperature:g}"
+        figure.suptitle(title, x=0.01, ha="left", parse_math=False, fontfamily=fonts())
         return figure
 
     def _make_controls(self, vocab_size: int) -> None:
@@ -263,9 +263,8 @@ class DistributionExplorer(LiveView):
 
     def _show(self) -> None:
         self._bars.value = panels_html(self.panels, self.rows, self.log)
-        self._status.value = (
-            f'<div class="gptcore gptcore-reading" role="status" aria-live="polite">{escape(self.reading)}</div>'
-        )
+        status = f'<div role="status" aria-live="polite">{escape(self.reading)}</div>'
+        self._status.value = f'<div class="gptcore gptcore-reading">{status}</div>'
         for name in ("draw 1", "draw 100", "draw 1,000"):
             self.buttons[name].disabled = self.distribution is None
 
@@ -295,8 +294,9 @@ class DistributionExplorer(LiveView):
 
 
 EXPLORER_CSS = """<style>
-.gptcore-reading { min-height: 4.8em; margin-top: 2px; }
-@media (max-width: 760px) { .gptcore-reading { min-height: 8em; } }
+.gptcore-reading { container-type: inline-size; margin-top: 2px; }
+.gptcore-reading div { min-height: 4.8em; }
+@container (max-width: 700px) { .gptcore-reading div { min-height: 8em; } }
 </style>"""
 
 

@@ -10,7 +10,7 @@ from gptcore.generation import Step, text_steps
 from gptcore.model import GPTModel
 from gptcore.show.candidates import Candidates, candidates_html, draw_candidates
 from gptcore.show.live import LiveView
-from gptcore.show.style import CSS, drawable, fonts, percent
+from gptcore.show.style import CSS, drawable, ending, fonts, percent
 from gptcore.tokenizer import decode, token_label
 
 
@@ -23,7 +23,7 @@ class NextToken(LiveView):
     'Once upon a time there'
 
     The settings are those of `gptcore.stream_text`. `new_story()` begins again with the next `seed`; setting `prompt`
-    begins again with another text.
+    begins again with another text. Of one that cannot be read nothing is shown, and `problem` says why.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class NextToken(LiveView):
     ):
         self.model, self.tokenizer, self.seed = model, tokenizer, seed
         self.temperature, self.top_k = temperature, top_k
+        self.problem: str | None = None  # what is wrong with the prompt, in a sentence
         self._make_controls(prompt)
         self._begin()
 
@@ -57,7 +58,7 @@ class NextToken(LiveView):
 
     @property
     def candidates(self) -> Candidates | None:
-        """The likeliest next tokens; None when the story is over."""
+        """The likeliest next tokens; None when the story is over, or has not begun."""
         return None if self.step is None else Candidates.of(self.step.distribution, self.tokenizer)
 
     # What it does ------------------------------------------------------------------------------------------------
@@ -77,7 +78,15 @@ class NextToken(LiveView):
     def new_story(self) -> None:
         """Begin again with other luck."""
         self.seed += 1
-        self._begin()
+        self._try_begin()
+
+    def _try_begin(self) -> None:
+        try:
+            self._begin()
+        except (TypeError, ValueError) as error:
+            self.problem = str(error)
+            self.token_ids, self._prompt_length, self.last, self.step = [], 0, None, None
+            self._show()
 
     def _begin(self) -> None:
         room = self.model.config.context_length
@@ -88,11 +97,14 @@ class NextToken(LiveView):
         self._prompt_length = len(prompt_ids)
         self.last: Step | None = None  # the step that was taken last
         self.step: Step | None = next(self._steps)  # the one that comes next: drawn, but not yet told
+        self.problem = None
         self._show()
 
     # How it looks ------------------------------------------------------------------------------------------------
 
     def describe(self) -> str:
+        if self.problem:
+            return f"NextToken: {self.problem}"
         if self.candidates is None:
             return f"NextToken: {self.text!r} is over"
         return f"NextToken: {self.text!r} may go on with {self.candidates.describe()}"
@@ -102,7 +114,8 @@ class NextToken(LiveView):
         ax = figure.subplots()
         if self.candidates is not None:
             draw_candidates(ax, self.candidates)
-        ax.set_title(drawable(f"After “{self.text}”"), loc="left", wrap=True, parse_math=False, fontfamily=fonts())
+        title = f"After “{ending(drawable(self.text), 50)}”"  # matplotlib's own wrapping reads `$` as mathematics
+        ax.set_title(title, loc="left", parse_math=False, fontfamily=fonts())
         return figure
 
     def _make_controls(self, prompt: str) -> None:
@@ -111,18 +124,19 @@ class NextToken(LiveView):
         self._add = ipywidgets.Button(description="Add a token", icon="plus", button_style="primary")
         self._new = ipywidgets.Button(description="New story", icon="refresh", tooltip="Begin again with other luck")
         self._text, self._message, self._bars = (ipywidgets.HTML(layout=wide) for _ in range(3))
-        self._prompt.observe(lambda change: self._begin(), names="value")
+        self._prompt.observe(lambda change: self._try_begin(), names="value")
         self._add.on_click(lambda button: self.add_token())
         self._new.on_click(lambda button: self.new_story())
         buttons = ipywidgets.HBox([self._add, self._new])
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS), self._prompt, self._text, buttons, self._message, self._bars],
+            [ipywidgets.HTML(CSS + _CSS), self._prompt, buttons, self._text, self._message, self._bars],
             layout=ipywidgets.Layout(max_width="820px", width="100%"),
         )
 
     def _show(self) -> None:
         self._text.value = self._text_html()
-        self._message.value = f'<div class="gptcore" role="status" aria-live="polite">{escape(self._sentence())}</div>'
+        status = f'<div role="status" aria-live="polite">{escape(self._sentence())}</div>'
+        self._message.value = f'<div class="gptcore gptcore-next-say">{status}</div>'
         self._bars.value = candidates_html(self.candidates or Candidates([], [], [], 0.0, 0))
         self._add.disabled = self.step is None
 
@@ -136,6 +150,8 @@ class NextToken(LiveView):
         )
 
     def _sentence(self) -> str:
+        if self.problem:
+            return f"There is nothing to show: {self.problem}."
         if self.last is None:
             return "What comes next? Here is what the model believes; the button draws one of them."
         label = token_label(self.tokenizer, self.last.token_id)
@@ -145,3 +161,9 @@ class NextToken(LiveView):
         if self.last.token_id == self.tokenizer.eos_token_id:
             return f"Drawn: the end of the text, which had a chance of {chance}. The story is over."
         return "There is no more room: the text is as long as what the model can look back on."
+
+
+_CSS = """<style>
+.gptcore-next-say { container-type: inline-size; }
+@container (max-width: 640px) { .gptcore-next-say div { min-height: 3.2em; } }
+</style>"""

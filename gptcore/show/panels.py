@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, drawable, fonts, percent
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, drawable, fonts, label_class, percent, short_label
 from gptcore.tokenizer import token_label
 
 STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))
@@ -62,6 +62,8 @@ PANELS_CSS = """<style>
   .gptcore-cell .gptcore-number { grid-row: 1; font-size: 12px; }
   .gptcore-axis .gptcore-p div { grid-column: 1 / -1; }
   .gptcore-trio .gptcore-label { font-size: 12px; } .gptcore-trio.gptcore-head { align-items: start; }
+  .gptcore-trio .gptcore-label.gptcore-long { font-size: 11px; max-height: 36px; }
+  .gptcore-trio.gptcore-others .gptcore-label { font-size: 11px; }
   .gptcore-head .gptcore-p { grid-template-columns: 1fr; }
   .gptcore-head .gptcore-number { grid-row: 2; min-height: 1.2em; }
   .gptcore-head small { min-height: 3.9em; } .gptcore-legend { min-height: 4.8em; }
@@ -132,6 +134,11 @@ class Panels:
         )
 
     @property
+    def short_labels(self) -> list[str]:
+        """The labels, those that are too long for a row cut short."""
+        return [short_label(label, token_id) for label, token_id in zip(self.labels, self.token_ids, strict=True)]
+
+    @property
     def others_label(self) -> str:
         return f"{self.others_count:,} others" if self.others_count else "no others"
 
@@ -200,8 +207,8 @@ def expected(panels: Panels, probability: float) -> str:
 
 
 def _row_html(panels: Panels, i: int, log: bool) -> str:
-    label, cut_by = escape(panels.labels[i]), panels.cut_by[i]
-    kind = (" gptcore-cut" if cut_by else "") + (" gptcore-drawn" if panels.token_ids[i] == panels.last_id else "")
+    token_id, label, cut_by = panels.token_ids[i], panels.labels[i], panels.cut_by[i]
+    kind = (" gptcore-cut" if cut_by else "") + (" gptcore-drawn" if token_id == panels.last_id else "")
     low, high = panels.axis
     logit = _bar_html(panels.logits[i], low, high)
     if panels.temperature == 0:
@@ -211,7 +218,8 @@ def _row_html(panels: Panels, i: int, log: bool) -> str:
     cut = f"<em>cut by {cut_by.replace('temperature', 'T =')}</em>" if cut_by else ""
     return (
         f'<div class="gptcore-trio{kind}" role="listitem">'
-        f'<span class="gptcore-label" title="{label} (id {panels.token_ids[i]})">{label}</span>'
+        f'<span class="{label_class(label, 10)}" title="{escape(label)} (id {token_id})">'
+        f"{escape(short_label(label, token_id))}</span>"
         f"{_cell_html(logit + _zero_html(low, high), number(panels.logits[i]))}"
         f"{_cell_html(scaled, scaled_number)}"
         f"{_probability_html(panels, panels.probs[i], panels.counts[i] if panels.counts else 0, log, cut)}</div>"
@@ -352,7 +360,7 @@ def draw_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None
         shares = [position(count / panels.draws, log) for count in [*panels.counts, panels.others_drawn]]
         axes[2].barh([i + 0.38 for i in range(rows + 1)], shares, height=0.18, color=CHOSEN)
 
-    labels = [drawable(label) for label in (*panels.labels, panels.others_label)]
+    labels = [drawable(label) for label in (*panels.short_labels, panels.others_label)]
     axes[0].set_yticks(range(rows + 1), labels, parse_math=False, fontfamily=fonts())
     for ax in axes:
         ax.set_ylim(rows + 0.5, -0.5)

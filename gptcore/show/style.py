@@ -1,5 +1,6 @@
 """One look for all widgets and charts, in JupyterLab's light and dark theme."""
 
+import unicodedata
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from matplotlib import font_manager
 KEPT, KEPT_DARK = "#0072B2", "#56B4E9"
 CHOSEN, CHOSEN_DARK = "#B84E00", "#FFA64D"
 OTHERS = "#9A9A9A"
+LONGEST = 28  # columns: a label that is longer is cut short in a chart, and in a row of HTML
 
 CSS = f"""<style>
 .gptcore {{ --gptcore-kept: {KEPT}; --gptcore-chosen: {CHOSEN}; --gptcore-others: {OTHERS};
@@ -24,6 +26,8 @@ CSS = f"""<style>
 .gptcore-row {{ display: grid; grid-template-columns: 9.5em 1fr 4.5em; gap: 8px; align-items: center; height: 26px; }}
 .gptcore-label {{ font-family: var(--jp-code-font-family, monospace); text-align: right; white-space: pre;
   overflow: hidden; text-overflow: ellipsis; }}
+.gptcore-label.gptcore-long {{ font-size: 11px; line-height: 12px; white-space: pre-wrap;
+  overflow-wrap: anywhere; max-height: 24px; }}
 .gptcore-track {{ background: var(--jp-layout-color2, #eeeeee); height: 16px; border-radius: 2px; }}
 .gptcore-bar {{ background: var(--gptcore-kept); height: 100%; border-radius: 2px; min-width: 1px; }}
 .gptcore-others .gptcore-bar {{ background: repeating-linear-gradient(-45deg, var(--gptcore-others) 0 3px,
@@ -51,6 +55,31 @@ def fonts() -> list[str]:
 def drawable(text: str) -> str:
     """`text` with the code, as in <U+1F98A>, of every character that none of the `fonts` can draw."""
     return "".join(c if ord(c) in _glyphs() else f"<U+{ord(c):04X}>" for c in text)
+
+
+def columns(text: str) -> int:
+    """The width of a text in columns of Latin letters; Hangul and its like take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def short_label(label: str, token_id: int) -> str:
+    """A label for a row: a very long one is cut short and named by its id, so that it differs from all others still."""
+    return label if columns(label) <= LONGEST else f"{label[: LONGEST // 2]}… id {token_id}"
+
+
+def label_class(label: str, room: int) -> str:
+    """The class of a label in a row of HTML: what has no `room` in one line, in columns, is set smaller, in two."""
+    return "gptcore-label gptcore-long" if columns(label) > room else "gptcore-label"
+
+
+def ending(text: str, room: int) -> str:
+    """`text`, or if it has no `room`, in columns, its end: for the title of a chart."""
+    if columns(text) <= room:
+        return text
+    end = text[-room:]
+    while columns(end) >= room:
+        end = end[1:]
+    return f"…{end}"
 
 
 @cache

@@ -1,7 +1,6 @@
 """`TokenExplorer`: type, and see the tokens that a model would read, for one tokenizer or for several."""
 
 import math
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from gptcore.show.live import LiveView
-from gptcore.show.style import CSS, drawable, fonts
+from gptcore.show.style import CSS, columns, drawable, fonts, short_label
 from gptcore.tokenizer import is_known, token_bytes, token_label, visible
 
 # Blue, orange, green and purple that colour-blind eyes tell apart (Okabe & Ito 2008). They only part neighbours.
@@ -74,6 +73,7 @@ class Tokens:
     labels: list[str]  # as `token_label` writes them
     pieces: list[Piece]  # from the first token to the last
     parts_count: int  # how many tokens are no text on their own
+    problem: str | None = None  # why the tokenizer cannot read the text, in a sentence
 
     @classmethod
     def of(cls, token_ids: list[int], known: KnownTokens) -> "Tokens":
@@ -97,9 +97,14 @@ class Tokens:
         labels = [token.label for token in found]
         return cls(list(token_ids), labels, pieces, sum(not token.is_text for token in found))
 
+    @property
+    def size(self) -> str:
+        """The number of tokens, or why there are none."""
+        return f"this cannot be read: {self.problem}" if self.problem else _count(len(self.token_ids), "token")
+
     def describe(self) -> str:
-        """The number of tokens, in words."""
-        tokens = _count(len(self.token_ids), "token")
+        """The same, and how many of the tokens are no text on their own."""
+        tokens = self.size
         if not self.parts_count:
             return tokens
         if self.parts_count == len(self.token_ids):
@@ -154,9 +159,7 @@ class TokenExplorer(LiveView):
         """What is to be seen, in words."""
         if not self.text:
             return "No text, no tokens. Type something."
-        found = "; ".join(
-            f"{self._in_words(name)}{_count(len(tokens.token_ids), 'token')}" for name, tokens in self.tokens.items()
-        )
+        found = "; ".join(f"{self._in_words(name)}{tokens.size}" for name, tokens in self.tokens.items())
         end = " The text ends in a space, which is an unusual place to go on from." if self.text.endswith(" ") else ""
         size = f"{_count(len(self.text), 'character')} in {_count(len(_storable(self.text).encode()), 'byte')}"
         return f"{size}. {found[:1].upper()}{found[1:]}.{end}"
@@ -165,7 +168,7 @@ class TokenExplorer(LiveView):
 
     def describe(self) -> str:
         made = " and ".join(
-            f"{_count(len(tokens.token_ids), 'token')}{f' ({name})' if len(self.tokens) > 1 else ''}: {_listed(tokens)}"
+            f"{tokens.size}{f' ({name})' if len(self.tokens) > 1 else ''}: {_listed(tokens)}"
             for name, tokens in self.tokens.items()
         )
         return f"TokenExplorer: {self.text!r} becomes {made}"
@@ -198,15 +201,19 @@ class TokenExplorer(LiveView):
 
     def _show(self) -> None:
         text = _storable(self.text)
-        self.tokens: dict[str, Tokens] = {
-            name: Tokens.of(list(tokenizer.encode(text)) if text else [], self._known[name])
-            for name, tokenizer in self.tokenizers.items()
-        }
+        self.tokens: dict[str, Tokens] = {name: self._read(text, name) for name in self.tokenizers}
         self._status.value = (
             f'<div class="gptcore gptcore-tokens-say" role="status" aria-live="polite">{escape(self.reading)}</div>'
         )
         for name, tokens in self.tokens.items():
             self._chips[name].show(tokens)
+
+    def _read(self, text: str, name: str) -> Tokens:
+        try:
+            token_ids = list(self.tokenizers[name].encode(text)) if text else []
+        except ValueError as error:  # a tokenizer of characters knows those that it has read, and no others
+            return Tokens([], [], [], 0, str(error))
+        return Tokens.of(token_ids, self._known[name])
 
 
 # Chips as HTML -----------------------------------------------------------------------------------------------------
@@ -304,7 +311,7 @@ def _draw_chip(ax: Axes, x: float, y: float, label: str, token_id: int, place: i
     ax.add_patch(
         FancyBboxPatch((x, y - 0.3), width, 0.6, "round,pad=0,rounding_size=0.1", fc=hue + "38", ec=hue, lw=1.2)
     )
-    _write(ax, x + width / 2, y - 0.08, label, va="center", fontsize=9.5)
+    _write(ax, x + width / 2, y - 0.08, short_label(label, token_id), va="center", fontsize=9.5)
     _write(ax, x + width / 2, y + 0.18, str(token_id), va="center", fontsize=7, color="#555555")
     return width
 
@@ -328,8 +335,7 @@ def _lines(tokens: Tokens) -> list[list[Piece]]:
 
 def _width(label: str, token_id: int) -> float:
     """In letters, generously: a Hangul syllable is two letters wide."""
-    letters = sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in label)
-    return max(1.1 * letters, 0.8 * len(str(token_id))) + 1.4
+    return max(1.1 * columns(short_label(label, token_id)), 0.8 * len(str(token_id))) + 1.4
 
 
 # Bytes and words ---------------------------------------------------------------------------------------------------

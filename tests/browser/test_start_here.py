@@ -15,6 +15,7 @@ def test_start_here(open_notebook, keep):
     status = page.get_by_role("status").filter(has_text="What comes next?")
     before = text.inner_text()
     assert before == "Once upon a time there"
+    assert add.bounding_box()["y"] < text.bounding_box()["y"]  # as the text grows, the button stays under the mouse
 
     add.click()
     status.filter(has_text="Drawn:").wait_for()
