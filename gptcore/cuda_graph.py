@@ -48,7 +48,7 @@ class StaticStep:
         new = self.tokens.index_select(1, self.place)[:, 0]  # (B,)
         logits = self.model.head(self._hidden(new))
         uniforms = self.uniforms.index_select(1, self.place + 1)  # (B, 1)
-        self.tokens.index_copy_(1, self.place + 1, self._drawn(logits, uniforms))
+        self.tokens.index_copy_(1, self.place + 1, self._drawn(logits, uniforms).to(self.tokens.dtype))
         self.place += 1
 
     def _hidden(self, token_ids: Tensor) -> Tensor:
@@ -134,14 +134,15 @@ def play_graph(step: StaticStep, count: int) -> None:
     if count == 0:
         return
     place = step.place.clone()
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):  # libraries set themselves up in a first run, and no recording may hold that
-        step()
-    torch.cuda.current_stream().wait_stream(stream)
-    step.place.copy_(place)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):  # records, and runs nothing
-        step()
-    for _ in range(count):
-        graph.replay()
+    with torch.cuda.device(place.device):  # streams belong to a GPU, and this need not be the first one
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):  # libraries set themselves up in a first run, and no recording may hold that
+            step()
+        torch.cuda.current_stream().wait_stream(stream)
+        step.place.copy_(place)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):  # records, and runs nothing
+            step()
+        for _ in range(count):
+            graph.replay()

@@ -58,6 +58,14 @@ def test_other_shapes(changes):
     assert torch.equal(static(model, token_ids, 26, top_k=5), gptcore.generate(model, token_ids, 26, top_k=5, seed=1))
 
 
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_the_tokens_keep_their_type(temperature):
+    token_ids = torch.tensor([[1, 2, 3]], dtype=torch.int32)
+    written = static(made(), token_ids, 9, temperature)
+    assert written.dtype == torch.int32
+    assert torch.equal(written, gptcore.generate(made(), token_ids, 9, temperature, seed=1))
+
+
 def test_nothing_to_write():
     assert static(made(), torch.tensor([[1, 2]]), 0).tolist() == [[1, 2]]
 
@@ -82,6 +90,14 @@ def test_the_recording_plays_what_the_eager_path_writes(settings):
     for seed in range(5):
         expected = gptcore.generate(model, token_ids, 25, seed=seed, **settings)
         assert torch.equal(gptcore.generate(model, token_ids, 25, seed=seed, cuda_graph=True, **settings), expected)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no second CUDA device on this machine")
+def test_the_recording_plays_on_any_gpu():
+    for device in ("cuda:1", "cuda:0", "cuda:1"):
+        model, token_ids = made().to(device), torch.tensor([[1, 2, 3]], device=device)
+        expected = gptcore.generate(model, token_ids, 25, seed=1, top_k=10)
+        assert torch.equal(gptcore.generate(model, token_ids, 25, seed=1, top_k=10, cuda_graph=True), expected)
 
 
 @on_cuda
