@@ -53,6 +53,9 @@ def writers(folder: Path, slow: bool) -> dict[str, peers.Writer | None]:
         "gptcore, generate_steps, float32": steps(model),
         **{f"gptcore, {name}": ours(load_model(folder, dtype=dtype)) for name, dtype in list(FORMATS.items())[1:]},
     }
+    if model.device.type == "cuda":
+        found["gptcore, CUDA graph, float32"] = ours(model, cuda_graph=True)
+        found["gptcore, CUDA graph, bfloat16"] = ours(load_model(folder, dtype=torch.bfloat16), cuda_graph=True)
     if slow:
         found["llms-from-scratch, float32"] = peers.from_scratch_generate(model, TEMPERATURE, TOP_K)
         plain = peers.plain_model(model)
@@ -83,8 +86,9 @@ def storyteller(repeats: int) -> list[Row]:
         STORYTELLER, TEMPERATURE, TOP_K, top_p=0.9
     )
     rows = _tokens_per_second(everyone, 200, repeats, warm_up=40)
+    prompt = PROMPT.to(model.device)
     jobs = {
-        f"gptcore, {n} text{'s' * (n > 1)} at once": partial(ours(model), PROMPT.repeat(n, 1), 200) for n in (1, 16)
+        f"gptcore, {n} text{'s' * (n > 1)} at once": partial(ours(model), prompt.repeat(n, 1), 200) for n in (1, 16)
     }
     seconds = interleaved_seconds(jobs, repeats)
     one, many = jobs
