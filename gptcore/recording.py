@@ -7,6 +7,7 @@ itself leaves it to PyTorch's fast `scaled_dot_product_attention`. The two agree
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -91,8 +92,14 @@ def _check_size(model: GPTModel, token_ids: Tensor) -> None:
 
 def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:
     layers, per_layer = model.config.n_layers, model.config.n_heads
+    if not isinstance(heads, Collection) or not all(_is_pair(head) for head in heads):
+        raise TypeError(f"silent must be a list of heads, each a pair of whole numbers (layer, head), got {heads!r}")
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < per_layer):
             raise ValueError(
                 f"silent must name heads from (0, 0) to ({layers - 1}, {per_layer - 1}), got ({layer}, {head})"
             )
+
+
+def _is_pair(head: object) -> bool:
+    return isinstance(head, (tuple, list)) and len(head) == 2 and all(isinstance(number, Integral) for number in head)

@@ -150,3 +150,16 @@ def test_what_cannot_be_read_is_refused_by_name(token_ids, error, words):
 def test_a_head_that_is_not_there_is_refused_by_name(head):
     with pytest.raises(ValueError, match=r"silent must name heads from \(0, 0\) to \(2, 3\), got"):
         record(make_model(), ids(), silent=[head])
+
+
+@pytest.mark.parametrize("silent", [(0, 1), 3, [(0.5, 1)], [(0, 1, 2)], ["01"], iter([(0, 1)])])
+def test_heads_that_are_no_list_of_pairs_are_refused_by_name(silent):
+    with pytest.raises(TypeError, match=r"silent must be a list of heads, each a pair of .* \(layer, head\), got"):
+        record(make_model(), ids(), silent=silent)
+
+
+def test_heads_may_be_told_in_any_collection():
+    model = make_model()
+    expected = record(model, ids(), silent=[(0, 1), (2, 3)]).logits
+    for silent in ({(0, 1), (2, 3)}, ((0, 1), (2, 3)), [[0, 1], [2, 3]], [(0, 1), (2, 3), (0, 1)]):
+        assert torch.equal(record(model, ids(), silent=silent).logits, expected)
