@@ -228,3 +228,17 @@ def test_curves_lie_where_their_losses_are(monitor):
     assert curves["validation loss"] == [list(point) for point in monitor.val_losses]
     low, high = ax.get_ylim()
     assert low < 0.1 and high > math.log(monitor.model.config.vocab_size)
+
+
+def test_the_legend_covers_no_loss(monitor):
+    """Of a model that overfits, the validation loss stays high, where the legend is otherwise."""
+    steps = range(10, 301, 10)
+    monitor.max_steps = 300
+    monitor.losses = [(step, max(0.05, 7.6 * math.exp(-step / 45))) for step in steps]
+    monitor.val_losses = [(step, 3 + step / 500) for step in steps]
+    figure = monitor.picture()
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    legend = ax.get_legend().get_window_extent()
+    for curve in (monitor.losses, monitor.val_losses):
+        assert not any(legend.contains(*point) for point in ax.transData.transform(curve))

@@ -290,7 +290,7 @@ def draw_losses(ax: Axes, monitor: TrainingMonitor) -> None:
     ax.set_yticks(_ticks(low, high), [f"{tick:g}" for tick in _ticks(low, high)])
     if not monitor.max_steps:
         ax.set_xticks([0])
-    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.92), frameon=False)  # below the dotted line
+    ax.legend(loc="best", frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
 
 
