@@ -184,3 +184,13 @@ def test_the_line_the_picture_and_the_view(lens):
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     line = lens.picture().axes[1].lines[0]
     assert list(line.get_xdata()) == lens.ranks and list(line.get_ydata()) == [0, 1, 2, 3]
+
+
+def test_a_label_of_bytes_stays_in_its_cell_on_paper(model, tokenizer, monkeypatch):
+    monkeypatch.setattr("gptcore.show.logit_lens.token_label", lambda tokenizer, token_id: "<0xEB><0xA9><0x94>")
+    figure = LogitLens(model, tokenizer, f"{TEXT} and a king").picture()
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    (left, _), (right, _) = ax.transData.transform([(0, 0), (1, 0)])
+    assert len(ax.get_xticks()) == WINDOW
+    assert max(text.get_window_extent().width for text in ax.texts) < right - left
