@@ -1,6 +1,9 @@
 import base64
 import json
+import subprocess
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +15,8 @@ from gptcore.show import Candidates, NextToken, draw_candidates
 from gptcore.show.candidates import candidates_html
 from gptcore.show.style import LONGEST, columns, drawable, ending, fonts, percent, short_label
 from gptcore.tokenizer import token_label
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -270,6 +275,16 @@ def test_preflight_says_what_is_wrong_and_what_to_do(capsys, monkeypatch):
     assert _missing("json") is None
     assert "0.2 GB" in _short_of_memory(200_000_000) and "shut down" in _short_of_memory(200_000_000)
     assert _short_of_memory(2_000_000_000) is None
+
+
+@pytest.mark.parametrize("module", ["ipywidgets", "matplotlib", "psutil"])
+def test_the_first_lesson_says_what_is_missing_before_it_needs_it(module):
+    lesson = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in lesson["cells"] if cell["cell_type"] == "code"]
+    cell = next(cell for cell in cells if "preflight()" in cell)
+    code = f"import sys; sys.modules[{module!r}] = None\n{cell}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert f"{module} is missing: run  %pip install {module}" in done.stdout, done.stderr
 
 
 def test_candidates_of_a_real_prefix_are_the_exact_ones(tokenizer):
