@@ -107,6 +107,28 @@ def test_right_count_pairs(says, answer):
     assert says(lesson01.check_count_pairs, answer).startswith("Right: ")
 
 
+def without_a_zero(counts):
+    pairs = {}
+    for word, count in counts.items():
+        for pair in zip(word, word[1:], strict=False):
+            pairs[pair] += count
+    return pairs
+
+
+def without_items(counts):
+    for word, count in counts:
+        return with_counter({word: count})
+
+
+def with_lists(counts):
+    return Counter([letter] for word in counts for letter in word)
+
+
+def after_the_first_word(counts):
+    for word, count in counts.items():
+        return with_counter({word: count})
+
+
 def each_word_once(counts):
     return Counter(pair for word in counts for pair in pairwise(word))
 
@@ -180,6 +202,11 @@ def with_a_stranger(counts):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
+        (without_a_zero, "Begin with Counter()"),
+        (without_items, "counts.items()"),
+        (with_lists, "Make the pair a tuple"),
+        (after_the_first_word, "behind the loop"),
+        (lambda counts: {(b, a): n for (a, b), n in with_counter(counts).items()}, "changed places"),
         (each_word_once, "however often it occurs"),
         (overwritten, "takes the place"),
         (once_per_word, "twice in one word"),
@@ -233,6 +260,11 @@ def test_right_join(says, answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
+        (lambda pieces: "".join(pieces), "b''.join(pieces)"),
+        (lambda pieces: "" + pieces[0], "Begin with b''"),
+        (lambda pieces: sum(pieces), "Bytes are joined by"),
+        (lambda pieces: b"".join(pieces).decode("ascii"), "another rule, ascii"),
+        (lambda pieces: [piece.decode(errors="replace") for piece in pieces], "several texts"),
         (lambda pieces: "".join(piece.decode() for piece in pieces), "UnicodeDecodeError"),
         (lambda pieces: "".join(piece.decode(errors="replace") for piece in pieces), "every half character became �"),
         (lambda pieces: "".join(piece.decode(errors="ignore") for piece in pieces), "made syllables vanish"),

@@ -57,7 +57,10 @@ def test_best_tokens_right(says, answer):
         (lambda x: x.max(-1).values, "argmax, not max"),
         (lambda x: x[0].argmax(-1), "the shape is not"),
         (lambda x: x[:1].argmax(-1), "two at once"),
-        (lambda x: x.argmin(-1), "expected [[1, 4, 2]]"),
+        (lambda x: x.argmin(-1), "not argmin"),
+        (lambda x: x.max(-1), "take .values"),
+        (lambda x: x[:, -1].argmax(-1), "that of the last position"),
+        (lambda x: x[:, :-1].argmax(-1), "expected [[1, 4, 2]]"),
     ],
 )
 def test_best_tokens_wrong(says, answer, hint):
@@ -102,6 +105,10 @@ def changes_its_input(model, token_ids):
         (lambda model, ids: model.eval()(ids)[0, -1].softmax(-1), "chances already"),
         (lambda model, ids: model.eval()(ids)[0, -1].argmax(), "without choosing"),
         (lambda model, ids: model.eval()(ids)[0, :, -1], "one number per position"),
+        (lambda model, ids: model.eval()(ids)[:, :, -1], "one number per position"),
+        (lambda model, ids: model.eval()(ids)[0, -1].log_softmax(-1), "logarithms of chances"),
+        (lambda model, ids: model.eval()(ids[:, -1:])[0, -1], "the last token alone"),
+        (lambda model, ids: model.eval()(ids[0])[-1], "keep the first axis"),
         (changes_its_input, "changed the tensor"),
     ],
 )

@@ -14,7 +14,7 @@ INF = math.inf
 # min_p
 
 
-@pytest.mark.parametrize("value", [0.25, 0.21, 0.3])
+@pytest.mark.parametrize("value", [0.2, 0.21, 0.3])
 def test_right_min_p(says, value):
     assert says(lesson04.check_min_p, value).startswith("Right: ")
 
@@ -22,6 +22,7 @@ def test_right_min_p(says, value):
 @pytest.mark.parametrize(
     ("value", "hint"),
     [
+        (0.25, "the one that the lesson used"),
         (..., "replace the dots"),
         (None, "replace the dots"),
         (0.1, "compared with the largest chance"),
@@ -125,6 +126,10 @@ def not_implemented(*arguments):
 
 
 TOP_K_WRONG = {
+    "the first k of the vocabulary": lambda logits, k: by_sorting(logits.where(torch.arange(len(logits)) < k, -1e9), k),
+    "in the order of the sorted scores": lambda logits, k: by_sorting(logits, k).sort(descending=True).values,
+    "only the likeliest stayed": lambda logits, k: by_sorting(logits, 1),
+    "one token too many stayed": lambda logits, k: by_sorting(logits, k + 1),
     "`>=` cannot choose among equals": clamped(greater_or_equal),
     "`>` cannot choose among equals": lambda logits, k: (
         logits.where(logits > logits.topk(k).values[-1], torch.tensor(-INF)).softmax(-1)
@@ -215,6 +220,12 @@ TOP_P_WRONG = {
     "the addition began with the least likely": lambda probs, p: torch.zeros_like(probs, dtype=torch.bool).scatter(
         -1, probs.argsort(stable=True), probs.sort(stable=True).values.cumsum(-1) - probs.sort().values < p
     ),
+    "these are the ids": lambda probs, p: probs.argsort(descending=True)[: int(before_less(probs, p).sum())],
+    "True is for what stays": lambda probs, p: ~before_less(probs, p),
+    "in another token's place": lambda probs, p: before_less(probs.sort(descending=True, stable=True).values, p)[
+        probs.argsort(descending=True, stable=True)
+    ],
+    "comes after the sum": sorted_by(lambda ordered, p: ordered.cumsum(-1) >= p),
     "these are chances": lambda probs, p: probs * before_less(probs, p),
     "among equals the last came first": lambda probs, p: before_less(probs.flip(-1), p).flip(-1),
     "changed the tensor that it was given": lambda probs, p: before_less(probs, p) & (probs.zero_() == 0),
@@ -267,6 +278,24 @@ CHOOSE_WRONG = {
     "were multiplied by the temperature": lambda logits, t, u: landing((logits * t).softmax(-1), u),
     "the chances were divided by the temperature": lambda logits, t, u: landing(logits.softmax(-1) / t, u),
     "the likeliest token of all texts together": lambda logits, t, u: logits.argmax(),
+    "no other luck": lambda logits, t, u: torch.multinomial(logits.softmax(-1), 1)[:, 0] + 4 * torch.randint(9, (3,)),
+    "[:, None]": lambda logits, t, u: (logits.softmax(-1).cumsum(-1) < u).sum(-1),
+    "running sum": lambda logits, t, u: ((logits / t).softmax(-1) < u[:, None]).sum(-1),
+    "a bar is made of chances": lambda logits, t, u: landing(logits / t, u),
+    "end after the dart": lambda logits, t, u: ((logits / t).softmax(-1).cumsum(-1) > u[:, None]).sum(-1),
+    "add them up": lambda logits, t, u: (logits / t).softmax(-1).cumsum(-1) < u[:, None],
+    "of all texts were added": lambda logits, t, u: by_counting(logits, t, u).sum(),
+    "one too small": lambda logits, t, u: by_counting(logits, t, u) - 1,
+    "one too large": lambda logits, t, u: by_counting(logits, t, u) + 1,
+    "the first dart": lambda logits, t, u: by_counting(logits, t, u[:1]),
+    "in a column. Expected is a row, one id per text: .squeeze": lambda logits, t, u: by_counting(logits, t, u)[
+        :, None
+    ],
+    "the chances were sorted": lambda logits, t, u: landing((logits / t).softmax(-1).sort(descending=True).values, u),
+    "of all texts together: each": lambda logits, t, u: by_counting(logits, t, u) if t else logits.argmax(),
+    "down the columns, from": lambda logits, t, u: by_counting(logits, t, u) if t else logits.argmax(0),
+    "Return the ids": lambda logits, t, u: by_counting(logits, t, u) if t else next_token_distribution(logits, 0).probs,
+    "one id per text: .argmax": lambda logits, t, u: by_counting(logits, t, u) if t else logits.argmax(-1)[:, None],
     "nothing can be divided by 0": lambda logits, t, u: landing((logits / t).softmax(-1), u),
     "changed the tensor that it was given": lambda logits, t, u: by_counting(logits.div_(t or 1), 1, u),
     "replace the dots": unfinished,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from gptcore.exercises.checking import NotYet, brief, one_line
+from gptcore.exercises.checking import NotYet, brief, named, one_line
 
 
 def _ask(function: Any, argument: Any, given: str) -> Any:
@@ -16,7 +16,12 @@ def _ask(function: Any, argument: Any, given: str) -> Any:
     copy = type(argument)(argument)
     try:
         result = function(copy)
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if error.encoding.replace("-", "") != "utf8":
+            raise NotYet(
+                f"given {given}, your function stopped with UnicodeDecodeError: it read the bytes by another rule, "
+                f"{error.encoding}. They are UTF-8, which .decode() without an argument reads."
+            ) from None
         raise NotYet(
             f"given {given}, your function stopped with UnicodeDecodeError: it turned a piece into text that is only "
             "part of a character. Put the bytes of all pieces together first, and decode once."
@@ -27,12 +32,26 @@ def _ask(function: Any, argument: Any, given: str) -> Any:
             "neighbour to its right: n letters make n - 1 pairs."
         ) from None
     except Exception as error:
-        raise NotYet(f"given {given}, your function stopped with {type(error).__name__}: {error}") from None
+        hint = next((f". {hint}" for part, hint in _ERROR_HINTS if part in repr(error)), "")
+        raise NotYet(f"given {given}, your function stopped with {named(error)}{hint}") from None
     if result is None or result is Ellipsis:
         raise NotYet("your function returns nothing so far. Replace the dots, and end with return.")
     if copy != argument:
         raise NotYet(f"given {given}, your function changed what it was given. Build the answer in something new.")
     return result
+
+
+_ERROR_HINTS = (  # (a part of what Python says, what to do about it)
+    ("KeyError", "A dictionary has no 0 for what it meets for the first time. Begin with Counter(), which has."),
+    ("too many values to unpack", "A dictionary gives its keys alone. For word and count together: counts.items()."),
+    ("unhashable", "A key of a dictionary cannot be a list. Make the pair a tuple, in round brackets."),
+    ("expected str instance, bytes", "Bytes are joined by bytes: b''.join(pieces). Then decode."),
+    (
+        '(not "bytes") to str',
+        "Bytes cannot be added to a text. Begin with b'', add them all up, and decode at the end.",
+    ),
+    ("'int' and 'bytes'", "sum begins with the number 0. Bytes are joined by b''.join(pieces)."),
+)
 
 
 # Exercise 1: how many tokens ---------------------------------------------------------------------------------------
@@ -86,6 +105,14 @@ _MISCONCEPTIONS: list[tuple[str, Callable[[Mapping[str, int]], Any]]] = [
     (
         "a pair that occurs twice in one word, like a + n in banana, counts twice as well.",
         lambda counts: _sum((pair, count) for word, count in counts.items() for pair in set(pairwise(word))),
+    ),
+    (
+        "the answer was returned after the first word. Put return behind the loop, not inside it.",
+        lambda counts: _pairs(dict([next(iter(counts.items()))])),
+    ),
+    (
+        "the two letters of a pair have changed places. The left one comes first.",
+        lambda counts: {(right, left): count for (left, right), count in _pairs(counts).items()},
     ),
     (
         "pairs were counted across the border of two words. A pair lies within one word.",
@@ -176,6 +203,10 @@ def check_join(function: Any) -> str:
             continue
         if isinstance(result, bytes):
             raise NotYet(f"given {given}, the bytes are together, and still bytes. Turn them into text: .decode().")
+        if isinstance(result, list) and all(isinstance(piece, str) for piece in result):
+            raise NotYet(
+                f"given {given}, there are still several texts, {brief(result)}. One is asked for: join first."
+            )
         if not isinstance(result, str):
             raise NotYet(f"given {given}, expected the text {expected!r}, got {brief(result)}.")
         if "b'" in result or 'b"' in result:

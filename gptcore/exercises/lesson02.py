@@ -46,10 +46,14 @@ def check_best_tokens(function: Any) -> str:
         raise NotYet(
             f"{given} gave shape (3, 5): that looked along the texts. The vocabulary is the last axis, dim=-1."
         )
+    if result.numel() == 1 and result.item() == expected[0, -1]:
+        raise NotYet(f"{given} gave one id, that of the last position. Every position makes a guess: keep them all.")
     if result.numel() == 1:
         raise NotYet(f"{given} gave one number: argmax without dim looks at all 15 as one long list. Say dim=-1.")
     if close(result, logits.amax(-1)):
         raise NotYet("these are the highest scores themselves, and we look for their ids, the places: argmax, not max.")
+    if close(result, logits.argmin(-1)):
+        raise NotYet("these are the ids of the lowest scores: argmax, not argmin.")
     if result.numel() == 3 and close(result.flatten(), expected.flatten()):
         raise NotYet(
             f"the ids are right and the shape is not: expected (1, 3), one row per text, got {tuple(result.shape)}."
@@ -85,10 +89,17 @@ def check_next_logits(function: Any) -> str:
         raise NotYet("that is the first row, the guess after one token. The last row, [0, -1], has read them all.")
     if close(result, logits[-1].softmax(-1)):
         raise NotYet("these are chances already. Return the scores as they come out of the model, without softmax.")
+    if close(result, logits[-1].log_softmax(-1)):
+        raise NotYet("these are logarithms of chances. Return the scores as they come out of the model.")
+    with reading(model):
+        if close(result, model(token_ids[:, -1:])[0, -1]):
+            raise NotYet("the model was shown the last token alone. Give it the whole text, and take the last row.")
     if result.numel() == 1:
         raise NotYet("that is one number. Expected are the scores of all 7 tokens, without choosing one.")
-    if result.shape == (4,):
-        raise NotYet("that is one number per position, shape (4,). Expected is one per token of the vocabulary, (7,).")
+    if result.shape in ((4,), (1, 4)):
+        raise NotYet(
+            f"that is one number per position, shape {tuple(result.shape)}. Expected is one per token, shape (7,)."
+        )
     if any(close(result, row) for row in logits):
         raise NotYet("that is the row of another position. The last one, [0, -1], has read the whole text.")
     raise NotYet(f"expected {brief(logits[-1])}, got {brief(result)}. Is it the last row, and was model.eval() called?")

@@ -111,13 +111,16 @@ def check_with_temperature(function: Any) -> str:
 
 def _check_zero(function: Any) -> None:
     row, given = torch.tensor([1.0, 3.0, 2.0]), "[1, 3, 2] at temperature 0"
-    result = as_tensor(ask(function, row, 0.0, given=given), given)
+    result = as_tensor(ask(function, row, 0.0, given=given, hint=ZERO_HINT), given)
     if not result.isfinite().all():
         raise NotYet(f"given {given}, expected [0, 1, 0], got {brief(result)}: {ZERO_HINT}")
     if close(result, row.softmax(-1)):
         raise NotYet(f"given {given}, the answer is that of temperature 1. {ZERO_HINT.capitalize()}")
     if result.numel() == 1:
-        raise NotYet(f"given {given}, expected the chances [0, 1, 0], got the id {brief(result)}.")
+        raise NotYet(
+            f"given {given}, expected the chances of all three, [0, 1, 0], "
+            f"got {'the id' if result.item() == 1 else 'one number,'} {result.item():g}."
+        )
     if not close(result, torch.tensor([0.0, 1.0, 0.0])):
         raise NotYet(f"given {given}, expected [0, 1, 0], got {brief(result)}: {ZERO_HINT}")
     tied, given = torch.tensor([0.0, 2.0, 2.0]), "a tie, [0, 2, 2] at temperature 0"
@@ -169,16 +172,20 @@ def _entropy(function: Any, probs: Tensor, given: str) -> float:
         result = as_tensor(ask(function, probs, given=given), given)
     except NotYet as problem:
         if "math domain error" in str(problem) or "positive input" in str(problem):
-            raise NotYet(f"given {given}, log 0 was asked for. A chance of 0 adds nothing: leave it out.") from None
+            raise NotYet(
+                f"given {given.rstrip(',')}, log 0 was asked for. A chance of 0 adds nothing: leave it out."
+            ) from None
         raise
     if result.numel() != 1:
-        raise NotYet(f"given {given}, expected one number, got {brief(result)}: add them up.")
+        raise NotYet(f"given {given.rstrip(',')}, expected one number, got {brief(result)}: add them up.")
     return result.item()
 
 
 def _close_number(result: float, expected: float, given: str) -> None:
     if not math.isclose(result, expected, abs_tol=1e-4):
-        raise NotYet(f"given {given} expected {expected:.4f}, got {result:.4g}. Minus the sum of p × log p.")
+        raise NotYet(
+            f"given {given.rstrip(',')}, expected {expected:.4f}, got {result:.4g}. Minus the sum of p × log p."
+        )
 
 
 def _compare_row(result: Any, row: Tensor, given: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gptcore.exercises.checking import error_hint
 from gptcore.sampling import draw, next_token_distribution
 
 
@@ -31,6 +32,8 @@ def _check(right: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None
                 examine(answer)
             except _NotYet as problem:
                 print(f"Not yet: {problem}")
+            except Exception as error:  # nothing that a learner writes may end in a traceback from here
+                print(f"Not yet: this answer could not be read, {type(error).__name__} ({_one_line(error)}).")
             else:
                 print(f"Right: {right}")
 
@@ -53,10 +56,12 @@ def check_min_p(value: Any) -> None:
         kept = next_token_distribution(torch.tensor(WORDS_CHANCES).log(), min_p=value).kept_count.item()
     except (TypeError, ValueError) as error:
         raise _NotYet(f"{_one_line(error)}.") from None
+    if kept == 3 and value == 0.25:
+        raise _NotYet("0.25 is the one that the lesson used. Which others keep the same three words?")
     if kept == 3:
         return
     words = "1 word stays" if kept == 1 else f"{kept} words stay"
-    given = f"with min_p={value} {words}, and three were asked for."
+    given = f"with min_p={value}, {words}, and three were asked for."
     if 0.07 < value <= 0.13:
         raise _NotYet(
             f"{given} Hint: {value} would cut between chair (7%) and floor (13%) if it were compared with 1. It is "
@@ -118,6 +123,19 @@ _TOP_K_MISCONCEPTIONS: Misconceptions = [
         lambda logits, k: _kept_or(logits, k, -torch.inf),
     ),
     ("this tells which tokens stay. Return their chances.", lambda logits, k: _top_k(logits, k) > 0),
+    (
+        "the first k of the vocabulary stayed. The k with the largest scores are asked for.",
+        lambda logits, k: logits.where(torch.arange(len(logits)) < k, -torch.inf).softmax(-1),
+    ),
+    (
+        "the answer is in the order of the sorted scores. Put each chance back into the place of its token.",
+        lambda logits, k: _top_k(logits.sort(descending=True).values, k),
+    ),
+    (
+        "only the likeliest stayed, as if k were 1.",
+        lambda logits, k: _top_k(logits, 1),
+    ),
+    ("one token too many stayed: exactly k are asked for.", lambda logits, k: _top_k(logits, k + 1)),
     ("nothing was cut.", lambda logits, k: logits.softmax(-1)),
     ("the k least likely stayed: sort with descending=True.", lambda logits, k: _kept_smallest(logits, k).softmax(-1)),
 ]
@@ -130,7 +148,7 @@ def _kept_smallest(logits: Tensor, k: int) -> Tensor:
 @_check("exactly k tokens stay, the lower id first among equals, and their chances add up to 1.")
 def check_top_k(function: Any) -> None:
     """Does function(logits (vocab_size,), k) give the chances (vocab_size,) after top-k?"""
-    for scores, k in (([1.0, 3.0, 0.5, 2.0, -1.0], 2), ([2.0, 1.0, 1.0, 1.0, 0.5], 2), ([1.0, 3.0, 0.5], 9)):
+    for scores, k in (([1.0, 3.0, 0.5, 2.0, -1.0], 3), ([2.0, 1.0, 1.0, 1.0, 0.5], 2), ([1.0, 3.0, 0.5], 9)):
         logits = torch.tensor(scores)
         hint = f"there are only {len(scores)} tokens. A k above that keeps them all: min(k, len(logits))."
         call = f"with logits {_show(logits)} and k={k}"
@@ -145,6 +163,11 @@ def _top_p(probs: Tensor, p: float, keep: Callable[[Tensor, Tensor], Tensor] | N
     ordered, order = probs.sort(descending=True, stable=True)
     kept = ordered.cumsum(-1) - ordered < p if keep is None else keep(ordered, p)
     return torch.zeros_like(kept).scatter(-1, order, kept)
+
+
+def _sorted_top_p(probs: Tensor, p: float) -> Tensor:
+    ordered = probs.sort(descending=True, stable=True).values
+    return ordered.cumsum(-1) - ordered < p
 
 
 def _shifted(ordered: Tensor, p: float) -> Tensor:
@@ -180,7 +203,7 @@ _TOP_P_MISCONCEPTIONS: Misconceptions = [
     (
         "the answer is in the order of the sorted chances. Put each one back into its own place: "
         "kept[order] = before < p.",
-        lambda probs, p: probs.sort(descending=True).values.cumsum(-1) - probs.sort(descending=True).values < p,
+        lambda probs, p: _sorted_top_p(probs, p),
     ),
     (
         "p was compared with each single chance. It is the sum of the likeliest that has to reach p.",
@@ -189,6 +212,18 @@ _TOP_P_MISCONCEPTIONS: Misconceptions = [
     (
         "the addition began with the least likely: sort with descending=True.",
         lambda probs, p: _top_p(-probs, -p, lambda ordered, p: (-ordered).cumsum(-1) + ordered < -p),
+    ),
+    (
+        "these are the ids of what stays. Return True or False for every token of the vocabulary.",
+        lambda probs, p: probs.argsort(descending=True, stable=True)[: int(_top_p(probs, p).sum())],
+    ),
+    (
+        "each answer is in another token's place. `order` says where each belongs: kept[order] = before < p.",
+        lambda probs, p: _sorted_top_p(probs, p)[probs.argsort(descending=True, stable=True)],
+    ),
+    (
+        "this keeps what comes after the sum has reached p. What stays has less than p *before* it.",
+        lambda probs, p: _top_p(probs, p, lambda ordered, p: ordered.cumsum(-1) >= p),
     ),
     (
         "these are chances. Return True for what stays and False for what goes.",
@@ -202,6 +237,7 @@ _TOP_P_MISCONCEPTIONS: Misconceptions = [
         "among equals the last came first. Sort with descending=True, stable=True: then the lower id is first.",
         lambda probs, p: _top_p(probs.flip(-1), p).flip(-1),
     ),
+    ("True and False have changed places: True is for what stays.", lambda probs, p: ~_top_p(probs, p)),
 ]
 
 
@@ -227,7 +263,12 @@ def _choose(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
 
 
 def _drawn(probs: Tensor, uniform: Tensor) -> Tensor:
-    return (probs.cumsum(-1) <= uniform[:, None]).sum(-1)
+    return _ended(probs, uniform).sum(-1)
+
+
+def _ended(probs: Tensor, uniform: Tensor) -> Tensor:
+    """bool (texts, vocab_size): which tokens end before the dart."""
+    return probs.cumsum(-1) <= uniform[:, None]
 
 
 _CHOOSE_MISCONCEPTIONS: Misconceptions = [
@@ -263,6 +304,67 @@ _CHOOSE_MISCONCEPTIONS: Misconceptions = [
         "the likeliest token of all texts together: each row has its own, .argmax(-1).",
         lambda logits, temperature, uniform: logits.argmax(),
     ),
+    (
+        "the dart was compared with the chances themselves. On the bar each token ends at a running sum: .cumsum(-1).",
+        lambda logits, temperature, uniform: ((logits / temperature).softmax(-1) <= uniform[:, None]).sum(-1),
+    ),
+    (
+        "the scores were added up, and a bar is made of chances: .softmax(-1) comes first.",
+        lambda logits, temperature, uniform: _drawn(logits / temperature, uniform),
+    ),
+    (
+        "this counts the tokens that end after the dart. Count those that end before it.",
+        lambda logits, temperature, uniform: (~_ended((logits / temperature).softmax(-1), uniform)).sum(-1),
+    ),
+    (
+        "this tells which tokens end before the dart. Their number is the id: add them up, .sum(-1).",
+        lambda logits, temperature, uniform: _ended((logits / temperature).softmax(-1), uniform),
+    ),
+    (
+        "the numbers of all texts were added together. Each row has its own: .sum(-1).",
+        lambda logits, temperature, uniform: _choose(logits, temperature, uniform).sum(),
+    ),
+    (
+        "each id is one too small. As many tokens as end before the dart: that number is the id.",
+        lambda logits, temperature, uniform: _choose(logits, temperature, uniform) - 1,
+    ),
+    (
+        "each id is one too large: ids begin at 0.",
+        lambda logits, temperature, uniform: _choose(logits, temperature, uniform) + 1,
+    ),
+    (
+        "the first dart was used for every text. Each text has its own: uniform[:, None].",
+        lambda logits, temperature, uniform: _choose(logits, temperature, uniform[:1].expand(len(logits))),
+    ),
+    (
+        "the ids are right, in a column. Expected is a row, one id per text: .squeeze(-1).",
+        lambda logits, temperature, uniform: _choose(logits, temperature, uniform)[:, None],
+    ),
+    (
+        "the chances were sorted, and their places are no ids any more. The bar is in the order of the vocabulary.",
+        lambda logits, temperature, uniform: _drawn(
+            (logits / temperature).softmax(-1).sort(descending=True).values, uniform
+        ),
+    ),
+]
+
+_GREEDY_MISCONCEPTIONS: Misconceptions = [
+    (
+        "that is the likeliest of all texts together: each row has its own, .argmax(-1).",
+        lambda logits, temperature, uniform: logits.argmax(),
+    ),
+    (
+        "the likeliest was looked for down the columns, from text to text. Along a row it is .argmax(-1).",
+        lambda logits, temperature, uniform: logits.argmax(0),
+    ),
+    (
+        "these are chances. Return the ids: .argmax(-1).",
+        lambda logits, temperature, uniform: next_token_distribution(logits, 0).probs,
+    ),
+    (
+        "the ids are right, in a column. Expected is a row, one id per text: .argmax(-1).",
+        lambda logits, temperature, uniform: logits.argmax(-1, keepdim=True),
+    ),
 ]
 
 
@@ -284,7 +386,7 @@ def check_choose(function: Any) -> None:
     uniform = torch.tensor([0.05, 0.95, 0.95])
     hint = "nothing can be divided by 0. Treat it first: if temperature == 0, return logits.argmax(-1)."
     call = f"with the log of chances {_show(chances)} and temperature 0"
-    _compare(function, (logits, 0, uniform), call, logits.argmax(-1), [], hint)
+    _compare(function, (logits, 0, uniform), call, logits.argmax(-1), _GREEDY_MISCONCEPTIONS, hint)
 
 
 # What they share ---------------------------------------------------------------------------------------------------
@@ -297,6 +399,8 @@ def _compare(
     answer = _ask(function, arguments, call, hint)
     if _same(answer, expected):
         return
+    if not all(_same(_ask(function, arguments, call, hint), answer) for _ in range(3)):
+        raise _NotYet(f"{call}, your function does not always give the same. Use what it is given, and no other luck.")
     for its_hint, wrong in misconceptions:
         if _same(answer, _try(wrong, arguments)):
             hint = its_hint
@@ -318,6 +422,7 @@ def _ask(function: Any, arguments: tuple, call: str, hint: str) -> Tensor:
     except NotImplementedError:
         answer = None
     except Exception as error:
+        hint = hint or error_hint(error)
         hint = f" Hint: {hint}" if hint else ""
         reason = f"{type(error).__name__} ({_one_line(error)})"
         raise _NotYet(f"{call}, your function stopped with {reason}.{hint}") from None

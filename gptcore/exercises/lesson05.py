@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gptcore.config import GPTConfig
+from gptcore.exercises.checking import error_hint, named
 from gptcore.generation import generate
 from gptcore.model import GPTModel, reading
 from gptcore.sampling import draw, next_token_distribution
@@ -146,7 +147,7 @@ def _long_problem(function, model, uniforms, eos, right) -> str | None:
         return f"{asked}, and then the loop never ended. It should take one step for each dart."
     except Exception as error:
         return (
-            f"{asked}, and then it stopped with {_named(error)}. "
+            f"{asked}, and then it stopped with {named(error)}. "
             "Show the model no more than the last ones: token_ids[-model.config.context_length:]."
         )
     if answer == right:
@@ -221,7 +222,7 @@ def _answer(
     except _Endless:
         return None, "the loop never ends. It should take one step for each number in uniforms."
     except Exception as error:
-        return None, f"it stopped with {_named(error)}.{_error_hint(error)}"
+        return None, f"it stopped with {named(error)}. {error_hint(error)}"
     if given is None or given is ...:
         return None, f"it gave back {'nothing' if given is None else '...'}. End with: return token_ids"
     ids = _ids(given)
@@ -231,15 +232,6 @@ def _answer(
             f"it gave back a {type(given).__name__}; expected are token ids, a tensor such as tensor({PROMPT}).",
         )
     return ids, None
-
-
-def _error_hint(error: Exception) -> str:
-    words = str(error)
-    if "zero-dimensional" in words:
-        return " torch.cat joins rows: make the one token a row with new[None]."
-    if "(batch, tokens)" in words:
-        return " The model reads a batch of texts: give it token_ids[None], and take [0, -1] of what it says."
-    return ""
 
 
 def _call(function: Callable, model: GPTModel, uniforms: list[float], eos: int) -> Any:
@@ -288,7 +280,7 @@ def _surprise_problem(function: Callable) -> str | None:
     try:
         given = function(model, ids.clone())
     except Exception as error:
-        return f"it stopped with {_named(error)}."
+        return f"it stopped with {named(error)}. {error_hint(error)}"
     if given is None or given is ...:
         return "it gave back nothing. End with: return total"
     try:
@@ -365,7 +357,7 @@ def _report(name: str, given: Any, problem_of: Callable[[Any], str | None], is_f
         try:
             problem = problem_of(given)
         except Exception as error:  # nothing that a learner writes may end in a traceback from here
-            problem = f"the check could not be finished: {_named(error)}."
+            problem = f"the check could not be finished: {named(error)}."
     print("Right: " + _PRAISE[name] if problem is None else "Not yet: " + " ".join(problem.split()))
 
 
@@ -382,12 +374,6 @@ def _stub() -> None: ...
 
 def _told_stub() -> None:
     """A stub that says what it will do."""
-
-
-def _named(error: Exception) -> str:
-    """An error in a few words."""
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:120]}{'…' * (len(words) > 120)}" if words else type(error).__name__
 
 
 _PRAISE = {
