@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution, token_label
-from gptcore.show.stepper import MOST_AT_ONCE, GenerationStepper
+from gptcore.show.stepper import BEFORE, MOST_AT_ONCE, GenerationStepper
 
 
 @pytest.fixture
@@ -162,6 +162,28 @@ def test_auto_play(stepper):
     assert stepper._timer.interval == 100
 
 
+def test_auto_play_in_two_views(stepper):
+    """The second view of the timer in one page pauses what the first began, after each tick."""
+    later = []
+    stepper._loop = SimpleNamespace(
+        call_soon_threadsafe=lambda call: call(), call_later=lambda seconds, call: later.append((seconds, call))
+    )
+    stepper.playing = True
+    for _ in range(3):
+        stepper._timer.value += 1
+        stepper._timer.playing = False
+        [(seconds, start)] = later
+        assert seconds == 1 / stepper.speed
+        start()
+        assert stepper._timer.playing
+        later.clear()
+    assert stepper.position == 3
+    stepper._timer.playing = False
+    stepper.playing = False  # a hand on the button, while the timer waits
+    later.pop()[1]()
+    assert not stepper._timer.playing and not later
+
+
 def test_auto_play_writes_what_is_due(stepper, monkeypatch):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr("gptcore.show.stepper.perf_counter", lambda: clock.now)
@@ -231,6 +253,24 @@ def test_a_long_tape_shows_what_is_near(model, tokenizer):
     assert stepper._tape.value.count('role="listitem"') == 150
     stepper.go_to(10)
     assert stepper._tape.value.count('role="listitem"') == 40
+
+
+def test_a_long_beginning_shows_its_end(model, tokenizer):
+    stepper = GenerationStepper(model, tokenizer, "Once " * 50)
+    assert "… " not in stepper._tape.value
+    stepper.prompt = "Once " * 400
+    assert stepper._tape.value.count("gptcore-step-told") == BEFORE and "… " in stepper._tape.value
+
+
+def test_a_dart_beyond_the_candidates_is_marked_too(stepper):
+    for _ in range(30):  # of an untrained model most darts fall there
+        beyond = stepper.drawn_id not in stepper.candidates.token_ids
+        assert stepper._bars.value.count("◀ the dart") == 1
+        if beyond:
+            assert f"{stepper.candidates.others_label}: " in stepper._bars.value.split("◀ the dart")[0]
+            return
+        stepper.forward()
+    raise AssertionError("no dart fell among the others")
 
 
 def test_the_beginning_can_be_anything(stepper):

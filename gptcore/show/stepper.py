@@ -1,6 +1,7 @@
 """`GenerationStepper`: the loop by hand, one token forward or back at a time, with the dart that chooses."""
 
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from time import perf_counter
 from typing import Any
@@ -15,6 +16,7 @@ from gptcore.sampling import Distribution, draw
 from gptcore.show.candidates import Candidates, draw_candidates
 from gptcore.show.dart import dart_html, draw_dart
 from gptcore.show.live import LiveView
+from gptcore.show.streaming import running_loop
 from gptcore.show.style import CSS, drawable, fonts, percent
 from gptcore.tokenizer import decode, token_label
 
@@ -67,6 +69,7 @@ class GenerationStepper(LiveView):
     ):
         self.model, self.tokenizer, self.seed, self.max_new_tokens = model, tokenizer, seed, max_new_tokens
         self.temperature, self.top_k, self.top_p, self.min_p = temperature, top_k, top_p, min_p
+        self._loop = running_loop()
         self._make_controls(prompt)
         self.reset()
 
@@ -270,6 +273,7 @@ class GenerationStepper(LiveView):
         self._forward.on_click(lambda button: self.forward())
         self._reset.on_click(lambda button: self.reset())
         self._timer.observe(lambda change: self._tick(), names="value")
+        self._timer.observe(lambda change: self._play_again(), names="playing")
         self._toggle.observe(self._play_or_pause, names="value")
         self._speed.observe(lambda change: setattr(self._timer, "interval", round(1000 / self.speed)), names="value")
         self._timer.interval = round(1000 / self.speed)
@@ -287,6 +291,19 @@ class GenerationStepper(LiveView):
         self._timer.playing = change.new
         self._toggle.description, self._toggle.icon = ("Pause", "pause") if change.new else ("Play", "play")
         self._owed, self._ticked = 0.0, perf_counter()
+
+    def _play_again(self) -> None:
+        """Start the timer again if the browser stopped it.
+
+        It does so after each tick where the stepper is shown twice in one page: each view of an ipywidgets `Play` hears
+        that it plays now, the first begins, and the second takes what the first has done for a reason to pause.
+        """
+        if self.playing and not self._timer.playing and self._loop is not None:
+            wait = partial(self._loop.call_later, 1 / self.speed, self._start_timer)
+            self._loop.call_soon_threadsafe(wait)
+
+    def _start_timer(self) -> None:
+        self._timer.playing = self.playing
 
     def _tick(self) -> None:
         """Write what is due: one token, or more at once where the browser draws fewer pictures than the speed asks."""
@@ -334,6 +351,7 @@ class GenerationStepper(LiveView):
         rows = [self._bar_html(*row) for row in zip(candidates.token_ids, candidates.probs, strict=True)]
         rows += ['<div class="gptcore-step-choice"></div>'] * (CHOICES - shown)
         others = f"{candidates.others_label}: {percent(candidates.others)}" if shown else ""
+        others += " ◀ the dart" * (shown > 0 and self.drawn_id not in candidates.token_ids)
         self._bars.value = (
             f'<div class="gptcore gptcore-step-bars">{"".join(rows)}<div class="gptcore-step-rest">{others}</div></div>'
         )
@@ -360,7 +378,7 @@ class GenerationStepper(LiveView):
         written = [self._told_html(told, "") for told in self.tape[start : self.position]]
         after = [self._told_html(told, " gptcore-step-later") for told in self.tape[self.position : end]]
         here = '<span class="gptcore-step-here" title="The place of the next token">▏</span>'
-        chips = ["… "] if start else before
+        chips = ["… "] if start else ["… "] * (len(self.prompt_ids) > BEFORE) + before
         chips += [*written, here, *after, *(["…"] if end < len(self.tape) else [])]
         return (
             '<div class="gptcore"><div class="gptcore-step-tape" tabindex="0" role="list" aria-label="The tape">'

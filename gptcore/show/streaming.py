@@ -63,7 +63,7 @@ class StreamingGenerator(LiveView):
         self._done.set()
         self._asked_to_stop = threading.Event()
         self._starting = threading.Lock()
-        self._loop = _running_loop()
+        self._loop = running_loop()
         self._make_controls(prompt)
         self.speed = speed
         self._begin()
@@ -298,7 +298,7 @@ class StreamingGenerator(LiveView):
 _RUNNING: set[StreamingGenerator] = set()
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
     """The kernel's event loop, on which its main thread waits for work; None outside of a kernel."""
     try:
         loop = asyncio.get_running_loop()
