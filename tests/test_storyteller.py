@@ -75,12 +75,53 @@ def test_the_card_says_what_was_measured():
         assert float(loss) / float(entropy) - 1 == pytest.approx(float(above.rstrip("%")) / 100, abs=0.001)
 
 
-def test_one_command_makes_all_of_it_and_goes_on_after_an_interruption(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["make", "--device", "gpu"], ["device", "'gpu'"]),
+        (["make", "--steps", "0"], ["--steps", "at least 1", "'0'"]),
+        (["make", "--batch-size", "few"], ["--batch-size", "whole number", "'few'"]),
+        (["measure", "--folder", "/no/such/folder"], ["'/no/such/folder'"]),
+    ],
+)
+def test_bad_input_is_one_sentence_before_any_work(tmp_path, monkeypatch, capsys, arguments, words):
+    if "--folder" not in arguments:
+        arguments = [*arguments, "--folder", str(tmp_path / "model")]
+    monkeypatch.setattr(sys, "argv", ["", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        storyteller.main()
+    out, errors = capsys.readouterr()
+    assert ended.value.code == 2 and out == "" and not list(tmp_path.iterdir())
+    assert all(word in errors.splitlines()[-1] for word in words)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Everything small, so that all of it is made in seconds."""
     small = {"TOKENIZER_STORIES": 50, "VOCAB_SIZE": 400, "ENGLISH_VOCAB_SIZE": 300}
     small |= {"HELD_OUT_STORIES": 3, "TOLD_STORIES": 2, "EVAL_INTERVAL": 2}
     small["SHAPE"] = storyteller.SHAPE | {"emb_dim": 16, "n_heads": 2, "n_layers": 1, "context_length": 512}
     for name, value in small.items():
         monkeypatch.setattr(storyteller, name, value)
+
+
+def test_an_interrupt_leaves_the_model_that_is_there_and_a_checkpoint(tmp_path, monkeypatch, capsys, small):
+    def ctrl_c(progress):
+        raise KeyboardInterrupt
+
+    (tmp_path / "model.safetensors").write_bytes(b"the model that is there")
+    command = ["", "make", "--folder", str(tmp_path), "--device", "cpu", "--steps", "4", "--batch-size", "1"]
+    monkeypatch.setattr(storyteller, "print_progress", ctrl_c)
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        storyteller.main()
+    assert ended.value.code == 130
+    assert "goes on from the last checkpoint" in capsys.readouterr().err
+    assert (tmp_path / "model.safetensors").read_bytes() == b"the model that is there"
+    assert (tmp_path / "training.safetensors").is_file()
+
+
+def test_one_command_makes_all_of_it_and_goes_on_after_an_interruption(tmp_path, monkeypatch, capsys, small):
     folder = tmp_path / "model"
     command = ["", "make", "--folder", str(folder), "--device", "cpu", "--steps", "4", "--batch-size", "1"]
     monkeypatch.setattr(sys, "argv", command)

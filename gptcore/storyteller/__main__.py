@@ -68,7 +68,7 @@ def make_tokenizer(vocab_size: int, languages: Sequence[str]) -> Tokenizer:
 
 def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
     """Tokenizers, training, measurement, card. A checkpoint that lies in `folder` is gone on from."""
-    checkpoint = folder / "training.safetensors"
+    checkpoint, found = folder / "training.safetensors", resolve_device(device)
     for place, vocab_size, languages in (
         (folder, VOCAB_SIZE, ("en", "ko")),
         (folder / "english_tokenizer", ENGLISH_VOCAB_SIZE, ("en",)),
@@ -78,9 +78,9 @@ def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
             save_tokenizer(place, make_tokenizer(vocab_size, languages))
     tokenizer = Tokenizer.from_folder(folder)
     torch.manual_seed(0)
-    model = GPTModel(GPTConfig(vocab_size=len(tokenizer), **SHAPE)).to(resolve_device(device))
+    model = GPTModel(GPTConfig(vocab_size=len(tokenizer), **SHAPE)).to(found)
     print(f"training {model.num_parameters():,} parameters on {model.device}", flush=True)
-    fit(
+    history = fit(
         model,
         Tales(tokenizer, TRAINING_STORIES),
         Tales(tokenizer, 128, VALIDATION),
@@ -96,6 +96,8 @@ def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
         checkpoint=checkpoint,
         autocast=torch.bfloat16,
     )
+    if history.stopped_by == "interrupt":
+        raise KeyboardInterrupt  # half a training is no model: its checkpoint stays, and what was in the folder
     save(folder, model.cpu(), tokenizer)
     write_text(folder / "README.md", card(model, measure(folder, device), max_steps, batch_size))
     checkpoint.unlink()
@@ -196,13 +198,26 @@ def main() -> None:
     parser.add_argument("command", choices=["make", "measure"])
     parser.add_argument("--folder", type=Path, default=STORYTELLER, help="where the model is (default: in the package)")
     parser.add_argument("--device", default="auto", help='"auto", "cpu", "cuda" (default: auto)')
-    parser.add_argument("--steps", type=int, default=9000, help="training steps (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=16, help="rows of 256 tokens per step (default: %(default)s)")
+    parser.add_argument("--steps", type=_count, default=9000, help="training steps (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size", type=_count, default=16, help="rows of 256 tokens per step (default: %(default)s)"
+    )
     arguments = parser.parse_args()
-    if arguments.command == "make":
-        make(arguments.folder, arguments.device, arguments.steps, arguments.batch_size)
-    else:
-        print(measure(arguments.folder, arguments.device))
+    try:
+        if arguments.command == "make":
+            make(arguments.folder, arguments.device, arguments.steps, arguments.batch_size)
+        else:
+            print(measure(arguments.folder, arguments.device))
+    except ValueError as error:
+        parser.exit(2, f"gptcore.storyteller: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "\nstopped; the same command goes on from the last checkpoint\n")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":
