@@ -13,12 +13,19 @@ CHOSEN, CHOSEN_DARK = "#B84E00", "#FFA64D"
 OTHERS = "#9A9A9A"
 LONGEST = 28  # columns: a label that is longer is cut short in a chart, and in a row of HTML
 
+# ipywidgets' own arrow is black, in the dark theme too.
+ARROW = (
+    "url(\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'>"
+    "<path d='M5 7l4 4 4-4' fill='none' stroke='%23e0e0e0' stroke-width='2'/></svg>\")"
+)
+
 CSS = f"""<style>
 .gptcore {{ --gptcore-kept: {KEPT}; --gptcore-chosen: {CHOSEN}; --gptcore-others: {OTHERS};
   color: var(--jp-ui-font-color1, #212121); font-family: var(--jp-ui-font-family, system-ui, sans-serif);
   font-size: 14px; line-height: 1.6; }}
 [data-jp-theme-light="false"] .gptcore, body.vscode-dark .gptcore {{
   --gptcore-kept: {KEPT_DARK}; --gptcore-chosen: {CHOSEN_DARK}; }}
+[data-jp-theme-light="false"] .widget-dropdown {{ --jp-widgets-dropdown-arrow: {ARROW}; }}
 .gptcore-text {{ border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 4px; padding: 8px 12px;
   min-height: 7.5em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 16px; line-height: 1.5; }}
 .gptcore-new {{ color: var(--gptcore-kept); }}

@@ -3,7 +3,7 @@ import re
 WIDE, NARROW = 1400, 600
 
 
-def test_logits_to_probabilities(open_notebook, keep):
+def test_logits_to_probabilities(open_notebook, keep, theme):
     """Run All gives no error; the explorer answers mouse and keyboard, and nothing jumps."""
     notebook = open_notebook("03_logits_to_probabilities.ipynb")
     notebook.run_all()
@@ -17,6 +17,10 @@ def test_logits_to_probabilities(open_notebook, keep):
     assert panels.get_by_role("listitem").count() == 11
     labels, height = rows(panels), panels.bounding_box()["height"]
     keep(output, "explorer")
+
+    # The arrow of a dropdown is light where the background is dark.
+    arrow = page.locator(".widget-dropdown select").first.evaluate("e => getComputedStyle(e).backgroundImage")
+    assert ("e0e0e0" in arrow) == (theme == "dark")
 
     cold = first_bar(panels)
     # The keyboard: one step to the left, from 1 to 0.95.
