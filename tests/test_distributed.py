@@ -122,6 +122,14 @@ def test_rows_that_cannot_be_shared_equally_are_refused(together):
         assert found["odd"] == "batch_size must be a multiple of 2, the processes, got 7"
 
 
+def test_all_processes_go_on_from_one_checkpoint_as_if_there_had_been_no_break(together):
+    for found in together:
+        whole, broken, resumed = (found[name] for name in ("whole", "broken off", "resumed"))
+        assert broken["end"][2] == "should_stop" and broken["weights"] != whole["weights"]
+        assert resumed["losses"] == [report for report in whole["losses"] if report[0] > 6]
+        assert (resumed["end"], resumed["weights"]) == (whole["end"], whole["weights"])
+
+
 def test_dropout_differs_between_processes_but_not_between_runs(together):
     first, second = (found["dropout"] for found in together)
     assert first[0] == first[1] and second[0] == second[1]
@@ -148,6 +156,13 @@ def _what_one_process_finds(folder: Path, rank: int) -> dict:
     model = GPTModel(CONFIG)
     found["odd"] = sentence(model, max_steps=1, batch_size=7)
     found["asked by one"] = train(model, max_steps=60, should_stop=lambda: rank == 1)
+
+    checkpoint, asked = folder / "shared" / "training.safetensors", []
+    checkpoint.parent.mkdir(exist_ok=True)
+    stop_at_9 = {"checkpoint": checkpoint, "should_stop": lambda: asked.append(0) or len(asked) == 9}
+    for name, settings in {"whole": {}, "broken off": stop_at_9, "resumed": {"checkpoint": checkpoint}}.items():
+        torch.manual_seed(0)
+        found[name] = train(GPTModel(CONFIG), max_steps=18, **settings)
 
     dropped = []
 
