@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 import pytest
 import torch
 
-from gptcore import GPTConfig, GPTModel, generate
+from gptcore import GPTConfig, GPTModel, draw, generate
 from gptcore.show.luck import LuckComparison
 
 SAME = {"temperature": 1.0, "top_k": 10}
@@ -32,6 +32,16 @@ def test_both_texts_are_those_of_generate_on_the_same_luck(comparison, model, to
         assert ids == generate(model, prompt, 20, seed=3, **setting)[0, prompt.shape[1] :].tolist()
     luck = torch.Generator().manual_seed(3)
     assert comparison.uniforms == torch.rand(20, generator=luck, dtype=torch.float64).tolist()
+
+
+def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
+    comparison.prompt = ""
+    comparison.settings = {"temperature": 2.0}, {"temperature": 1.9}
+    for seed in range(6):
+        comparison.seed = seed
+        assert [int(draw(step.distribution, step.uniform)) for step in comparison.steps] == [
+            step.token_id for step in comparison.steps
+        ]
 
 
 def test_the_first_difference_and_the_agreement(comparison):

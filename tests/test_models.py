@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 import pytest
 import torch
 
-from gptcore import GPTConfig, GPTModel, generate
+from gptcore import GPTConfig, GPTModel, draw, generate
 from gptcore.show.models import ModelComparison
 
 
@@ -46,6 +46,17 @@ def test_one_dart_and_a_bar_for_each_model(comparison):
             assert step.uniform == comparison.uniforms[number]
             assert step.distribution.probs[step.token_id] > 0
             assert f"New token {number + 1}" in comparison._boxes[name].value
+
+
+def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
+    with torch.no_grad():
+        for model in comparison.models.values():
+            model.token_embedding.weight.mul_(20)  # what was read matters
+    comparison.top_k, comparison.temperature, comparison.prompt = None, 2.0, ""
+    for place in range(comparison.max_length):
+        comparison.place = place
+        for step in comparison.steps.values():
+            assert int(draw(step.distribution, step.uniform)) == step.token_id
 
 
 def test_controls_compare_again(comparison):

@@ -50,6 +50,16 @@ def test_left_to_the_dart_it_writes_what_generate_writes_past_the_context_too(mo
     assert model.training  # dropout is off while reading, and on again
 
 
+def test_without_a_beginning_it_reads_the_end_of_a_text_first_as_generate_does(model, tokenizer):
+    with torch.no_grad():
+        model.token_embedding.weight.mul_(20)  # what was read matters
+    stepper = GenerationStepper(model, tokenizer, "", seed=2)
+    for _ in range(12):
+        stepper.forward()
+    begin = torch.tensor([[tokenizer.eos_token_id]])
+    assert stepper.token_ids == generate(model, begin, 12, seed=2)[0, 1:].tolist()
+
+
 def test_back_and_forward_again_gives_the_same_tokens(stepper):
     for _ in range(8):
         stepper.forward()

@@ -139,7 +139,7 @@ class LuckComparison(LiveView):
         """The step at which the texts part, computed again: nobody keeps the record of every step."""
         ids = self.token_ids[place]
         number = len(ids) - 1 if self.first_difference is None else min(self.first_difference, len(ids) - 1)
-        before = self.prompt_ids + ids[:number] or [self.tokenizer.eos_token_id]
+        before = (self.prompt_ids or [self.tokenizer.eos_token_id]) + ids[:number]
         before = torch.tensor(before, device=self.model.device)
         distribution = next(generate_steps(self.model, before, 1, **self.settings[place])).distribution
         return Step(len(before), distribution, self.uniforms[number], ids[number])

@@ -138,7 +138,8 @@ class ModelComparison(LiveView):
         ids = self.token_ids[name]
         number = min(self.place, len(ids) - 1)
         model = self.models[name]
-        before = torch.tensor(self.prompt_ids + ids[:number] or [self.tokenizer.eos_token_id], device=model.device)
+        before = (self.prompt_ids or [self.tokenizer.eos_token_id]) + ids[:number]
+        before = torch.tensor(before, device=model.device)
         distribution = next(generate_steps(model, before, 1, self.temperature, self.top_k)).distribution
         return Step(len(before), distribution, self.uniforms[number], ids[number])
 

@@ -205,7 +205,8 @@ class GenerationStepper(LiveView):
         """Compute the one distribution of the place where we are."""
         self.distribution: Distribution | None = None
         if not self.is_over:
-            ids = torch.tensor(self.token_ids or [self.tokenizer.eos_token_id], device=self.model.device)
+            ids = self.token_ids if self.prompt_ids else [self.tokenizer.eos_token_id, *self.token_ids]
+            ids = torch.tensor(ids, device=self.model.device)
             settings = self.temperature, self.top_k, self.top_p, self.min_p
             self.distribution = next(generate_steps(self.model, ids, 1, *settings, use_cache=False)).distribution
 
