@@ -68,7 +68,7 @@ def test_the_controls_are_the_attributes(view):
     for name, value in [("layer", 0), ("head", 3), ("position", 1)]:
         view.controls[name].value = value
         assert getattr(view, name) == value
-    assert f"layer {view.layer}, head {view.head}" in view._message.value
+    assert f"layer {view.layer}, head {view.head}, “" in view._message.value
     view.controls["text"].value = "a queen"
     assert view.text == "a queen" and view.position == len(view.labels) - 1
     assert view.controls["position"].max == len(view.labels) - 1

@@ -115,6 +115,7 @@ def test_the_sentence_says_from_where_the_answer_leads_for_good(lens):
     lens.position = 1
     ranks = lens.ranks
     first = next(row for row in range(4) if set(ranks[row:]) == {1})
+    assert f"the model answers “{lens.answer}”, chance" in lens.reading
     assert f"leads for good {row_name(first, 4)}" in lens.reading
     assert f"rank {ranks[0]:,} of" in lens.reading
     assert row_name(0, 4) == "after the embedding" and row_name(3, 4) == "after layer 2"

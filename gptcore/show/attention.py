@@ -107,8 +107,8 @@ class AttentionView(LiveView):
             return f"There is nothing to show: {self.problem}."
         place, weight = self.strongest[0]
         sentences = [
-            f"In layer {self.layer}, head {self.head}, {self._name(self.position)} gives most of its attention, "
-            f"{percent(weight)}, to {'itself' if place == self.position else self._name(place)}."
+            f"In layer {self.layer}, head {self.head}, {self._quoted(self.position)} gives most of its attention, "
+            f"{percent(weight)}, to {'itself' if place == self.position else self._quoted(place)}."
         ]
         if self.left_out:
             limit = self.model.config.context_length
@@ -288,6 +288,10 @@ class AttentionView(LiveView):
             '<div class="gptcore gptcore-look-bars" role="list" aria-label="The places that are looked at most">'
             f"{''.join(lines)}</div>"
         )
+
+    def _quoted(self, place: int) -> str:
+        """For a sentence, where a full stop may be a token."""
+        return f"“{self.labels[place]}” (place {place})"
 
     def _name(self, place: int) -> str:
         return f"{self.labels[place]} (place {place})"

@@ -154,7 +154,7 @@ class LogitLens(LiveView):
         ranks, size = self.ranks, self.model.config.vocab_size
         first = next(row for row in range(len(ranks)) if all(rank == 1 for rank in ranks[row:]))
         sentences = [
-            f"After {self.labels[self.position]} (place {self.position}) the model answers {self.answer}, chance "
+            f"After “{self.labels[self.position]}” (place {self.position}) the model answers “{self.answer}”, chance "
             f"{percent(self.chances[-1])}. After the embedding it had rank {ranks[0]:,} of {size:,}; "
             f"it leads for good {row_name(first, len(ranks))}."
         ]

@@ -13,7 +13,7 @@ def test_attention_view(notebook, keep):
     output = notebook.output_with(".gptcore-look")
     status = output.get_by_role("status")
     status.filter(has_text="In layer 3, head 5").wait_for()
-    status.filter(has_text="␣Anna (place 22)").wait_for()
+    status.filter(has_text="“␣Anna” (place 22)").wait_for()
     notebook.keep_widths(keep, output, "attention")
     height = output.bounding_box()["height"]
 
@@ -60,7 +60,7 @@ def test_logit_lens(notebook, keep):
     page = notebook.page
     output = notebook.output_with(".gptcore-lens")
     status = output.get_by_role("status")
-    status.filter(has_text="the model answers ␣Anna").wait_for()
+    status.filter(has_text="the model answers “␣Anna”").wait_for()
     notebook.keep_widths(keep, output, "lens")
     height = output.bounding_box()["height"]
 
