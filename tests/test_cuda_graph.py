@@ -3,9 +3,10 @@ import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel
-from gptcore.cuda_graph import static_generate
+from gptcore.cuda_graph import StaticStep, static_generate
 from gptcore.generation import _Luck
-from gptcore.model import reading
+from gptcore.model import KVCache, reading
+from gptcore.quantization import quantize
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
@@ -50,6 +51,18 @@ def test_a_step_of_fixed_shape_writes_what_generate_writes(token_ids, settings):
     for seed in range(5):
         expected = gptcore.generate(model, token_ids, 20, seed=seed, **settings)
         assert torch.equal(static(model, token_ids, 20, seed=seed, **settings), expected)
+
+
+@pytest.mark.parametrize("settings", [(0, None, None, None), (0.7, 10, 0.9, None), (0.7, None, 0.9, 0.1)])
+@pytest.mark.parametrize("kind", [made, lambda: quantize(made())])
+def test_a_step_looks_at_no_number_and_keeps_to_its_device(kind, settings):
+    """Tensors on "meta" have shapes and no numbers: whatever asks for one there, or mixes devices, is an error."""
+    model = kind().to("meta")
+    tokens = torch.zeros(2, 12, dtype=torch.long, device="meta")
+    cache = KVCache(model.config, 2, 12, model.device, model.dtype)
+    step = StaticStep(model, tokens, tokens.double(), cache, *settings)
+    with reading(model):
+        step()
 
 
 @pytest.mark.parametrize("changes", [{"n_layers": 1, "qkv_bias": False}, {"n_layers": 3, "tie_embeddings": False}])
