@@ -355,6 +355,19 @@ def test_what_training_switched_on_and_off_is_as_it_was():
     assert model.training and model.blocks[0].dropout.training and not model.blocks[1].dropout.training
 
 
+def test_dropout_is_on_while_it_learns_even_in_a_model_that_was_loaded_to_write():
+    def learned(model):
+        fit(model, CIRCLE, CIRCLE, **quick(max_steps=4, eval_interval=2))
+        return model.head.weight.detach()
+
+    without = make_model()
+    for block in without.blocks:
+        block.dropout.p = block.attention.drop_rate = 0.0
+    without.dropout.p = 0.0
+    assert torch.equal(learned(make_model().eval()), learned(make_model().train()))
+    assert not torch.equal(learned(without), learned(make_model()))
+
+
 def test_a_callback_that_leaves_eval_mode_behind_changes_nothing():
     def learned(on_progress):
         model = make_model()
