@@ -245,6 +245,16 @@ def test_training_is_the_plain_loop():
     torch.testing.assert_close(model(ids[:, :-1]), plain(ids[:, :-1]), rtol=0, atol=1e-5)
 
 
+def test_autocast_computes_in_bfloat16_and_learns_nearly_the_same_float32_weights():
+    def trained(autocast):
+        model = make_model()
+        return model, fit(model, CIRCLE, CIRCLE, **quick(max_steps=10), autocast=autocast)
+
+    (exact, history), (rounded, nearly) = trained(None), trained(torch.bfloat16)
+    assert rounded.dtype == torch.float32 and not torch.equal(rounded.head.weight, exact.head.weight)
+    assert nearly.best_val_loss == pytest.approx(history.best_val_loss, abs=0.05)
+
+
 # Rows
 # ----------------------------------------------------------------------------------------------------
 
