@@ -343,7 +343,7 @@ _CSS = """<style>
   color: var(--jp-ui-font-color2, #616161); }
 .gptcore-lens th, .gptcore-lens td { height: 38px; padding: 1px 6px; box-sizing: border-box; overflow: hidden;
   text-align: left; font-weight: normal; border-radius: 3px; }
-.gptcore-lens thead th { height: 24px; padding-right: 0; font-weight: 600; }
+.gptcore-lens thead th { height: 24px; padding-right: 0; font-size: 13px; font-weight: 600; }
 .gptcore-lens span, .gptcore-lens small { display: block; white-space: pre; overflow: hidden; text-overflow: ellipsis;
   line-height: 1.35; }
 .gptcore-lens span { font-family: var(--jp-code-font-family, monospace); }
