@@ -9,13 +9,13 @@ The eager path of `gptcore.generate` is the reference. `StaticStep` runs on any 
 the CPU as well; only `play_graph` needs CUDA.
 """
 
-import math
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gptcore.decoding import draw_among
 from gptcore.model import GPTModel, KVCache
 
 
@@ -47,8 +47,8 @@ class StaticStep:
     def __call__(self) -> None:
         new = self.tokens.index_select(1, self.place)[:, 0]  # (B,)
         logits = self.model.head(self._hidden(new))
-        uniforms = self.uniforms.index_select(1, self.place + 1)  # (B, 1)
-        self.tokens.index_copy_(1, self.place + 1, self._drawn(logits, uniforms).to(self.tokens.dtype))
+        uniforms = self.uniforms.index_select(1, self.place + 1)[:, 0]  # (B,)
+        self.tokens.index_copy_(1, self.place + 1, self._drawn(logits, uniforms)[:, None].to(self.tokens.dtype))
         self.place += 1
 
     def _hidden(self, token_ids: Tensor) -> Tensor:
@@ -70,21 +70,11 @@ class StaticStep:
         return model.final_norm(x)
 
     def _drawn(self, logits: Tensor, uniforms: Tensor) -> Tensor:
-        """Token ids (B, 1): the stages of `gptcore.sampling` on the top_k candidates, likeliest first."""
+        """Token ids (B,)."""
         if self.temperature == 0:
-            return logits.argmax(-1, keepdim=True)
-        values, token_ids = logits.float().topk(self.top_k)
-        scaled = (values.double() - values[:, :1].double()) / self.temperature
-        if self.top_p is not None and self.top_p < 1:
-            probs = scaled.softmax(-1)
-            before = F.pad(probs.cumsum(-1)[:, :-1], (1, 0))
-            scaled = scaled.masked_fill(before >= self.top_p, -math.inf)
-        if self.min_p:
-            scaled = scaled.masked_fill(scaled < math.log(self.min_p), -math.inf)
-        token_ids, order = token_ids.sort(-1)  # the bar is in the order of the vocabulary
-        cdf = scaled.softmax(-1).float().double().gather(-1, order).cumsum(-1)
-        place = torch.searchsorted(cdf, uniforms * cdf[:, -1:], right=True)
-        return token_ids.gather(-1, place)
+            return logits.argmax(-1)
+        best, token_ids = logits.topk(self.top_k)
+        return draw_among(best, token_ids, uniforms, self.temperature, self.top_p, self.min_p)
 
 
 def static_generate(

@@ -3,9 +3,10 @@
 For a small model the arithmetic of one token takes less time than what Python and PyTorch do besides: looking up
 modules and weights by name, asking for dropout that is switched off, choosing between ways to multiply. `decoder` does
 all that once, and gives a function that does what `GPTModel` does, for one new token in each row. And of a large
-vocabulary top-k keeps little, so `draw_next` lets the sampler look at that alone.
+vocabulary top-k keeps little, so `draw_next` looks at that alone, and keeps no record.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -51,11 +52,13 @@ def decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
 
     def step(token_ids: Tensor) -> Tensor:
         with cores():
-            x = token_embedding(token_ids[:, 0]) + positions[kv_cache.length]  # (B, C)
-            for block in blocks:
-                x = block(x, kv_cache.length)
+            with torch.inference_mode():
+                x = token_embedding(token_ids[:, 0]) + positions[kv_cache.length]  # (B, C)
+                for block in blocks:
+                    x = block(x, kv_cache.length)
+                x = final_norm(x)
             kv_cache.length += 1
-            return head(final_norm(x))
+            return head(x)  # outside of that mode, for a tensor that may be used for anything
 
     return step
 
@@ -110,13 +113,38 @@ def draw_next(
 ) -> Tensor:
     """`draw(next_token_distribution(logits, …), uniforms)`, token ids (B,) for logits (B, vocab_size).
 
-    Temperature does not change the order of the tokens, so top-k may come first; the sampler then sees its k tokens,
-    in the order of the vocabulary. Where tokens tie at the edge of the k, and where there is no top-k, it sees all.
+    Temperature does not change the order of the tokens, so top-k may come first. Where there is no top-k, where tokens
+    tie, and where a logit is no number, the sampler itself is asked.
     """
     if top_k is not None and top_k < logits.shape[-1] and temperature > 0:
-        best, token_ids = logits.topk(top_k + 1, dim=-1)
-        if (best[:, top_k - 1] > best[:, top_k]).all():
-            token_ids = token_ids[:, :top_k].sort(-1).values  # (B, k)
-            distribution = next_token_distribution(logits.gather(-1, token_ids), temperature, None, top_p, min_p)
-            return token_ids.gather(-1, draw(distribution, uniforms)[..., None])[..., 0]
+        best, token_ids = logits.topk(top_k + 1, dim=-1)  # one more, to see that it is less likely than the last
+        if (best[:, :-1] > best[:, 1:]).all() and math.inf not in best[:, 0].tolist():
+            return draw_among(best[:, :-1], token_ids[:, :-1], uniforms, temperature, top_p, min_p)
     return draw(next_token_distribution(logits, temperature, top_k, top_p, min_p), uniforms)
+
+
+def draw_among(
+    best: Tensor,
+    token_ids: Tensor,
+    uniforms: Tensor,
+    temperature: float,
+    top_p: float | None = None,
+    min_p: float | None = None,
+) -> Tensor:
+    """The tokens (B,) on which `uniforms` (B,) fall among a few: their logits `best` (B, k), likeliest first, and ids.
+
+    These are the stages of `gptcore.sampling` from top-p on, without a record. It looks at no number, so that a GPU
+    need not wait for Python; what ties at the edge of top-p may be cut in another order than by id.
+    """
+    probs_dtype = torch.promote_types(best.dtype, torch.float32)
+    best = best.double()
+    scaled = (best - best[:, :1]) / temperature
+    if top_p is not None and top_p < 1:
+        before = F.pad(scaled.softmax(-1).cumsum(-1)[:, :-1], (1, 0))
+        scaled = scaled.masked_fill(before >= top_p, -math.inf)
+    if min_p:
+        scaled = scaled.masked_fill(scaled < math.log(min_p), -math.inf)
+    token_ids, order = token_ids.sort(-1)  # the bar is in the order of the vocabulary
+    cdf = scaled.gather(-1, order).softmax(-1).to(probs_dtype).double().cumsum(-1)
+    place = torch.searchsorted(cdf, uniforms[:, None] * cdf[:, -1:], right=True)
+    return token_ids.gather(-1, place)[:, 0]

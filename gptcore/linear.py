@@ -34,7 +34,8 @@ class Linear(nn.Linear):
         """What `forward` does to inputs of so many rows, without gradients: whoever asks once need not choose again."""
         weight, bias = self.weight, self.bias
         if weight.device.type == "cpu" and rows > 0:
-            if weight.dtype == torch.float32 and weight.numel() >= LARGE and rows <= FEW_ROWS:
+            shared = torch.get_num_threads() > 1 and weight.numel() >= LARGE and rows <= FEW_ROWS
+            if shared and weight.dtype == torch.float32:
                 return product_on_all_cores(weight, bias)
             if weight.dtype in (torch.float16, torch.bfloat16) and rows == 1:
                 return _product_without_onednn(weight, bias)

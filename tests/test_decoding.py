@@ -126,3 +126,10 @@ def test_what_is_no_number_is_refused(bad):
     logits[0, 3] = bad
     with pytest.raises(ValueError, match="finite"):
         draw_next(logits, torch.tensor([0.5], dtype=torch.float64), 1.0, 5)
+
+
+def test_the_logits_may_be_used_for_anything():
+    weight = torch.ones(40, requires_grad=True)
+    *_, step = gptcore.generate_steps(made(), torch.tensor([[1, 2]]), 3)
+    (step.distribution.logits * weight).sum().backward()
+    assert torch.equal(weight.grad, step.distribution.logits)
