@@ -56,7 +56,7 @@ def _first_widget(repeats: int) -> list[Row]:
 def _shown(code: str) -> None:
     from jupyter_client.manager import start_new_kernel
 
-    manager, client = start_new_kernel()
+    manager, client = start_new_kernel(stderr=subprocess.DEVNULL)
     try:
         reply = client.execute_interactive(code, timeout=120, output_hook=lambda message: None)
         if reply["content"]["status"] != "ok":
