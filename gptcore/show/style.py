@@ -1,7 +1,7 @@
 """One look for all widgets and charts, in JupyterLab's light and dark theme."""
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,6 +64,7 @@ def drawable(text: str) -> str:
     return "".join(c if ord(c) in _glyphs() else f"<U+{ord(c):04X}>" for c in text)
 
 
+@lru_cache(maxsize=4096)  # the labels of a widget stay the same while a slider moves
 def columns(text: str) -> int:
     """The width of a text in columns of Latin letters; Hangul and its like take two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
