@@ -7,13 +7,14 @@ vocabulary top-k keeps little, so `draw_next` looks at that alone, and keeps no 
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.cores import one_core
 from gptcore.linear import Linear
 from gptcore.model import CausalSelfAttention, FeedForward, GPTModel, KVCache, TransformerBlock
 from gptcore.quantization import Int8Embedding, Int8Linear
@@ -43,7 +44,7 @@ def decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
     """
     rows = kv_cache.keys.shape[1]
     small = model.device.type == "cpu" and rows * model.num_parameters() <= SMALL
-    cores = _one_core if small else nullcontext
+    cores = one_core if small else nullcontext
     with cores():
         caches = zip(kv_cache.keys, kv_cache.values, strict=True)  # of each layer
         blocks = [_block(block, *cache) for block, cache in zip(model.blocks, caches, strict=True)]
@@ -61,20 +62,6 @@ def decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
             return head(x)  # outside of that mode, for a tensor that may be used for anything
 
     return step
-
-
-@contextmanager
-def _one_core() -> Iterator[None]:
-    """Let PyTorch use one core: where work is cut too small, cores wait for each other longer than they work.
-
-    On a machine that others use too, the wait can be twenty times the work.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _block(block: TransformerBlock, keys: Tensor, values: Tensor) -> Callable[[Tensor, int], Tensor]:

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gptcore.cores import cores_for
+
 # What can remove a token, in this order; `Distribution.removed_by` holds 1 + the place in this list, 0 for kept tokens.
 # A token is "masked" if its logit was -inf to begin with.
 STAGES = ("masked", "temperature", "top_k", "top_p", "min_p")
@@ -86,24 +88,25 @@ def next_token_distribution(
     """
     check_settings(temperature, top_k, top_p, min_p)
     logits = _readable(logits)
-    largest = _largest(logits)  # (..., 1)
-    removed_by = torch.where(logits == -torch.inf, _MASKED, 0).to(torch.int8)
+    with cores_for(logits):
+        largest = _largest(logits)  # (..., 1)
+        removed_by = torch.where(logits == -torch.inf, _MASKED, 0).to(torch.int8)
 
-    if temperature == 0:
-        first = torch.zeros_like(removed_by, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)
-        removed_by = _remove(removed_by, ~first, _TEMPERATURE)
-        return Distribution(logits, logits, removed_by, first.to(logits.dtype))
+        if temperature == 0:
+            first = torch.zeros_like(removed_by, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)
+            removed_by = _remove(removed_by, ~first, _TEMPERATURE)
+            return Distribution(logits, logits, removed_by, first.to(logits.dtype))
 
-    scaled = (logits.double() - largest) / temperature  # at most 0: no temperature is too small
-    if top_k is not None and top_k < logits.shape[-1]:
-        # Temperature does not change the order, so the unrounded logits decide.
-        removed_by = _remove(removed_by, ~_top_k_mask(logits, int(top_k)), _TOP_K)
-    if top_p is not None and top_p < 1:
-        removed_by = _remove(removed_by, ~_top_p_mask(scaled, removed_by == 0, top_p), _TOP_P)
-    if min_p:
-        removed_by = _remove(removed_by, scaled < math.log(min_p), _MIN_P)  # the largest is 0, and always kept
-    probs = _masked(scaled, removed_by == 0).softmax(-1)
-    return Distribution(logits, scaled.to(logits.dtype), removed_by, probs.to(logits.dtype))
+        scaled = (logits.double() - largest) / temperature  # at most 0: no temperature is too small
+        if top_k is not None and top_k < logits.shape[-1]:
+            # Temperature does not change the order, so the unrounded logits decide.
+            removed_by = _remove(removed_by, ~_top_k_mask(logits, int(top_k)), _TOP_K)
+        if top_p is not None and top_p < 1:
+            removed_by = _remove(removed_by, ~_top_p_mask(scaled, removed_by == 0, top_p), _TOP_P)
+        if min_p:
+            removed_by = _remove(removed_by, scaled < math.log(min_p), _MIN_P)  # the largest is 0, and always kept
+        probs = _masked(scaled, removed_by == 0).softmax(-1)
+        return Distribution(logits, scaled.to(logits.dtype), removed_by, probs.to(logits.dtype))
 
 
 def draw(distribution: Distribution, uniform: Tensor | float) -> Tensor:
@@ -116,10 +119,11 @@ def draw(distribution: Distribution, uniform: Tensor | float) -> Tensor:
     """
     if isinstance(uniform, Real) and not 0 <= uniform < 1:
         raise ValueError(f"uniform must be at least 0 and below 1, got {uniform!r}")
-    cdf = distribution.probs.double().cumsum(-1)
-    uniform = torch.as_tensor(uniform, dtype=torch.float64, device=cdf.device).unsqueeze(-1)
-    # The bar may be a hair shorter or longer than 1, so the dart is measured with the same ruler.
-    return torch.searchsorted(cdf, uniform * cdf[..., -1:], right=True).squeeze(-1)
+    with cores_for(distribution.probs):
+        cdf = distribution.probs.double().cumsum(-1)
+        uniform = torch.as_tensor(uniform, dtype=torch.float64, device=cdf.device).unsqueeze(-1)
+        # The bar may be a hair shorter or longer than 1, so the dart is measured with the same ruler.
+        return torch.searchsorted(cdf, uniform * cdf[..., -1:], right=True).squeeze(-1)
 
 
 def check_settings(

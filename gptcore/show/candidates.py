@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from gptcore.cores import cores_for
 from gptcore.sampling import Distribution
 from gptcore.show.style import KEPT, OTHERS, drawable, fonts, label_class, percent, short_label
 from gptcore.tokenizer import token_label
@@ -24,8 +25,9 @@ class Candidates:
     @classmethod
     def of(cls, distribution: Distribution, tokenizer: Any, count: int = 5) -> "Candidates":
         """The `count` likeliest tokens that can be drawn, or as many as there are."""
-        kept_count = int(distribution.kept_count)
-        likeliest = distribution.probs.topk(min(count, kept_count))
+        with cores_for(distribution.probs):
+            kept_count = int(distribution.kept_count)
+            likeliest = distribution.probs.topk(min(count, kept_count))
         token_ids, probs = likeliest.indices.tolist(), likeliest.values.tolist()
         labels = [token_label(tokenizer, token_id) for token_id in token_ids]
         return cls(token_ids, labels, probs, max(0.0, 1 - sum(probs)), kept_count - len(probs))
