@@ -53,7 +53,7 @@ class Page(HTMLParser):
 
 
 def page(explorer):
-    return Page(explorer._bars.value)
+    return Page(explorer._shown.value)
 
 
 def test_the_record_is_the_sampler_s(explorer):
@@ -128,7 +128,7 @@ def test_temperature_0_is_greedy_and_says_so(explorer):
     assert explorer.temperature == 0
     assert explorer.distribution.probs.max() == 1 and explorer.choices == 1
     assert "Temperature 0 is greedy" in explorer.reading
-    assert "nothing is divided by 0" in explorer._bars.value and "cut by T = 0" in explorer._bars.value
+    assert "nothing is divided by 0" in explorer._shown.value and "cut by T = 0" in explorer._shown.value
     first, second = page(explorer).rows[:2]
     assert first["bars"][-1] == 1 and len(first["bars"]) == 2  # a logit, no scaled logit, a probability
     assert "cut by T = 0" in second["text"]
@@ -142,7 +142,7 @@ def test_what_each_stage_removed_adds_up(explorer):
     assert panels.kept_count + sum(count for _, count in panels.removed.values()) == record.probs.numel()
     for stage, (mass, _) in panels.removed.items():
         assert mass == pytest.approx(record.removed_mass[stage].item())
-    assert "top-k cut" in explorer._bars.value and "top-p cut" in explorer._bars.value
+    assert "top-k cut" in explorer._shown.value and "top-p cut" in explorer._shown.value
 
 
 def test_draws_are_counted_beside_what_was_expected(explorer):
@@ -150,14 +150,14 @@ def test_draws_are_counted_beside_what_was_expected(explorer):
         explorer.buttons[name].click()
         assert explorer.draws == total == explorer.panels.draws
         assert (explorer.last_id is not None) == (name == "draw 1")
-        assert ("gptcore-drawn" in explorer._bars.value) == (name == "draw 1")
+        assert ("gptcore-drawn" in explorer._shown.value) == (name == "draw 1")
     uniforms = torch.rand(1101, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     expected = torch.bincount(draw(explorer.distribution, uniforms), minlength=len(explorer.counts))
     assert (explorer.counts - expected).abs().sum() <= 4  # the same luck, however it is cut into portions
     marks = [sum(row["marks"]) for row in page(explorer).rows[:11]]
     shares = [count / 1101 for count in [*explorer.panels.counts, explorer.panels.others_drawn]]
     assert marks == pytest.approx(shares, abs=6e-5)
-    assert "Of 1,101 draws" in explorer.reading and "drawn / expected" in explorer._bars.value
+    assert "Of 1,101 draws" in explorer.reading and "drawn / expected" in explorer._shown.value
     explorer.picture()
 
     explorer.temperature = 0.5
@@ -177,15 +177,15 @@ def test_a_token_without_a_row_is_outlined_among_the_others(explorer):
     explorer.change(temperature=100.0, rows=1)
     while explorer.last_id in (None, *explorer.panels.token_ids):
         explorer.draw(1)
-    assert "gptcore-others gptcore-drawn" in explorer._bars.value
+    assert "gptcore-others gptcore-drawn" in explorer._shown.value
 
 
 def test_reset_is_the_beginning(explorer):
-    before = explorer.describe(), explorer._bars.value, explorer.reading
+    before = explorer.describe(), explorer._shown.value, explorer.reading
     explorer.change(prompt="fox", temperature=0.1, top_k=3, top_p=0.5, min_p=0.3, log=True, rows=5)
     explorer.draw(10)
     explorer.buttons["reset"].click()
-    assert (explorer.describe(), explorer._bars.value, explorer.reading) == before
+    assert (explorer.describe(), explorer._shown.value, explorer.reading) == before
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_what_cannot_be_set_changes_nothing_and_becomes_a_sentence(model, tokeni
     before = getattr(explorer, name)
     setattr(explorer, name, value)
     assert getattr(explorer, name) == before and explorer.distribution is not None
-    assert explorer.problem.startswith(sentence) and f"Not changed: {sentence}" in explorer._status.value
+    assert explorer.problem.startswith(sentence) and f"Not changed: {sentence}" in explorer._shown.value
     explorer.temperature = 0.5
     assert explorer.problem is None and "Not changed" not in explorer.reading
     if name != "log":
@@ -240,16 +240,16 @@ def test_a_prompt_that_cannot_be_read_becomes_a_sentence(model, tokenizer):
     endless = Tokenizer(tokenizer.backend, eos_token=None)
     explorer = DistributionExplorer(model, endless, "")
     assert explorer.distribution is None and explorer.panels is None and explorer.entropy is None
-    assert "There is nothing to show: prompt must not be empty" in explorer._status.value
+    assert "There is nothing to show: prompt must not be empty" in explorer._shown.value
     assert all(explorer.buttons[name].disabled for name in ("draw 1", "draw 100", "draw 1,000"))
     explorer.draw(10)
     explorer.rows = 5
     assert "prompt must not be empty" in explorer.reading and "must not be empty" in explorer.describe()
     explorer.picture()
-    lines = explorer._bars.value.count('class="gptcore-trio')
+    lines = explorer._shown.value.count('class="gptcore-trio')
     explorer.prompt = "Once"
     assert explorer.problem is None and explorer.distribution is not None
-    assert explorer._bars.value.count('class="gptcore-trio') == lines
+    assert explorer._shown.value.count('class="gptcore-trio') == lines
     assert not explorer.buttons["draw 1"].disabled
 
 
@@ -268,7 +268,7 @@ def test_unusual_prompts(explorer):
     explorer.prompt = "Once upon a time " * 30
     assert "only its last 12 tokens" in explorer.reading
     explorer.prompt = "<img src=x onerror=alert(1)> $x$"
-    assert "<img" not in explorer._bars.value + explorer._status.value
+    assert "<img" not in explorer._shown.value
     explorer.picture()
 
 
@@ -329,4 +329,4 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
 
 def test_the_update_is_small(explorer):
     explorer.draw(1000)
-    assert len(explorer._bars.value) < 10_000
+    assert len(explorer._shown.value) < 10_000

@@ -7,6 +7,7 @@ import ipywidgets
 import torch
 from matplotlib.figure import Figure
 
+from gptcore.cores import one_core
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
@@ -73,6 +74,7 @@ class DistributionExplorer(LiveView):
         self.token_ids: list[int] = []  # of the prompt
         self.problem: str | None = None  # what is wrong with the prompt or a setting, in a sentence
         self._prompt_read: str | None = None
+        self._labels_of: tuple[str, int] | None = None  # the prompt and the rows that have them
         self._busy = False
         self._make_controls(len(tokenizer) if hasattr(tokenizer, "__len__") else model.config.vocab_size)
         self._start = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
@@ -140,7 +142,8 @@ class DistributionExplorer(LiveView):
             return
         uniforms = torch.rand(count, generator=self._generator, dtype=torch.float64)
         token_ids = draw(self.distribution, uniforms).cpu()
-        self.counts += torch.bincount(token_ids, minlength=self.counts.numel())
+        with one_core():
+            self.counts += torch.bincount(token_ids, minlength=self.counts.numel())
         self.last_id = int(token_ids[0]) if count == 1 else None
         self._show()
 
@@ -178,14 +181,17 @@ class DistributionExplorer(LiveView):
         self.problem = None if choose or self.distribution is not None else self.problem
         if choose:
             self._choose()
-        if self.distribution is not None:
-            self._labels = row_labels(self.logits, self.tokenizer, self.rows)
+        if self.distribution is not None and self._labels_of != (self.prompt, self.rows):
+            with one_core():
+                self._labels = row_labels(self.logits, self.tokenizer, self.rows)
+            self._labels_of = self.prompt, self.rows
         self._show()
 
     def _choose(self) -> None:
         """The distribution anew, from logits that are read again only for a new prompt."""
         self._generator = torch.Generator().manual_seed(self.seed)
-        self.counts = torch.zeros(self.model.config.vocab_size, dtype=torch.int64)
+        with one_core():
+            self.counts = torch.zeros(self.model.config.vocab_size, dtype=torch.int64)
         self.last_id: int | None = None
         try:
             if self.prompt != self._prompt_read:
@@ -245,8 +251,7 @@ class DistributionExplorer(LiveView):
             "draw 1,000": _button("Draw 1,000", lambda: self.draw(1000), "random"),
             "reset": _button("Reset", self.reset, "undo"),
         }
-        self._bars = ipywidgets.HTML(layout=wide)
-        self._status = ipywidgets.HTML(layout=wide)
+        self._shown = ipywidgets.HTML(layout=wide)  # one for all that changes: one message, one frame in the browser
         wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         names = ("temperature", "top_k", "top_p", "min_p")
         self.view = ipywidgets.VBox(
@@ -255,16 +260,16 @@ class DistributionExplorer(LiveView):
                 self.controls["prompt"],
                 ipywidgets.HBox([self.controls[name] for name in names], layout=wrap),
                 ipywidgets.HBox([*self.buttons.values(), self.controls["rows"], self.controls["log"]], layout=wrap),
-                self._bars,
-                self._status,
+                self._shown,
             ],
             layout=ipywidgets.Layout(max_width="1100px", width="100%"),
         )
 
     def _show(self) -> None:
-        self._bars.value = panels_html(self.panels, self.rows, self.log)
-        status = f'<div role="status" aria-live="polite">{escape(self.reading)}</div>'
-        self._status.value = f'<div class="gptcore gptcore-reading">{status}</div>'
+        with one_core():
+            bars, reading = panels_html(self.panels, self.rows, self.log), self.reading
+        status = f'<div role="status" aria-live="polite">{escape(reading)}</div>'
+        self._shown.value = f'{bars}<div class="gptcore gptcore-reading">{status}</div>'
         for name in ("draw 1", "draw 100", "draw 1,000"):
             self.buttons[name].disabled = self.distribution is None
 

@@ -24,15 +24,14 @@ PANELS_CSS = """<style>
 .gptcore-cell.gptcore-p { grid-template-columns: 1fr 48px 86px; }
 .gptcore-cell .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
 .gptcore-p .gptcore-number + .gptcore-number { font-size: 12px; color: var(--gptcore-chosen); }
-.gptcore-lane { position: relative; height: 18px; background: var(--jp-layout-color2, #eeeeee); border-radius: 2px;
-  overflow: hidden; }
+.gptcore-lane { position: relative; height: 18px; background: var(--jp-layout-color2, #eeeeee); border-radius: 2px; }
 .gptcore-lane i { position: absolute; top: 2px; height: 14px; background: var(--gptcore-kept); min-width: 1px; }
 .gptcore-lane s { position: absolute; top: 0; height: 18px; width: 1px; background: var(--jp-ui-font-color2, #757575); }
 .gptcore-p .gptcore-lane i { left: 0; border-radius: 0 2px 2px 0; }
 .gptcore-counted .gptcore-p .gptcore-lane i { top: 1px; height: 10px; }
 .gptcore-lane u { position: absolute; top: 12px; height: 5px; left: 0; background: var(--gptcore-chosen); }
-.gptcore-lane em { position: absolute; left: 6px; font-size: 12px; line-height: 18px; white-space: nowrap;
-  color: var(--jp-ui-font-color2, #616161); }
+.gptcore-lane em { position: absolute; left: 6px; right: 0; overflow: hidden; white-space: nowrap;
+  font-size: 12px; line-height: 18px; color: var(--jp-ui-font-color2, #616161); }
 .gptcore-panels .gptcore-cut i, .gptcore-panels .gptcore-others i, .gptcore-mass .gptcore-cut {
   background: repeating-linear-gradient(-45deg, var(--gptcore-others) 0 3px, transparent 3px 6px);
   box-shadow: inset 0 0 0 1px var(--gptcore-others); }
