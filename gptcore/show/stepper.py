@@ -251,7 +251,7 @@ class GenerationStepper(LiveView):
         # The timer runs in the browser; the hidden widget counts its ticks.
         self._timer = ipywidgets.Play(max=10**9, layout=ipywidgets.Layout(display="none"))
         self._speed = ipywidgets.IntSlider(
-            4, 1, 20, description="Tokens per second", style={"description_width": "initial"}
+            4, 1, 30, description="Tokens per second", style={"description_width": "initial"}
         )
         self._speed.layout.width = "300px"
         self._place = ipywidgets.IntSlider(0, 0, 1, description="Place", layout=wide)
