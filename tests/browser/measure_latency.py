@@ -4,7 +4,8 @@ python tests/browser/measure_latency.py           prints the median and the 95th
 python tests/browser/measure_latency.py --tsv     the same for machines: name, median and 95th percentile, with tabs
 
 The vocabulary of the sliders has GPT-2's 50,257 tokens. Beside gptcore's widgets, in the same run, stands what many
-notebooks do: the same bars drawn by matplotlib under `interact`. The other widgets have the bundled model.
+notebooks do: the same bars drawn by matplotlib under `interact`. And a slider that shows nothing but its own number:
+what Jupyter and the browser need for themselves. The other widgets have the bundled model.
 """
 
 import argparse
@@ -94,6 +95,12 @@ def show(temperature):
     plt.figure(figsize=(7, 5))
     plt.barh(candidates.labels, candidates.probs)
     plt.show()
+""",
+    "a slider's own number": """
+own = ipywidgets.SelectionSlider(options=temperatures, value=1.0)
+shown = ipywidgets.HTML("1.0")
+own.observe(lambda change: setattr(shown, "value", str(change.new)), names="value")
+ipywidgets.VBox([own, shown])
 """,
 }
 TYPING = "TokenExplorer({'bilingual': bilingual, 'English only': english}, text=mixed)"
@@ -219,9 +226,9 @@ def stop(page: Page, cell: int) -> list[float]:
 # A name, how it is measured, and the number of its cell.
 MEASURES = [
     *((name, slide, cell) for cell, name in enumerate(SLIDERS, start=1)),
-    ("a key in TokenExplorer, 2,000 characters", write, 4),
-    ("GenerationStepper, a token of auto-play", play, 5),
-    ("StreamingGenerator, Stop", stop, 6),
+    ("a key in TokenExplorer, 2,000 characters", write, 5),
+    ("GenerationStepper, a token of auto-play", play, 6),
+    ("StreamingGenerator, Stop", stop, 7),
 ]
 
 
