@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gptcore.batches import Documents, TrainingRows, check_length, evaluation_batches, evaluation_rows
 from gptcore.distributed import Processes
 from gptcore.model import GPTModel, reading
+from gptcore.steps import Steps, by_steps, finished
 from gptcore.training_state import read_state, write_state
 
 
@@ -70,16 +71,17 @@ def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 3
     """
     _check_counts(batch_size=batch_size)
     rows = evaluation_rows("token_ids", token_ids, model.config)
-    return _evaluation(model, rows, batch_size, Processes(model.device))
+    return finished(_evaluation(model, rows, batch_size, Processes(model.device)))
 
 
-def _evaluation(model: GPTModel, rows: list[Tensor], batch_size: int, processes: Processes) -> Evaluation:
+def _evaluation(model: GPTModel, rows: list[Tensor], batch_size: int, processes: Processes) -> Steps[Evaluation]:
     """Each process measures some of the rows; all get the result of the whole."""
     total = 0.0
-    with _fitting_into_memory(model, batch_size), reading(model):
-        for inputs, targets in evaluation_batches(rows[processes.rank :: processes.count], batch_size, model.device):
+    for inputs, targets in evaluation_batches(rows[processes.rank :: processes.count], batch_size, model.device):
+        with _fitting_into_memory(model, batch_size), reading(model):
             logits = model(inputs).float()
             total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
+        yield
     if processes.count > 1:
         total = processes.sum(torch.tensor(total, dtype=torch.float64, device=model.device)).item()
     tokens = sum(len(row) - 1 for row in rows)
@@ -114,6 +116,7 @@ class History:
         return {name: getattr(self, name) for name in ("best_step", "best_val_loss", "evaluations_since_best")}
 
 
+@by_steps
 def fit(
     model: GPTModel,
     train_ids: Tensor | Documents,
@@ -135,7 +138,7 @@ def fit(
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint: str | Path | None = None,
     autocast: torch.dtype | None = None,
-) -> History:
+) -> Steps[History]:
     """Train `model` in place with AdamW, a warm-up and a cosine (Radford et al. 2019; Loshchilov & Hutter 2019).
 
     `train_ids` is one row of token ids (N,), from which random windows are taken, or documents, of which random ones
@@ -166,6 +169,8 @@ def fit(
     >>> if torch.distributed.get_rank() == 0:
     ...     save("tales", model, tokenizer)
     >>> torch.distributed.destroy_process_group()
+
+    `fit.steps`, with the same arguments, is a generator that does the same one step at a time.
 
     Raises TypeError or ValueError, before any work, if an argument is not as said here, if the text is too short, or
     if it has token ids that the model does not know. Raises ValueError if a batch does not fit into memory, or if a
@@ -226,7 +231,7 @@ def fit(
                 if not last and processes.any(should_stop is not None and bool(should_stop())):
                     history.stopped_by = "should_stop"
                 measured = last or (step % eval_interval == 0 and history.stopped_by == "max_steps")
-                val_loss = held_out.measure(step, history) if measured else None
+                val_loss = (yield from held_out.measure(step, history)) if measured else None
                 if not last and patience is not None and history.evaluations_since_best >= patience:
                     history.stopped_by = "patience"
                 if measured and file is not None and processes.rank == 0:
@@ -239,6 +244,7 @@ def fit(
                         model.train()  # whatever it did with the model
                 if stopped:
                     break
+                yield
     except KeyboardInterrupt:
         history.stopped_by = "interrupt"
     finally:
@@ -283,10 +289,10 @@ class _HeldOut:
             check_length("val_ids", val_ids, model.config)
         self.best: dict[str, Tensor] = {}
 
-    def measure(self, step: int, history: History) -> float | None:
+    def measure(self, step: int, history: History) -> Steps[float | None]:
         if self.rows is None:
             return None
-        loss = _evaluation(self.model, self.rows, self.batch_size, self.processes).loss
+        loss = (yield from _evaluation(self.model, self.rows, self.batch_size, self.processes)).loss
         if not math.isfinite(loss):
             raise ValueError(f"the loss became {loss} at step {step}: try a lower learning_rate")
         history.evaluations_since_best += 1

@@ -358,6 +358,37 @@ def test_training_that_runs_to_its_end_says_so():
     assert history.stopped_by == "max_steps"
 
 
+def test_step_by_step_it_is_the_same_training():
+    """And whoever takes the steps can do something else between them, while the model is measured too."""
+    whole, stepped, luck = make_model(), make_model(), torch.get_rng_state()
+    history = fit(whole, CIRCLE, CIRCLE[:100], **quick())
+    steps, between = fit.steps(stepped, CIRCLE, CIRCLE[:100], **quick()), 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            assert end.value.best_val_loss == history.best_val_loss and end.value.best_step == history.best_step
+            break
+        assert torch.is_grad_enabled()
+        torch.rand(between % 3)
+        between += 1
+    assert between == 60 + 3 * 2  # after every step, and after both batches of each of three evaluations
+    for name, weight in stepped.state_dict().items():
+        assert torch.equal(weight, whole.state_dict()[name])
+    assert torch.equal(torch.get_rng_state(), luck)
+
+
+def test_steps_that_are_not_taken_to_the_end_leave_the_best_weights_and_the_luck():
+    model, luck = make_model().eval(), torch.get_rng_state()
+    steps = fit.steps(model, CIRCLE, CIRCLE[:100], **quick(eval_interval=10, max_steps=10_000))
+    for _ in range(35):
+        next(steps)
+    loss = evaluate(model, CIRCLE[:100]).loss
+    steps.close()
+    assert not any(module.training for module in model.modules()) and torch.equal(torch.get_rng_state(), luck)
+    assert evaluate(model, CIRCLE[:100]).loss != loss
+
+
 def test_what_training_switched_on_and_off_is_as_it_was():
     model = make_model()
     model.blocks[1].eval()

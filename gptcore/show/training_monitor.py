@@ -1,7 +1,8 @@
 """`TrainingMonitor`: watch a model learn, and stop it by hand.
 
-Training runs on a thread of its own while the cell waits for it. So the kernel stays free for the Stop button and for
-the interrupt, and the cells below begin only when training has ended.
+The cell takes one step after the other and gives the kernel a turn between them, in which it hears the Stop button and
+the interrupt; the cells below begin only when training has ended. (A thread of its own would be freer, but PyTorch's
+cores wait for each other much longer when two threads take turns to use them.)
 """
 
 import asyncio
@@ -22,10 +23,12 @@ from gptcore.generation import check_count, generate_text
 from gptcore.model import GPTModel
 from gptcore.show.live import LiveView
 from gptcore.show.style import CHOSEN, CSS, KEPT, OTHERS, drawable, fonts
+from gptcore.steps import Steps
 from gptcore.training import History, Progress, fit
 
 REFRESH = 0.5  # seconds between two pictures
-SHARE_OF_SAMPLES = 0.02  # of the time of training: a sample waits until those before it have been paid for
+TURN = 0.1  # seconds after which the kernel has its turn, as soon as a step is done
+SHARE_OF_SAMPLES = 0.01  # of the time of training: a sample waits until those before it have been paid for
 POINTS = 100  # reports of the training loss in one training
 
 Curve = list[tuple[int, float]]  # (step, loss in nats per token)
@@ -93,13 +96,29 @@ class TrainingMonitor(LiveView):
         self._asked_to_stop.clear()
         self.state, self.error, self.history = "running", None, None
         self._show()
-        work = asyncio.create_task(asyncio.to_thread(self._work, train_ids, val_ids, on_progress, settings))
-        while not work.done():
-            try:
-                await asyncio.wait([work], timeout=0.1)  # not longer: some systems hear a signal when the loop turns
-            except (asyncio.CancelledError, KeyboardInterrupt):  # how a kernel interrupts a cell that waits
-                self._end("interrupted")
-        return work.result()
+        settings = {"report_interval": max(1, max_steps // POINTS)} | settings
+        try:
+            self._write_sample(step=0)
+            self.history = await self._take(
+                fit.steps(
+                    self.model,
+                    train_ids,
+                    val_ids,
+                    max_steps=max_steps,
+                    should_stop=self._asked_to_stop.is_set,
+                    on_progress=partial(self._hear, on_progress),
+                    **settings,
+                )
+            )
+            self._write_sample(self.history.best_step or self.step)
+            ends = {"max_steps": "finished", "patience": "patience", "interrupt": "interrupted"}
+            self.state = ends.get(self.history.stopped_by, self._state_when_stopped)
+        except BaseException as error:
+            self.state, self.error = ("failed", error) if isinstance(error, Exception) else ("interrupted", None)
+            raise
+        finally:
+            self._show()
+        return self.history
 
     def stop(self) -> None:
         """Ask it to stop: it does so after the step at hand. Does nothing when nothing is running."""
@@ -115,29 +134,21 @@ class TrainingMonitor(LiveView):
             self._asked_to_stop.set()
             self._stop.disabled = True
 
-    def _work(self, train_ids: Any, val_ids: Any, on_progress: Callable | None, settings: dict[str, Any]) -> History:
-        """The thread: training, and a sample from the weights that were kept."""
-        settings = {"report_interval": max(1, self.max_steps // POINTS)} | settings
-        try:
-            self._write_sample(step=0)
-            self.history = fit(
-                self.model,
-                train_ids,
-                val_ids,
-                max_steps=self.max_steps,
-                should_stop=self._asked_to_stop.is_set,
-                on_progress=partial(self._hear, on_progress),
-                **settings,
-            )
-            self._write_sample(self.history.best_step or self.step)
-            by = self.history.stopped_by
-            self.state = {"max_steps": "finished", "patience": "patience"}.get(by, self._state_when_stopped)
-        except Exception as error:
-            self.state, self.error = "failed", error
-            raise
-        finally:
-            self._show()
-        return self.history
+    async def _take(self, steps: Steps[History]) -> History:
+        """All the steps; now and then the kernel has a turn."""
+        turned = perf_counter()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
+            if perf_counter() - turned < TURN:
+                continue
+            try:
+                await asyncio.sleep(0.001)  # not 0: a click passes through many hands
+            except (asyncio.CancelledError, KeyboardInterrupt):  # how a kernel interrupts a cell that waits
+                self._end("interrupted")
+            turned = perf_counter()
 
     def _hear(self, on_progress: Callable[[Progress], None] | None, progress: Progress) -> None:
         """A report of `fit`."""
