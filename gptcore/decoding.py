@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.cores import one_core
+from gptcore.gelu import GELU
 from gptcore.linear import Linear
 from gptcore.model import CausalSelfAttention, FeedForward, GPTModel, KVCache, TransformerBlock
 from gptcore.quantization import Int8Embedding, Int8Linear
@@ -25,7 +26,7 @@ SMALL = 2**24  # products per step that one core does sooner than several
 # The parts of a model whose work `decoder` knows how to do.
 _KNOWN = {
     *(GPTModel, TransformerBlock, CausalSelfAttention, FeedForward, Linear, Int8Linear, Int8Embedding),
-    *(nn.ModuleList, nn.Embedding, nn.Dropout, nn.LayerNorm, nn.GELU),
+    *(nn.ModuleList, nn.Embedding, nn.Dropout, nn.LayerNorm, GELU),
 }
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.config import GPTConfig
+from gptcore.gelu import GELU
 from gptcore.linear import Linear
 
 
@@ -92,7 +93,7 @@ class FeedForward(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
         self.widen = Linear(config.emb_dim, config.hidden_dim)
-        self.activation = nn.GELU(approximate="tanh" if config.activation == "gelu_tanh" else "none")
+        self.activation = GELU(approximate="tanh" if config.activation == "gelu_tanh" else "none")
         self.narrow = Linear(config.hidden_dim, config.emb_dim)
 
     def forward(self, x: Tensor) -> Tensor:

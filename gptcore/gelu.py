@@ -1,0 +1,47 @@
+"""GPT-2's activation, quicker on a processor: there PyTorch's tanh is slow, and its sigmoid is not.
+
+0.5 · x · (1 + tanh(u)) is x · sigmoid(2u), where u = √(2/π) · (x + 0.044715 · x³) (Hendrycks & Gimpel 2016).
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+MANY = 2**14  # numbers: for fewer, several operations take longer than one
+
+_SLOPE = 2 * math.sqrt(2 / math.pi)  # 2u = _SLOPE · x + _BEND · x³
+_BEND = 0.044715 * _SLOPE
+
+
+class GELU(nn.GELU):
+    """`nn.GELU`, with "tanh" quicker for many float32 numbers on the CPU. They are the same up to rounding."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.approximate != "tanh" or x.device.type != "cpu" or x.dtype != torch.float32 or x.numel() < MANY:
+            return super().forward(x)
+        return _BySigmoid.apply(x) if torch.is_grad_enabled() else x * _gate(x)
+
+
+def _gate(x: Tensor) -> Tensor:
+    """sigmoid(2u): how much of x comes through. All steps but the first work in the same memory."""
+    return (x * x).mul_(_BEND).add_(_SLOPE).mul_(x).sigmoid_()
+
+
+class _BySigmoid(torch.autograd.Function):
+    """x · gate(x). Its slope is gate · (1 + (1 − gate) · x · (_SLOPE + 3 · _BEND · x²))."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        gate = _gate(x)
+        ctx.save_for_backward(x, gate)
+        return x * gate
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        x, gate = ctx.saved_tensors
+        slope = (x * x).mul_(3 * _BEND).add_(_SLOPE).mul_(x).mul_(1 - gate).add_(1).mul_(gate)
+        return slope.mul_(gradient)
