@@ -7,8 +7,12 @@ vocabulary top-k keeps little, so `draw_next` looks at that alone, and keeps no 
 """
 
 import math
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
+from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +26,7 @@ from gptcore.quantization import Int8Embedding, Int8Linear
 from gptcore.sampling import draw, next_token_distribution
 
 SMALL = 2**24  # products per step that one core does sooner than several
+FEW = 100  # tokens that Python draws from sooner than PyTorch
 
 # The parts of a model whose work `decoder` knows how to do.
 _KNOWN = {
@@ -50,29 +55,38 @@ def decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
         caches = zip(kv_cache.keys, kv_cache.values, strict=True)  # of each layer
         blocks = [_block(block, *cache) for block, cache in zip(model.blocks, caches, strict=True)]
         final_norm, head = _norm(model.final_norm), model.head.product(rows)
-    token_embedding, positions = model.token_embedding, model.position_embedding.weight
+    embed, positions = _embedding(model.token_embedding, rows), model.position_embedding.weight
 
     def step(token_ids: Tensor) -> Tensor:
         with cores():
             with torch.inference_mode():
-                x = token_embedding(token_ids[:, 0]) + positions[kv_cache.length]  # (B, C)
+                x = embed(token_ids) + positions[kv_cache.length]  # (B, C); of a single row (C,)
                 for block in blocks:
                     x = block(x, kv_cache.length)
                 x = final_norm(x)
             kv_cache.length += 1
-            return head(x)  # outside of that mode, for a tensor that may be used for anything
+            return head(x).view(rows, -1)  # outside of that mode, for a tensor that may be used for anything
 
     return step
 
 
+def _embedding(embedding: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:
+    """What `embedding` gives for token_ids (B, 1): (B, C); of a single row (C,), which spares all that follows work."""
+    if rows != 1:
+        return lambda token_ids: embedding(token_ids[:, 0])
+    if type(embedding) is nn.Embedding and embedding.weight.device.type == "cpu":
+        return lambda token_ids: embedding.weight[token_ids.item()]
+    return lambda token_ids: embedding(token_ids[0, 0])
+
+
 def _block(block: TransformerBlock, keys: Tensor, values: Tensor) -> Callable[[Tensor, int], Tensor]:
-    """What `block` does to x (B, C), a token at some position; `keys` and `values` are those of its layer."""
+    """What `block` does to x, (B, C) or (C,), a token at some position; `keys` and `values` are those of its layer."""
     attention, feed_forward = block.attention, block.feed_forward
     rows, n_heads, _, head_dim = keys.shape
     attention_norm, feed_forward_norm = _norm(block.attention_norm), _norm(block.feed_forward_norm)
     qkv, out_proj = attention.qkv.product(rows), attention.out_proj.product(rows)
     widen, narrow = feed_forward.widen.product(rows), feed_forward.narrow.product(rows)
-    activation = feed_forward.activation.forward
+    gelu = partial(F.gelu, approximate=feed_forward.activation.approximate)
 
     def step(x: Tensor, position: int) -> Tensor:
         query, key, value = qkv(attention_norm(x)).view(rows, 3, n_heads, 1, head_dim).unbind(1)
@@ -80,8 +94,8 @@ def _block(block: TransformerBlock, keys: Tensor, values: Tensor) -> Callable[[T
         values.narrow(2, position, 1).copy_(value)
         seen = position + 1
         mixed = F.scaled_dot_product_attention(query, keys.narrow(2, 0, seen), values.narrow(2, 0, seen))
-        x = x + out_proj(mixed.flatten(1))
-        return x + narrow(activation(widen(feed_forward_norm(x))))
+        x = x + out_proj(mixed.reshape(x.shape))
+        return x + narrow(gelu(widen(feed_forward_norm(x))))
 
     return step
 
@@ -106,7 +120,12 @@ def draw_next(
     """
     if top_k is not None and top_k < logits.shape[-1] and temperature > 0:
         best, token_ids = logits.topk(top_k + 1, dim=-1)  # one more, to see that it is less likely than the last
-        if (best[:, :-1] > best[:, 1:]).all() and math.inf not in best[:, 0].tolist():
+        if len(logits) == 1 and top_k <= FEW and logits.dtype != torch.float64 and logits.device.type == "cpu":
+            row = best[0].tolist()
+            if all(above > below for above, below in pairwise(row)) and row[0] < math.inf:
+                kept = token_ids[0].tolist()[:-1]
+                return torch.tensor([_draw_one(row[:-1], kept, uniforms.item(), temperature, top_p, min_p)])
+        elif (best[:, :-1] > best[:, 1:]).all() and math.inf not in best[:, 0].tolist():
             return draw_among(best[:, :-1], token_ids[:, :-1], uniforms, temperature, top_p, min_p)
     return draw(next_token_distribution(logits, temperature, top_k, top_p, min_p), uniforms)
 
@@ -136,3 +155,30 @@ def draw_among(
     cdf = scaled.gather(-1, order).softmax(-1).to(probs_dtype).double().cumsum(-1)
     place = torch.searchsorted(cdf, uniforms[:, None] * cdf[:, -1:], right=True)
     return token_ids.gather(-1, place)[:, 0]
+
+
+def _draw_one(
+    best: list[float],
+    token_ids: list[int],
+    uniform: float,
+    temperature: float,
+    top_p: float | None,
+    min_p: float | None,
+) -> int:
+    """`draw_among` for one row, in Python, which for a few numbers is done before PyTorch has begun."""
+    scaled = [(logit - best[0]) / temperature for logit in best]
+    if top_p is not None and top_p < 1:
+        before = [0.0, *accumulate(_softmax(scaled))]  # the likeliest is always kept
+        scaled = [value for value, mass in zip(scaled, before, strict=False) if mass < top_p]
+    if min_p:
+        scaled = [value for value in scaled if value >= math.log(min_p)]
+    probs = array("f", _softmax(scaled))  # float32, as the sampler gives them
+    by_id = sorted(zip(token_ids, probs, strict=False))  # the bar is in the order of the vocabulary
+    cdf = list(accumulate(p for _, p in by_id))
+    return by_id[bisect_right(cdf, uniform * cdf[-1])][0]
+
+
+def _softmax(scaled: list[float]) -> list[float]:
+    weights = [math.exp(value) for value in scaled]
+    total = sum(weights)
+    return [weight / total for weight in weights]

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features)
+Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features), (in_features,) → (out_features,)
 
 FEW_ROWS = 64  # with more, arithmetic takes the time, and nn.Linear is as quick
 LARGE = 2**18  # numbers in a matrix that is worth sharing out: a smaller one is read in less time than that takes
@@ -39,6 +39,8 @@ class Linear(nn.Linear):
                 return product_on_all_cores(weight, bias)
             if weight.dtype in (torch.float16, torch.bfloat16) and rows == 1:
                 return _product_without_onednn(weight, bias)
+            if weight.dtype == torch.float32 and rows == 1:
+                return _product_of_one_row(weight, bias)
             if weight.dtype == torch.float16:  # most processors have no quick product of many rows of these
                 return lambda x: F.linear(x.float(), weight.float(), None if bias is None else bias.float()).half()
         return lambda x: F.linear(x, weight, bias)
@@ -52,13 +54,24 @@ def product_on_all_cores(weight: Tensor, bias: Tensor | None = None) -> Product:
     shares, rest = weight[: cores * each].unflatten(0, (cores, each)), weight[cores * each :]  # (cores, each, in)
 
     def product(x: Tensor) -> Tensor:
-        columns = x.flatten(0, -2).t()  # (in, N)
+        columns = x.reshape(-1, x.shape[-1]).t()  # (in, N)
         y = torch.bmm(shares, columns.expand(cores, *columns.shape)).flatten(0, 1)  # (cores * each, N)
         if len(rest):
             y = torch.cat([y, rest @ columns])
         if bias is not None:
             y = y + bias[:, None]
         return y.t().reshape(*x.shape[:-1], outputs)
+
+    return product
+
+
+def _product_of_one_row(weight: Tensor, bias: Tensor | None) -> Product:
+    """A row that comes as a vector is multiplied as one: less is asked and arranged before it is."""
+
+    def product(x: Tensor) -> Tensor:
+        if x.ndim > 1:
+            return F.linear(x, weight, bias)
+        return torch.mv(weight, x) if bias is None else torch.addmv(bias, weight, x)
 
     return product
 

@@ -70,7 +70,7 @@ class Int8Linear(nn.Module):
             rounded = scale.bfloat16()
 
             def times_weight(x: Tensor) -> Tensor:
-                y = torch._weight_int8pack_mm(x.flatten(0, -2).bfloat16(), weight, rounded).float()
+                y = torch._weight_int8pack_mm(x.reshape(-1, self.in_features).bfloat16(), weight, rounded).float()
                 return y.view(*x.shape[:-1], self.out_features)
         else:
 

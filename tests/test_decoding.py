@@ -3,7 +3,7 @@ import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel, KVCache, draw, next_token_distribution
-from gptcore.decoding import can_decode, decoder, draw_next
+from gptcore.decoding import FEW, can_decode, decoder, draw_next
 from gptcore.model import reading
 from gptcore.quantization import quantize
 
@@ -109,6 +109,10 @@ def test_draw_next_draws_what_the_whole_distribution_would(temperature, top_k, o
     uniforms = torch.rand(200, generator=generator, dtype=torch.float64)
     expected = draw(next_token_distribution(logits, temperature, top_k, **others), uniforms)
     assert torch.equal(draw_next(logits, uniforms, temperature, top_k, **others), expected)
+    alone = [
+        draw_next(*row, temperature, top_k, **others) for row in zip(logits[:, None], uniforms[:, None], strict=True)
+    ]
+    assert torch.equal(torch.cat(alone), expected)
 
 
 @pytest.mark.parametrize("top_k", [1, 2, 3, 5])
@@ -118,6 +122,15 @@ def test_ties_are_kept_by_id(top_k):
         uniforms = uniform.repeat(2)
         expected = draw(next_token_distribution(logits, 1.0, top_k), uniforms)
         assert torch.equal(draw_next(logits, uniforms, 1.0, top_k), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("top_k", [10, FEW, FEW + 1])
+def test_a_row_of_other_numbers(dtype, top_k):
+    logits = 3 * torch.randn(1, 5000, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).to(dtype)
+    for uniforms in torch.linspace(0, 1 - 2**-53, 50, dtype=torch.float64)[:, None]:
+        expected = draw(next_token_distribution(logits, 0.7, top_k, 0.95), uniforms)
+        assert torch.equal(draw_next(logits, uniforms, 0.7, top_k, 0.95), expected)
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
