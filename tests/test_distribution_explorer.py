@@ -236,6 +236,15 @@ def test_what_cannot_be_set_changes_nothing_and_becomes_a_sentence(model, tokeni
         assert started.problem.startswith(sentence)
 
 
+def test_a_setting_that_there_is_not(explorer):
+    explorer.change(temprature=0.5)
+    assert (
+        explorer.problem.startswith("settings are prompt, temperature, top_k") and "got temprature" in explorer.reading
+    )
+    explorer.temperature = 0.5
+    assert explorer.temperature == 0.5 and explorer.problem is None
+
+
 def test_a_prompt_that_cannot_be_read_becomes_a_sentence(model, tokenizer):
     endless = Tokenizer(tokenizer.backend, eos_token=None)
     explorer = DistributionExplorer(model, endless, "")

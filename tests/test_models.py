@@ -95,6 +95,9 @@ def test_the_line_of_text_says_nothing_that_differs_between_machines(comparison)
 def test_bad_input_is_a_sentence(comparison, models, tokenizer):
     with pytest.raises(ValueError, match="models must be at least one, by its name, got none"):
         ModelComparison({}, tokenizer)
+    for loss in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="losses must be above 0, in nats per token, got .* for two"):
+            ModelComparison(models, tokenizer, losses={"two": loss})
     with pytest.raises(ValueError, match="losses must be of the models one, two, three, got four"):
         ModelComparison(models, tokenizer, losses={"four": 1.0})
     comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()

@@ -163,6 +163,8 @@ class DistributionExplorer(LiveView):
             self._show()
 
     def _check(self, settings: dict[str, Any]) -> None:
+        if unknown := settings.keys() - self.controls.keys():
+            raise TypeError(f"settings are {', '.join(self.controls)}, got {', '.join(sorted(unknown))}")
         check_settings(
             *(settings.get(name, getattr(self, name)) for name in ("temperature", "top_k", "top_p", "min_p"))
         )

@@ -1,5 +1,6 @@
 """`ModelComparison`: several models, one beginning and the same luck."""
 
+import math
 from collections.abc import Mapping
 from html import escape
 from textwrap import wrap
@@ -52,6 +53,9 @@ class ModelComparison(LiveView):
             raise ValueError("models must be at least one, by its name, got none")
         if unknown := self.losses.keys() - self.models.keys():
             raise ValueError(f"losses must be of the models {', '.join(self.models)}, got {', '.join(sorted(unknown))}")
+        for name, loss in self.losses.items():
+            if not 0 < loss < math.inf:
+                raise ValueError(f"losses must be above 0, in nats per token, got {loss!r} for {name}")
         check_settings(temperature, top_k)
         self.tokenizer, self.floor, self.max_length, self._seed = tokenizer, floor, max_length, seed
         self._make_controls(prompt, temperature, top_k)
