@@ -339,3 +339,17 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
 def test_the_update_is_small(explorer):
     explorer.draw(1000)
     assert len(explorer._shown.value) < 10_000
+
+
+def test_labels_are_those_of_the_model_as_it_is_and_of_the_rows_that_are_shown(model, tokenizer):
+    """The weights change, as in training, while something else is looked at."""
+    explorer = DistributionExplorer(model, tokenizer, "Once")
+    before = explorer.panels.labels
+    explorer.prompt = ""  # cannot be read, or begins from the end of a text
+    with torch.no_grad():
+        model.head.weight.copy_(model.head.weight.roll(1, 0))
+    explorer.prompt = "Once"
+    ids = explorer.logits.topk(10).indices.tolist()
+    assert explorer.panels.token_ids == ids and explorer.panels.labels != before
+    explorer.change(temperature=0.5, rows=5)
+    assert explorer.panels.token_ids == ids[:5]

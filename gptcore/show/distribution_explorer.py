@@ -74,7 +74,7 @@ class DistributionExplorer(LiveView):
         self.token_ids: list[int] = []  # of the prompt
         self.problem: str | None = None  # what is wrong with the prompt or a setting, in a sentence
         self._prompt_read: str | None = None
-        self._labels_of: tuple[str, int] | None = None  # the prompt and the rows that have them
+        self._labelled: int | None = None  # how many rows have labels; None when a prompt was just read
         self._busy = False
         self._make_controls(len(tokenizer) if hasattr(tokenizer, "__len__") else model.config.vocab_size)
         self._start = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
@@ -183,10 +183,10 @@ class DistributionExplorer(LiveView):
         self.problem = None if choose or self.distribution is not None else self.problem
         if choose:
             self._choose()
-        if self.distribution is not None and self._labels_of != (self.prompt, self.rows):
+        if self.distribution is not None and self._labelled != self.rows:
             with one_core():
                 self._labels = row_labels(self.logits, self.tokenizer, self.rows)
-            self._labels_of = self.prompt, self.rows
+            self._labelled = self.rows
         self._show()
 
     def _choose(self) -> None:
@@ -197,7 +197,7 @@ class DistributionExplorer(LiveView):
         self.last_id: int | None = None
         try:
             if self.prompt != self._prompt_read:
-                self.distribution, self._prompt_read = None, None
+                self.distribution, self._prompt_read, self._labelled = None, None, None
                 self.token_ids, steps = text_steps(self.model, self.prompt, self.tokenizer, 1, top_k=None)
                 self.logits, self._prompt_read = next(steps).distribution.logits, self.prompt
             self.distribution = next_token_distribution(
