@@ -24,13 +24,15 @@ PANELS_CSS = """<style>
 .gptcore-cell.gptcore-p { grid-template-columns: 1fr 48px 86px; }
 .gptcore-cell .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
 .gptcore-p .gptcore-number + .gptcore-number { font-size: 12px; color: var(--gptcore-chosen); }
-.gptcore-lane { position: relative; height: 18px; background: var(--jp-layout-color2, #eeeeee); border-radius: 2px; }
-.gptcore-lane i { position: absolute; top: 2px; height: 14px; background: var(--gptcore-kept); min-width: 1px; }
-.gptcore-lane s { position: absolute; top: 0; height: 18px; width: 1px; background: var(--jp-ui-font-color2, #757575); }
-.gptcore-p .gptcore-lane i { left: 0; border-radius: 0 2px 2px 0; }
-.gptcore-counted .gptcore-p .gptcore-lane i { top: 1px; height: 10px; }
-.gptcore-lane u { position: absolute; top: 12px; height: 5px; left: 0; background: var(--gptcore-chosen); }
-.gptcore-lane em { position: absolute; left: 6px; right: 0; overflow: hidden; white-space: nowrap;
+.gptcore-lane { display: grid; grid-template: 18px / 100%; height: 18px; background: var(--jp-layout-color2, #eeeeee);
+  border-radius: 2px; }
+.gptcore-lane > * { grid-area: 1 / 1; }
+.gptcore-lane i { margin-top: 2px; height: 14px; background: var(--gptcore-kept); min-width: 1px; }
+.gptcore-lane s { width: 1px; background: var(--jp-ui-font-color2, #757575); }
+.gptcore-p .gptcore-lane i { border-radius: 0 2px 2px 0; }
+.gptcore-counted .gptcore-p .gptcore-lane i { margin-top: 1px; height: 10px; }
+.gptcore-lane u { margin-top: 12px; height: 5px; background: var(--gptcore-chosen); }
+.gptcore-lane em { margin-left: 6px; overflow: hidden; white-space: nowrap;
   font-size: 12px; line-height: 18px; color: var(--jp-ui-font-color2, #616161); }
 .gptcore-panels .gptcore-cut i, .gptcore-panels .gptcore-others i, .gptcore-mass .gptcore-cut {
   background: repeating-linear-gradient(-45deg, var(--gptcore-others) 0 3px, transparent 3px 6px);
@@ -249,11 +251,12 @@ def _bar_html(value: float, low: float, high: float) -> str:
         return ""
     start, end = sorted((0.0, max(value, low)))
     beyond = ' class="gptcore-beyond"' if value < low - 1e-6 else ""
-    return f'<i{beyond} style="left:{(start - low) / (high - low):.1%};width:{(end - start) / (high - low):.1%}"></i>'
+    before, width = (start - low) / (high - low), (end - start) / (high - low)
+    return f'<i{beyond} style="margin-left:{before:.1%};width:{width:.1%}"></i>'
 
 
 def _zero_html(low: float, high: float) -> str:
-    return f'<s style="left:{-low / (high - low):.1%}"></s>' if low < 0 < high else ""
+    return f'<s style="margin-left:{-low / (high - low):.1%}"></s>' if low < 0 < high else ""
 
 
 def _probability_html(panels: Panels, probability: float, count: int, log: bool, cut: str) -> str:

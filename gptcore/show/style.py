@@ -31,7 +31,7 @@ CSS = f"""<style>
 .gptcore-new {{ color: var(--gptcore-kept); }}
 .gptcore-last {{ border-bottom: 2px solid var(--gptcore-chosen); font-weight: 600; }}
 .gptcore-row {{ display: grid; grid-template-columns: 9.5em 1fr 4.5em; gap: 8px; align-items: center; height: 26px;
-  contain: strict; contain-intrinsic-width: 300px; }}
+  contain: size; contain-intrinsic-width: 300px; }}
 .gptcore-label {{ font-family: var(--jp-code-font-family, monospace); text-align: right; white-space: pre;
   overflow: hidden; text-overflow: ellipsis; }}
 .gptcore-label.gptcore-long {{ font-size: 11px; line-height: 12px; white-space: pre-wrap;
