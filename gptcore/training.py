@@ -77,11 +77,12 @@ def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 3
 def _evaluation(model: GPTModel, rows: list[Tensor], batch_size: int, processes: Processes) -> Steps[Evaluation]:
     """Each process measures some of the rows; all get the result of the whole."""
     total = 0.0
-    for inputs, targets in evaluation_batches(rows[processes.rank :: processes.count], batch_size, model.device):
-        with _fitting_into_memory(model, batch_size), reading(model):
-            logits = model(inputs).float()
-            total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
-        yield
+    with _fitting_into_memory(model, batch_size):
+        for inputs, targets in evaluation_batches(rows[processes.rank :: processes.count], batch_size, model.device):
+            with reading(model):  # not around the yield: the caller's own work is none of ours
+                logits = model(inputs).float()
+                total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
+            yield
     if processes.count > 1:
         total = processes.sum(torch.tensor(total, dtype=torch.float64, device=model.device)).item()
     tokens = sum(len(row) - 1 for row in rows)

@@ -343,9 +343,10 @@ def test_the_update_is_small(explorer):
 
 def test_labels_are_those_of_the_model_as_it_is_and_of_the_rows_that_are_shown(model, tokenizer):
     """The weights change, as in training, while something else is looked at."""
-    explorer = DistributionExplorer(model, tokenizer, "Once")
+    explorer = DistributionExplorer(model, Tokenizer(tokenizer.backend, eos_token=None), "Once")
     before = explorer.panels.labels
-    explorer.prompt = ""  # cannot be read, or begins from the end of a text
+    explorer.prompt = ""
+    assert explorer.distribution is None
     with torch.no_grad():
         model.head.weight.copy_(model.head.weight.roll(1, 0))
     explorer.prompt = "Once"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gptcore.sampling import Distribution, draw
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, drawable, fonts, percent
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, drawable, fonts, percent
 from gptcore.tokenizer import token_label
 
 VISIBLE = 0.008  # a token that is narrower than this is drawn together with its narrow neighbours
@@ -126,7 +126,7 @@ def dart_html(distribution: Distribution, uniform: float, tokenizer: Any) -> str
     hit = dart.hit
     segments = "".join(_segment_html(segment, segment is hit) for segment in dart.segments)
     # The name stands below the middle of what was hit, but never beyond the ends of the bar.
-    half = round(0.42 * _columns(dart.name), 1)
+    half = round(0.42 * (columns(dart.name) + 1), 1)
     middle = f"clamp({half}ch,{(hit.left + hit.right) / 2:.3%},100% - {half}ch)"
     return (
         f'{_CSS}<div class="gptcore gptcore-dart" role="img" aria-label="{escape(dart.describe())}">'
@@ -143,7 +143,7 @@ def _segment_html(segment: Segment, is_hit: bool) -> str:
         place = f"left:min({segment.left:.3%},100% - 5px);width:{segment.width:.3%}"
     kind = ' class="h"' if is_hit else ' class="n"' if segment.token_id is None else ""
     label = escape(_short(segment.label, 24))
-    inside = label if segment.width * 100 > _columns(segment.label) else ""  # about 100 letters fit on the bar
+    inside = label if segment.width * 100 > columns(segment.label) + 1 else ""  # about 100 letters fit on the bar
     if segment.token_id is None:
         inside = inside and f"<b>{inside}</b>"
     return f'<i{kind} style="{place}" title="{label} {escape(percent(segment.width))}">{inside}</i>'
@@ -159,11 +159,6 @@ def _short(label: str, length: int) -> str:
     return label if len(label) <= length else label[: length - 1] + "…"
 
 
-def _columns(text: str) -> int:
-    """The width of a text in columns of Latin letters; Hangul and its like take two."""
-    return 1 + sum(2 if ord(character) >= 0x1100 and character != "␣" else 1 for character in text)
-
-
 # As a chart ------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +170,7 @@ def draw_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: A
         single = segment.token_id is not None
         style = {"color": KEPT, "edgecolor": "white"} if single else {"color": "white", "edgecolor": OTHERS}
         ax.barh(0, segment.width, left=segment.left, height=1, hatch=None if single else "///", **style)
-        if segment.width * room > _columns(segment.label):
+        if segment.width * room > columns(segment.label) + 1:
             text = {"color": "white"} if single else {"style": "italic", "bbox": {"color": "white", "pad": 1.5}}
             _text(ax, (segment.left + segment.right) / 2, 0, segment.label, ha="center", fontsize=9, **text)
     hit = dart.hit

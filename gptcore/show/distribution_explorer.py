@@ -142,8 +142,7 @@ class DistributionExplorer(LiveView):
             return
         uniforms = torch.rand(count, generator=self._generator, dtype=torch.float64)
         token_ids = draw(self.distribution, uniforms).cpu()
-        with one_core():
-            self.counts += torch.bincount(token_ids, minlength=self.counts.numel())
+        self.counts += torch.bincount(token_ids, minlength=self.counts.numel())
         self.last_id = int(token_ids[0]) if count == 1 else None
         self._show()
 

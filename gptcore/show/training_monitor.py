@@ -10,6 +10,7 @@ import math
 import textwrap
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from html import escape
 from time import perf_counter
@@ -137,18 +138,19 @@ class TrainingMonitor(LiveView):
     async def _take(self, steps: Steps[History]) -> History:
         """All the steps; now and then the kernel has a turn."""
         turned = perf_counter()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return end.value
-            if perf_counter() - turned < TURN:
-                continue
-            try:
-                await asyncio.sleep(0.001)  # not 0: a click passes through many hands
-            except (asyncio.CancelledError, KeyboardInterrupt):  # how a kernel interrupts a cell that waits
-                self._end("interrupted")
-            turned = perf_counter()
+        with closing(steps):  # the best weights are restored, whatever happens here
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    return end.value
+                if perf_counter() - turned < TURN:
+                    continue
+                try:
+                    await asyncio.sleep(0.001)  # not 0: a click passes through many hands
+                except (asyncio.CancelledError, KeyboardInterrupt):  # how a kernel interrupts a cell that waits
+                    self._end("interrupted")
+                turned = perf_counter()
 
     def _hear(self, on_progress: Callable[[Progress], None] | None, progress: Progress) -> None:
         """A report of `fit`."""
