@@ -14,7 +14,8 @@ import torch
 from gptcore.config import GPTConfig
 
 # How the weights can be kept. Under int8 the linear layers and the token embedding are whole numbers with one scale for
-# each row, as in `gptcore.quantization`; all other numbers, the cache of keys and values too, stay float32.
+# each group, as in `gptcore.quantization`; all other numbers, the cache of keys and values too, stay float32.
+INT8_GROUP = 96  # outputs with a common scale, at most
 WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int8)
 
 
@@ -31,9 +32,19 @@ def weight_bytes(config: GPTConfig, dtype: torch.dtype = torch.float32) -> int:
     """
     _check_dtype(dtype)
     if dtype == torch.int8:
-        own_embedding = 0 if config.tie_embeddings else _int8_row_bytes(config.vocab_size, config.emb_dim)
+        own_embedding = 0 if config.tie_embeddings else _int8_bytes(config.vocab_size, config.emb_dim)
         return _int8_linear_bytes(config) + own_embedding + 4 * (_vectors(config) + _positions(config))
     return num_parameters(config) * dtype.itemsize
+
+
+def int8_shape(outputs: int, inputs: int) -> tuple[int, int, int]:
+    """The bytes (groups, inputs, row) that keep a matrix (outputs, inputs) in int8: see `gptcore.quantization`.
+
+    The outputs are shared out evenly among the groups, and filled up to a number that 8 divides. A row has a byte for
+    each output of its group, and 8 more.
+    """
+    groups = math.ceil(outputs / INT8_GROUP)
+    return groups, inputs, 8 * math.ceil(outputs / (8 * groups)) + 8
 
 
 def cache_bytes(config: GPTConfig, tokens: int, batch_size: int = 1, dtype: torch.dtype = torch.float32) -> int:
@@ -75,7 +86,7 @@ def bytes_read_per_step(config: GPTConfig, tokens: int, batch_size: int = 1, dty
     _check_dtype(dtype)
     _check_tokens(config, tokens, batch_size)
     if dtype == torch.int8:
-        row = _int8_row_bytes(1, config.emb_dim) + 4 * config.emb_dim  # the embedding of a token, that of its position
+        row = (1 + 4 + 4) * config.emb_dim  # the embedding of a token and its scales, that of its position
         weights = _int8_linear_bytes(config) + 4 * _vectors(config) + batch_size * row
     else:
         row = 2 * config.emb_dim
@@ -116,12 +127,11 @@ def _linear_weights(config: GPTConfig) -> int:
 
 
 def _int8_linear_bytes(config: GPTConfig) -> int:
-    return sum(_int8_row_bytes(outputs, inputs) for outputs, inputs in _linear_layers(config))
+    return sum(_int8_bytes(outputs, inputs) for outputs, inputs in _linear_layers(config))
 
 
-def _int8_row_bytes(rows: int, columns: int) -> int:
-    """One byte for each weight, and a float32 scale for each row."""
-    return rows * (columns + 4)
+def _int8_bytes(outputs: int, inputs: int) -> int:
+    return math.prod(int8_shape(outputs, inputs))
 
 
 def _vectors(config: GPTConfig) -> int:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.config import GPTConfig
+from gptcore.costs import num_parameters
 from gptcore.gelu import GELU
 from gptcore.linear import Linear
 
@@ -174,7 +175,7 @@ class GPTModel(nn.Module):
 
     def num_parameters(self) -> int:
         """How many numbers the model has learned, or can learn; a shared head counts once."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        return num_parameters(self.config)
 
     def _init_weights(self) -> None:
         """GPT-2's start: N(0, 0.02), biases 0; what is added to the stream is smaller the more layers add to it."""

@@ -1,21 +1,28 @@
-"""Weights as whole numbers: a quarter of float32's bytes to keep, and to read for every new token.
+"""Weights as whole numbers: little more than a quarter of float32's bytes to keep, and to read for every new token.
 
-Each row of a weight matrix is divided by a scale of its own, so that its largest number becomes 127 or −127, and
-rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()", section 2.1), here of the weights alone:
-what flows through the model stays float32, and so do biases, norms and positions. It is for reading and writing text;
-whole numbers have no gradient to learn by.
+The weights from one input to 96 outputs are a group. Each group is divided by a scale of its own, so that its largest
+number becomes 127 or −127, and rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()", section 2.1)
+in groups (Shen et al. 2020, "Q-BERT", section 3.2), here of the weights alone: what flows through the model stays
+float32, and so do biases, norms and positions. It is for reading and writing text; whole numbers have no gradient to
+learn by.
+
+A matrix times one row of inputs is a sum: for each input, its weights as often as the input says. That is what an
+embedding bag computes, and PyTorch has a quick one for bytes, made for recommender systems (Khudia et al. 2021,
+"FBGEMM"). So a matrix is kept as the table of such a bag. A row of the table is a group: a byte for each number, 128
+above it, and then two float32, the scale and what a byte of 0 stands for.
 """
 
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.costs import int8_shape
 from gptcore.linear import Product
 from gptcore.model import GPTModel
 
-FEW_ROWS = 4  # with more, it is quicker to turn the weights back into float32 first
+SCALES = 8  # bytes at the end of a row
+FEW_ROWS = 8  # with more, it is quicker to turn the weights back into float32 first
 
 
 def quantize(model: GPTModel) -> GPTModel:
@@ -32,30 +39,38 @@ def quantize(model: GPTModel) -> GPTModel:
                 setattr(module, name, Int8Linear(child))
     quantized.token_embedding = Int8Embedding(quantized.token_embedding.weight)
     if model.config.tie_embeddings:
-        quantized.token_embedding.weight, quantized.token_embedding.scale = quantized.head.weight, quantized.head.scale
+        quantized.token_embedding.weight = quantized.head.weight
     return quantized.requires_grad_(False)
 
 
-def int8_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """weight (out, in) as int8 (out, in), and one float32 scale per row (out,): weight ≈ int8 * scale.
+def to_int8(weight: Tensor) -> Tensor:
+    """weight (out_features, in_features) as a table of bytes, `int8_shape`.
 
-    A number is off by at most half a scale, which is 1/254 of the largest in its row.
+    A number is off by at most half the scale of its group, which is 1/254 of the largest there.
     """
-    weight = weight.detach().float()
-    scale = weight.abs().amax(dim=1) / 127
-    rounded = (weight / scale.clamp(min=torch.finfo(torch.float32).tiny)[:, None]).round()
-    return rounded.clamp(-127, 127).to(torch.int8), scale
+    groups, in_features, row = int8_shape(*weight.shape)
+    filled = weight.new_zeros(groups * (row - SCALES), in_features, dtype=torch.float32)
+    filled[: len(weight)] = weight.detach()
+    numbers = filled.unflatten(0, (groups, -1)).transpose(1, 2)  # (groups, in_features, outputs)
+    scale = numbers.abs().amax(dim=-1, keepdim=True) / 127
+    whole = (numbers / scale.clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-127, 127)
+    scales = torch.cat([scale, -128 * scale], dim=-1).view(torch.uint8)
+    return torch.cat([(whole + 128).to(torch.uint8), scales], dim=-1)
+
+
+def from_int8(table: Tensor) -> Tensor:
+    """A table (…, in_features, outputs + SCALES) as float32 (…, in_features, outputs)."""
+    whole, scale = table[..., :-SCALES], table[..., -SCALES:].view(torch.float32)[..., :1]
+    return (whole.float() - 128) * scale
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with int8 weights (out, in) and float32 scales (out,): float32 (…, in) → float32 (…, out)."""
+    """A linear layer with int8 weights, a table of `to_int8`: float32 (…, in_features) → float32 (…, out_features)."""
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        weight, scale = int8_rows(linear.weight)
-        self.weight = nn.Parameter(weight, requires_grad=False)
-        self.register_buffer("scale", scale)
+        self.weight = nn.Parameter(to_int8(linear.weight), requires_grad=False)
         self.bias = linear.bias
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,31 +78,44 @@ class Int8Linear(nn.Module):
 
     def product(self, rows: int) -> Product:
         """What `forward` does to inputs of so many rows: whoever asks once need not choose again."""
-        weight, scale, bias = self.weight, self.scale, self.bias
-        if weight.device.type == "cpu" and 0 < rows <= FEW_ROWS and self.in_features % 32 == 0:
-            # PyTorch's product with int8 weights, made for torchao. It wants bfloat16 rows, and reads them in steps of
-            # up to 32 numbers without looking for the end.
-            rounded = scale.bfloat16()
+        table, bias, out_features = self.weight, self.bias, self.out_features
+        quick = table.device.type == "cpu" and 0 < rows <= FEW_ROWS
+        times_table = _sums(table, rows) if quick else lambda x: x @ from_int8(table)
 
-            def times_weight(x: Tensor) -> Tensor:
-                y = torch._weight_int8pack_mm(x.reshape(-1, self.in_features).bfloat16(), weight, rounded).float()
-                return y.view(*x.shape[:-1], self.out_features)
-        else:
+        def product(x: Tensor) -> Tensor:
+            y = times_table(x.reshape(-1, x.shape[-1]))  # (groups, rows, outputs)
+            y = y.transpose(0, 1).flatten(1)[:, :out_features].reshape(*x.shape[:-1], out_features)
+            return y if bias is None else y + bias
 
-            def times_weight(x: Tensor) -> Tensor:
-                return F.linear(x, weight.to(x.dtype)) * scale
+        return product
 
-        return times_weight if bias is None else lambda x: times_weight(x) + bias
+
+def _sums(table: Tensor, rows: int) -> Product:
+    """x (rows, in_features) → (groups, rows, outputs): for each group and row a bag of all the group's inputs."""
+    groups, in_features, width = table.shape
+    group_starts = torch.arange(0, groups * in_features, in_features, dtype=torch.int32)
+    places = (group_starts[:, None, None] + torch.arange(in_features, dtype=torch.int32)).expand(-1, rows, -1).flatten()
+    bags = torch.arange(0, len(places) + 1, in_features, dtype=torch.int32)  # where each begins, and the last one ends
+    flat = table.detach().view(-1, width)
+    sums = torch.ops.quantized.embedding_bag_byte_rowwise_offsets.default
+
+    def times_table(x: Tensor) -> Tensor:
+        taken = x.expand(groups, rows, in_features).reshape(-1)
+        y = sums(flat, places, bags, per_sample_weights=taken, include_last_offset=True)
+        return y.view(groups, rows, -1)
+
+    return times_table
 
 
 class Int8Embedding(nn.Module):
-    """An embedding with int8 rows: token ids (…) → float32 (…, emb_dim)."""
+    """An embedding with int8 weights, a table of `to_int8`: token ids (…) → float32 (…, emb_dim)."""
 
     def __init__(self, weight: Tensor):
         super().__init__()
-        rows, scale = int8_rows(weight)
-        self.weight = nn.Parameter(rows, requires_grad=False)
-        self.register_buffer("scale", scale)
+        self.weight = nn.Parameter(to_int8(weight), requires_grad=False)
 
     def forward(self, token_ids: Tensor) -> Tensor:
-        return self.weight[token_ids] * self.scale[token_ids][..., None]
+        outputs = self.weight.shape[-1] - SCALES
+        groups, places = token_ids // outputs, token_ids % outputs
+        scale = self.weight[groups, :, -SCALES:-4].view(torch.float32)[..., 0]  # (…, emb_dim)
+        return (self.weight[groups, :, places].float() - 128) * scale

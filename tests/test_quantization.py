@@ -5,7 +5,8 @@ from torch import nn
 
 import gptcore
 from gptcore import GPTConfig, GPTModel
-from gptcore.quantization import FEW_ROWS, Int8Linear, int8_rows, quantize
+from gptcore.costs import int8_shape
+from gptcore.quantization import FEW_ROWS, Int8Embedding, Int8Linear, from_int8, quantize, to_int8
 
 
 @pytest.fixture(scope="module")
@@ -13,37 +14,59 @@ def storyteller():
     return gptcore.load_model(device="cpu")
 
 
-def test_rows_are_rounded_to_half_a_scale():
-    weight = torch.randn(30, 17) * torch.logspace(-6, 3, 30)[:, None]
-    weight[4] = 0
-    rows, scale = int8_rows(weight)
-    assert rows.dtype == torch.int8 and scale.dtype == torch.float32 and scale.shape == (30,)
-    assert rows.abs().amax(1).tolist() == [127 if i != 4 else 0 for i in range(30)]
-    assert ((rows * scale[:, None] - weight).abs() <= scale[:, None] * 0.5001).all()
+def rounded(layer):
+    """The weights (out_features, in_features) that `layer` computes with."""
+    return from_int8(layer.weight).transpose(1, 2).flatten(0, 1)[: layer.out_features]
 
 
-@pytest.mark.parametrize("rows", [(1,), (2, 2), (FEW_ROWS + 1,), (3, 40)])
-@pytest.mark.parametrize(("inputs", "outputs"), [(64, 96), (48, 7), (5, 3)])
+@pytest.mark.parametrize(("outputs", "inputs"), [(96, 5), (97, 5), (30, 17), (1, 1), (384, 8), (1000, 3)])
+def test_numbers_are_rounded_to_half_the_scale_of_their_group(outputs, inputs):
+    weight = torch.randn(outputs, inputs) * torch.logspace(-6, 3, inputs)
+    weight[:, 0] = 0
+    table = to_int8(weight)
+    assert table.dtype == torch.uint8 and table.shape == int8_shape(outputs, inputs)
+    groups, _, row = table.shape
+    assert row - 8 <= 96 and groups * (row - 8) >= outputs
+    for group, rows in enumerate(weight.split(row - 8)):
+        scale = rows.abs().amax(0) / 127
+        difference = from_int8(table)[group].t()[: len(rows)] - rows
+        assert (difference.abs() <= 0.5001 * scale).all()
+        assert (table[group, 1:, : len(rows)].int() - 128).abs().amax(1).tolist() == [127] * (inputs - 1)
+
+
+@pytest.mark.parametrize("rows", [(), (1,), (2, 2), (FEW_ROWS + 1,), (3, 40), (0,)])
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 96), (48, 7), (5, 3), (33, 400)])
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_layer_computes_with_its_rounded_weights(rows, inputs, outputs, bias):
     linear = nn.Linear(inputs, outputs, bias)
     layer = Int8Linear(linear)
     x = torch.randn(*rows, inputs)
-    expected = F.linear(x, layer.weight * layer.scale[:, None], linear.bias)
+    with torch.no_grad():
+        expected = F.linear(x, rounded(layer), linear.bias)
     result = layer(x)
     assert result.shape == expected.shape and result.dtype == torch.float32
-    error = (result - expected).abs().max() / expected.abs().max()
-    assert error < 0.02  # bfloat16 keeps three digits
+    torch.testing.assert_close(result, expected)
 
 
-def test_the_model_is_a_quarter_and_says_nearly_the_same(storyteller):
+def test_an_embedding_gives_the_rounded_rows_of_its_tokens():
+    weight = torch.randn(200, 24)
+    embedding = Int8Embedding(weight)
+    token_ids = torch.tensor([[0, 199, 66], [67, 68, 0]])
+    assert (embedding(token_ids) - weight[token_ids]).abs().max() < 0.02
+    linear = nn.Linear(24, 200, bias=False)
+    with torch.no_grad():
+        linear.weight.copy_(weight)
+    assert torch.equal(embedding(token_ids), rounded(Int8Linear(linear))[token_ids])
+
+
+def test_the_model_is_small_and_says_nearly_the_same(storyteller):
     small = quantize(storyteller)
 
     def size(model):
         tensors = {tensor.data_ptr(): tensor for tensor in [*model.parameters(), *model.buffers()]}
         return sum(tensor.nbytes for tensor in tensors.values())
 
-    assert size(small) < 0.28 * size(storyteller)
+    assert size(small) < 0.29 * size(storyteller)
     assert small.num_parameters() == storyteller.num_parameters()
     assert small.config == storyteller.config and small.dtype == torch.float32
     token_ids = torch.tensor([gptcore.load_tokenizer().encode(gptcore.stories.sample("en", 3))])
