@@ -40,7 +40,7 @@ class Distribution:
     @cached_property
     def kept_count(self) -> Tensor:
         """int64 (...): how many tokens can be drawn."""
-        return self.kept.sum(-1)
+        return self.kept.count_nonzero(-1)
 
     @cached_property
     def entropy(self) -> Tensor:
@@ -54,7 +54,8 @@ class Distribution:
         Together with what was kept they sum to one.
         """
         before = self.scaled_logits.double().softmax(-1)
-        return {stage: (before * (self.removed_by == code)).sum(-1) for code, stage in enumerate(STAGES, start=1)}
+        mass = before.new_zeros(*before.shape[:-1], 1 + len(STAGES)).scatter_add(-1, self.removed_by.long(), before)
+        return dict(zip(STAGES, mass.unbind(-1)[1:], strict=True))
 
     def __repr__(self) -> str:
         *batch, vocab_size = self.probs.shape
@@ -90,7 +91,7 @@ def next_token_distribution(
     logits = _readable(logits)
     with cores_for(logits):
         largest = _largest(logits)  # (..., 1)
-        removed_by = torch.where(logits == -torch.inf, _MASKED, 0).to(torch.int8)
+        removed_by = _MASKED * (logits == -torch.inf).to(torch.int8)
 
         if temperature == 0:
             first = torch.zeros_like(removed_by, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)

@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from tokenizers import pre_tokenizers, trainers
@@ -139,6 +141,17 @@ def test_broken_characters_stay_alone(bundled):
     assert pieces_of(end, a, end, tokenizer=bundled) == [(0, 1, None), (1, 2, None), (2, 3, None)]
     assert pieces_of(lead, lead, end, 249, a, tokenizer=bundled) == [(0, 1, None), (1, 4, "옛"), (4, 5, None)]
     assert pieces_of(tokenizer=bundled) == []
+
+
+# "b", and the bytes of "옛", "é" and "🦊", one token each
+some_bytes = st.lists(st.sampled_from([65, 168, 246, 249, 127, 102, 172, 253, 99, 232]), max_size=9)
+
+
+@given(some_bytes, some_bytes, some_bytes)
+def test_what_is_known_of_the_text_before_changes_nothing(bundled, start, before, after):
+    known = KnownTokens(bundled)
+    earlier = Tokens.of(start + before, known)
+    assert Tokens.of(start + after, known, earlier) == Tokens.of(start + after, known)
 
 
 def test_a_token_may_end_in_the_middle_of_a_character(bundled):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -18,22 +19,22 @@ LOG_FLOOR = 6  # the logarithmic axis goes from 10**-6 to 1
 
 PANELS_CSS = """<style>
 .gptcore-panels { container-type: inline-size; }
-.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 1fr 2fr; gap: 0 18px; height: 26px;
+.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 54px 1fr 54px 2fr 48px 86px; gap: 0 8px; height: 26px;
   align-items: center; }
-.gptcore-cell { display: grid; grid-template-columns: 1fr 54px; gap: 0 8px; align-items: center; min-width: 0; }
-.gptcore-cell.gptcore-p { grid-template-columns: 1fr 48px 86px; }
-.gptcore-cell .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
-.gptcore-p .gptcore-number + .gptcore-number { font-size: 12px; color: var(--gptcore-chosen); }
+.gptcore-trio .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
+.gptcore-trio .gptcore-count { font-size: 12px; color: var(--gptcore-chosen); }
 .gptcore-lane { display: grid; grid-template: 18px / 100%; height: 18px; background: var(--jp-layout-color2, #eeeeee);
   border-radius: 2px; }
 .gptcore-lane > * { grid-area: 1 / 1; }
 .gptcore-lane i { margin-top: 2px; height: 14px; background: var(--gptcore-kept); min-width: 1px; }
-.gptcore-lane s { width: 1px; background: var(--jp-ui-font-color2, #757575); }
-.gptcore-p .gptcore-lane i { border-radius: 0 2px 2px 0; }
-.gptcore-counted .gptcore-p .gptcore-lane i { margin-top: 1px; height: 10px; }
+.gptcore-lane.gptcore-p i { border-radius: 0 2px 2px 0; }
+.gptcore-counted .gptcore-p i { margin-top: 1px; height: 10px; }
 .gptcore-lane u { margin-top: 12px; height: 5px; background: var(--gptcore-chosen); }
 .gptcore-lane em { margin-left: 6px; overflow: hidden; white-space: nowrap;
   font-size: 12px; line-height: 18px; color: var(--jp-ui-font-color2, #616161); }
+.gptcore-label + .gptcore-lane { background: linear-gradient(var(--jp-ui-font-color2, #757575) 0 0) no-repeat
+  var(--gptcore-zero) / 1px 100% var(--jp-layout-color2, #eeeeee); }
+.gptcore-lane, .gptcore-axis div, .gptcore-head > div { margin-left: 10px; }
 .gptcore-panels .gptcore-cut i, .gptcore-panels .gptcore-others i, .gptcore-mass .gptcore-cut {
   background: repeating-linear-gradient(-45deg, var(--gptcore-others) 0 3px, transparent 3px 6px);
   box-shadow: inset 0 0 0 1px var(--gptcore-others); }
@@ -43,30 +44,38 @@ PANELS_CSS = """<style>
 .gptcore-lane i.gptcore-beyond { -webkit-mask: linear-gradient(90deg, transparent, #000 24px);
   mask: linear-gradient(90deg, transparent, #000 24px); }
 .gptcore-trio.gptcore-head { height: auto; align-items: end; margin: 6px 0 4px; }
+.gptcore-head > div { grid-column: span 2; }
+.gptcore-head > div:last-child { grid-column: span 3; display: flex; justify-content: space-between; align-items: end; }
 .gptcore-head b, .gptcore-head small { display: block; white-space: nowrap; }
 .gptcore-head small { font-size: 12px; line-height: 1.3; min-height: 2.6em; white-space: normal;
   color: var(--jp-ui-font-color2, #616161); }
-.gptcore-head .gptcore-p { grid-template-columns: 1fr auto; align-items: end; }
-.gptcore-head .gptcore-number { font-size: 12px; color: var(--gptcore-chosen); }
 .gptcore-trio.gptcore-axis { height: 18px; }
-.gptcore-axis div div { display: flex; justify-content: space-between; white-space: nowrap; font-size: 11px;
+.gptcore-axis div { display: flex; justify-content: space-between; white-space: nowrap; font-size: 11px;
   color: var(--jp-ui-font-color2, #616161); }
 .gptcore-mass { display: flex; height: 16px; margin-top: 8px; border-radius: 2px; overflow: hidden; }
 .gptcore-mass div { min-width: 1px; background: var(--gptcore-kept); }
 .gptcore-mass .gptcore-cut + .gptcore-cut { border-left: 3px solid var(--jp-layout-color0, #ffffff); }
 .gptcore-legend { font-size: 13px; min-height: 1.6em; }
 @container (max-width: 700px) {
-  .gptcore-trio { grid-template-columns: 84px 1fr 1fr 1.4fr; gap: 0 10px; height: 42px; }
-  .gptcore-cell { grid-template-columns: 1fr; }
-  .gptcore-cell.gptcore-p { grid-template-columns: auto 1fr; }
-  .gptcore-cell .gptcore-lane { grid-column: 1 / -1; grid-row: 2; }
-  .gptcore-cell .gptcore-number { grid-row: 1; font-size: 12px; }
-  .gptcore-axis .gptcore-p div { grid-column: 1 / -1; }
-  .gptcore-trio .gptcore-label { font-size: 12px; } .gptcore-trio.gptcore-head { align-items: start; }
+  .gptcore-trio { grid-template: auto 18px / 84px 1fr 1fr 48px 1fr; gap: 0 10px; height: 42px; }
+  .gptcore-lane, .gptcore-axis div, .gptcore-head > div { margin-left: 0; }
+  .gptcore-trio .gptcore-number { font-size: 12px; }
+  .gptcore-trio > :nth-child(1) { grid-area: 1 / 1 / 3; }
+  .gptcore-trio > :nth-child(2) { grid-area: 2 / 2; }
+  .gptcore-trio > :nth-child(3) { grid-area: 1 / 2; }
+  .gptcore-trio > :nth-child(4) { grid-area: 2 / 3; }
+  .gptcore-trio > :nth-child(5) { grid-area: 1 / 3; }
+  .gptcore-trio > :nth-child(6) { grid-area: 2 / 4 / 3 / 6; }
+  .gptcore-trio > :nth-child(7) { grid-area: 1 / 4; }
+  .gptcore-trio > :nth-child(8) { grid-area: 1 / 5; }
+  .gptcore-trio .gptcore-label { font-size: 12px; }
   .gptcore-trio .gptcore-label.gptcore-long { font-size: 11px; max-height: 36px; }
   .gptcore-trio.gptcore-others .gptcore-label { font-size: 11px; }
-  .gptcore-head .gptcore-p { grid-template-columns: 1fr; }
-  .gptcore-head .gptcore-number { grid-row: 2; min-height: 1.2em; }
+  .gptcore-trio.gptcore-head { grid-template-rows: auto; align-items: start; }
+  .gptcore-trio.gptcore-head > :nth-child(2) { grid-area: 1 / 2; }
+  .gptcore-trio.gptcore-head > :nth-child(3) { grid-area: 1 / 3; }
+  .gptcore-trio.gptcore-head > :nth-child(4) { grid-area: 1 / 4 / 2 / 6; flex-direction: column; align-items: stretch; }
+  .gptcore-head .gptcore-count { min-height: 1.2em; }
   .gptcore-head small { min-height: 3.9em; } .gptcore-legend { min-height: 4.8em; }
 }
 </style>"""
@@ -147,7 +156,7 @@ class Panels:
     def draws(self) -> int:
         return sum(self.counts) + self.others_drawn
 
-    @property
+    @cached_property
     def axis(self) -> tuple[float, float]:
         """The ends of the logit axis: they hold 0 and every logit that has a row, and no setting moves them."""
         finite = [logit for logit in self.logits if logit > float("-inf")]
@@ -179,8 +188,10 @@ def panels_html(panels: Panels | None, rows: int, log: bool = False) -> str:
     lines += ['<div class="gptcore-trio"></div>'] * (rows - len(lines))
     lines.append('<div class="gptcore-trio"></div>' if panels is None else _others_html(panels, log))
     counted = " gptcore-counted" if panels is not None and panels.draws else ""
+    low, high = (0.0, 1.0) if panels is None else panels.axis
+    zero = f"{-low / (high - low):.1%}" if low < 0 < high else "-9px"  # where a line stands for 0, or out of sight
     return (
-        f'<div class="gptcore gptcore-panels{counted}">{_head_html(panels)}'
+        f'<div class="gptcore gptcore-panels{counted}" style="--gptcore-zero:{zero}">{_head_html(panels)}'
         f'<div role="list" aria-label="Tokens with their logit, scaled logit and probability">{"".join(lines)}</div>'
         f"{_axis_html(panels, log)}{_mass_html(panels)}</div>"
     )
@@ -221,8 +232,8 @@ def _row_html(panels: Panels, i: int, log: bool) -> str:
         f'<div class="gptcore-trio{kind}" role="listitem">'
         f'<span class="{label_class(label, 10)}" title="{escape(label)} (id {token_id})">'
         f"{escape(short_label(label, token_id))}</span>"
-        f"{_cell_html(logit + _zero_html(low, high), number(panels.logits[i]))}"
-        f"{_cell_html(scaled, scaled_number)}"
+        f'<div class="gptcore-lane">{logit}</div><span class="gptcore-number">{number(panels.logits[i])}</span>'
+        f'<div class="gptcore-lane">{scaled}</div><span class="gptcore-number">{scaled_number}</span>'
         f"{_probability_html(panels, panels.probs[i], panels.counts[i] if panels.counts else 0, log, cut)}</div>"
     )
 
@@ -235,14 +246,9 @@ def _others_html(panels: Panels, log: bool) -> str:
     return (
         f'<div class="gptcore-trio gptcore-others{kind}" role="listitem">'
         f'<span class="gptcore-label" title="{panels.others_kept:,} of them can be drawn">{panels.others_label}</span>'
-        f"{_cell_html('', largest, lane=False)}{_cell_html('', '', lane=False)}"
+        f'<span></span><span class="gptcore-number">{largest}</span><span></span><span></span>'
         f"{_probability_html(panels, panels.others, panels.others_drawn, log, cut)}</div>"
     )
-
-
-def _cell_html(bars: str, text: str, lane: bool = True) -> str:
-    lane_html = f'<div class="gptcore-lane">{bars}</div>' if lane else "<div></div>"
-    return f'<div class="gptcore-cell">{lane_html}<span class="gptcore-number">{text}</span></div>'
 
 
 def _bar_html(value: float, low: float, high: float) -> str:
@@ -255,19 +261,15 @@ def _bar_html(value: float, low: float, high: float) -> str:
     return f'<i{beyond} style="margin-left:{before:.1%};width:{width:.1%}"></i>'
 
 
-def _zero_html(low: float, high: float) -> str:
-    return f'<s style="margin-left:{-low / (high - low):.1%}"></s>' if low < 0 < high else ""
-
-
 def _probability_html(panels: Panels, probability: float, count: int, log: bool, cut: str) -> str:
     bar = f'<i style="width:{position(probability, log):.2%}"></i>' if probability > 0 else ""
     share = count / panels.draws if panels.draws else 0.0
     mark = f'<u style="width:{position(share, log):.2%}"></u>' if count else ""
-    drawn = f"{count:,} / {expected(panels, probability)}" if panels.draws else ""
+    drawn = f"{count:,} / {expected(panels, probability)}"
     return (
-        f'<div class="gptcore-cell gptcore-p"><div class="gptcore-lane">{bar}{mark}{cut}</div>'
+        f'<div class="gptcore-lane gptcore-p">{bar}{mark}{cut}</div>'
         f'<span class="gptcore-number">{escape(percent(probability))}</span>'
-        f'<span class="gptcore-number">{drawn}</span></div>'
+        + (f'<span class="gptcore-number gptcore-count">{drawn}</span>' if panels.draws else "")
     )
 
 
@@ -285,24 +287,18 @@ def _head_html(panels: Panels | None) -> str:
         '<div class="gptcore-trio gptcore-head"><span></span>'
         "<div><b>logit</b><small>the model’s score</small></div>"
         f"<div><b>→ scaled</b><small>{scaled_title(panels)}</small></div>"
-        '<div class="gptcore-cell gptcore-p"><div><b>→ probability</b><small>softmax of what is kept</small></div>'
-        f'<span class="gptcore-number">{drawn}</span></div></div>'
+        "<div><div><b>→ probability</b><small>softmax of what is kept</small></div>"
+        f'<span class="gptcore-number gptcore-count">{drawn}</span></div></div>'
     )
 
 
 def _axis_html(panels: Panels | None, log: bool) -> str:
     low, high = (0.0, 1.0) if panels is None else panels.axis
-    chances = ("0.0001%", "0.1%", "100%") if log else ("0%", "50%", "100%")
-    cells = [
-        ("", (f"{low:.3g}".replace("-", "−"), f"{high:.3g}".replace("-", "−"))),
-        ("", (f"{low - high:.3g}".replace("-", "−"), "0")),
-        (" gptcore-p", chances),
-    ]
-    ticks = (
-        f'<div class="gptcore-cell{kind}"><div>{"".join(f"<span>{text}</span>" for text in texts)}</div></div>'
-        for kind, texts in cells
-    )
-    return f'<div class="gptcore-trio gptcore-axis" aria-hidden="true"><span></span>{"".join(ticks)}</div>'
+    ends = [(low, high), (low - high, 0.0)]
+    ticks = [[f"{value:.3g}".replace("-", "−") for value in pair] for pair in ends]
+    ticks.append(["0.0001%", "0.1%", "100%"] if log else ["0%", "50%", "100%"])
+    lanes = "<span></span>".join(f"<div>{''.join(f'<span>{tick}</span>' for tick in lane)}</div>" for lane in ticks)
+    return f'<div class="gptcore-trio gptcore-axis" aria-hidden="true"><span></span>{lanes}</div>'
 
 
 def _mass_html(panels: Panels | None) -> str:

@@ -1,10 +1,12 @@
 """`TokenExplorer`: type, and see the tokens that a model would read, for one tokenizer or for several."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from os.path import commonprefix
 from typing import Any, NamedTuple
 
 import ipywidgets
@@ -76,12 +78,16 @@ class Tokens:
     problem: str | None = None  # why the tokenizer cannot read the text, in a sentence
 
     @classmethod
-    def of(cls, token_ids: list[int], known: KnownTokens) -> "Tokens":
-        """Find out which of `token_ids` are text, and which only become text together."""
+    def of(cls, token_ids: list[int], known: KnownTokens, before: "Tokens | None" = None) -> "Tokens":
+        """Find out which of `token_ids` are text, and which only become text together.
+
+        `before` are the tokens of an earlier text: where the new one begins like it, nothing is found out again.
+        """
         found = [known[token_id] for token_id in token_ids]
-        pieces: list[Piece] = []
-        start, pending = 0, b""  # the tokens since `start` are the beginning of a character
-        for i, (_, data, is_text, _) in enumerate(found):
+        pieces: list[Piece] = [] if before is None else before._settled(token_ids, known)
+        start, pending = pieces[-1].stop if pieces else 0, b""  # since `start` tokens are the beginning of a character
+        for i in range(start, len(found)):
+            _, data, is_text, _ = found[i]
             if pending:
                 text, unfinished = _read(pending + data)
                 if text is None and not unfinished:  # the beginning never came to an end
@@ -95,7 +101,16 @@ class Tokens:
                 start = i + 1
         pieces += [Piece(at, at + 1, None) for at in range(start, len(found))]
         labels = [token.label for token in found]
-        return cls(list(token_ids), labels, pieces, sum(not token.is_text for token in found))
+        return cls(list(token_ids), labels, pieces, [token.is_text for token in found].count(False))
+
+    def _settled(self, token_ids: list[int], known: KnownTokens) -> list[Piece]:
+        """The first pieces that are the same for `token_ids`, whatever comes after them."""
+        same = len(commonprefix([self.token_ids, token_ids]))
+        count = bisect_right(self.pieces, same, key=lambda piece: piece.stop)
+        pieces = self.pieces[:count]
+        while pieces and pieces[-1].text is None and not known[token_ids[pieces[-1].start]].is_text:
+            pieces.pop()  # before another token it might have become text
+        return pieces
 
     @property
     def size(self) -> str:
@@ -131,6 +146,7 @@ class TokenExplorer(LiveView):
             dict(tokenizers) if isinstance(tokenizers, Mapping) else {"tokenizer": tokenizers}
         )
         self._known = {name: KnownTokens(tokenizer) for name, tokenizer in self.tokenizers.items()}
+        self.tokens: dict[str, Tokens] = {}  # of the text, for each tokenizer by its name
         self._make_controls(text)
         self._show()
 
@@ -201,7 +217,7 @@ class TokenExplorer(LiveView):
 
     def _show(self) -> None:
         text = _storable(self.text)
-        self.tokens: dict[str, Tokens] = {name: self._read(text, name) for name in self.tokenizers}
+        self.tokens = {name: self._read(text, name) for name in self.tokenizers}
         self._status.value = (
             f'<div class="gptcore gptcore-tokens-say" role="status" aria-live="polite">{escape(self.reading)}</div>'
         )
@@ -213,7 +229,7 @@ class TokenExplorer(LiveView):
             token_ids = list(self.tokenizers[name].encode(text)) if text else []
         except ValueError as error:  # a tokenizer of characters knows those that it has read, and no others
             return Tokens([], [], [], 0, str(error))
-        return Tokens.of(token_ids, self._known[name])
+        return Tokens.of(token_ids, self._known[name], self.tokens.get(name))
 
 
 # Chips as HTML -----------------------------------------------------------------------------------------------------
@@ -229,6 +245,7 @@ class Chips:
         self.name, self.known = name, known
         self._heading, self._more = ipywidgets.HTML(), ipywidgets.HTML()
         self._blocks = [ipywidgets.HTML() for _ in range(MOST_CHIPS // BLOCK)]
+        self._drawn: list[Any] = [None] * len(self._blocks)  # what each block shows
         chips = ipywidgets.Box(self._blocks).add_class("gptcore-chips")
         name = escape(f"Tokens of {name}; the arrow keys scroll them")
         end = ipywidgets.HTML(f'<div class="gptcore-tokens-end" tabindex="0" role="group" aria-label="{name}"></div>')
@@ -254,8 +271,11 @@ class Chips:
         self._heading.value = f'<div class="gptcore gptcore-tokens-name">{heading}</div>'
         more = f'<div class="gptcore gptcore-tokens-more">{hidden:,} more before these …</div>'
         self._more.value = more if hidden else ""
-        for block, pieces in zip(self._blocks, blocks, strict=True):
-            block.value = block_html(self.name, tokens, pieces, self.known) if pieces else ""
+        for i, pieces in enumerate(blocks):
+            drawn = pieces, tokens.token_ids[pieces[0].start : pieces[-1].stop] if pieces else []
+            if drawn != self._drawn[i]:
+                self._drawn[i] = drawn
+                self._blocks[i].value = block_html(self.name, tokens, pieces, self.known) if pieces else ""
 
 
 def block_html(name: str, tokens: Tokens, pieces: list[Piece], known: KnownTokens) -> str:
