@@ -177,8 +177,8 @@ def test_every_bundled_token_is_a_chip_of_its_own(bundled):
     known = KnownTokens(bundled)
     shown = Chips("all", known)
     seen = []
-    for first in range(0, len(bundled), 500):
-        token_ids = list(range(first, min(first + 500, len(bundled))))
+    for first in range(0, len(bundled), MOST_CHIPS):
+        token_ids = list(range(first, min(first + MOST_CHIPS, len(bundled))))
         shown.show(Tokens.of(token_ids, known))
         page = Page(shown.html)
         assert page.tags == {"div", "span", "small"} or page.tags == {"div", "span", "small", "b"}

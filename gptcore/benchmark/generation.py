@@ -14,6 +14,7 @@ from gptcore.benchmark import peers
 from gptcore.benchmark.measure import Row, durations, interleaved_seconds, rates, read_bandwidth
 from gptcore.checkpoint import STORYTELLER, load_model, load_tokenizer, save
 from gptcore.config import GPT_CONFIG_124M
+from gptcore.costs import seconds_per_token
 from gptcore.generation import generate, generate_steps
 from gptcore.model import GPTModel, KVCache, reading
 
@@ -72,8 +73,8 @@ def generation(repeats: int) -> list[Row]:
         model = load_model(folder)
         bandwidth = read_bandwidth(model.device.type)
         for name, dtype in FORMATS.items():
-            weights = _bytes_per_token(model, dtype)
-            rows.append(Row(f"limit: reading {name} weights", bandwidth / weights, "tokens/s", note=_gb(bandwidth)))
+            limit = 1 / seconds_per_token(model.config, tokens=0, dtype=dtype, bandwidth=bandwidth)
+            rows.append(Row(f"limit: reading {name} weights", limit, "tokens/s", note=_gb(bandwidth)))
     return rows
 
 
@@ -177,12 +178,6 @@ def _tokens_per_second(everyone: dict[str, peers.Writer], count: int, repeats: i
     interleaved_seconds({name: partial(write, token_ids, warm_up) for name, write in everyone.items()}, 1)
     jobs = {name: partial(write, token_ids, count) for name, write in everyone.items()}
     return rates(interleaved_seconds(jobs, repeats), count, "tokens/s", "transformers, float32")
-
-
-def _bytes_per_token(model: GPTModel, dtype: torch.dtype) -> int:
-    """Bytes of weights that one more token must read: all but the embeddings, of which it reads a row each."""
-    count = sum(module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear))
-    return count * dtype.itemsize
 
 
 def _gb(bandwidth: float) -> str:

@@ -19,7 +19,7 @@ LOG_FLOOR = 6  # the logarithmic axis goes from 10**-6 to 1
 
 PANELS_CSS = """<style>
 .gptcore-panels { container-type: inline-size; }
-.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 54px 1fr 54px 2fr 48px 86px; gap: 0 8px; height: 26px;
+.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 54px 1fr 54px 1.8fr 48px 86px; gap: 0 8px; height: 26px;
   align-items: center; }
 .gptcore-trio .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
 .gptcore-trio .gptcore-count { font-size: 12px; color: var(--gptcore-chosen); }
@@ -57,7 +57,8 @@ PANELS_CSS = """<style>
 .gptcore-mass .gptcore-cut + .gptcore-cut { border-left: 3px solid var(--jp-layout-color0, #ffffff); }
 .gptcore-legend { font-size: 13px; min-height: 1.6em; }
 @container (max-width: 700px) {
-  .gptcore-trio { grid-template: auto 18px / 84px 1fr 1fr 48px 1fr; gap: 0 10px; height: 42px; }
+  .gptcore-trio { grid-template: auto 18px / 84px 1fr 1fr 48px 0.8fr; gap: 0 10px; height: 42px;
+    align-content: center; }
   .gptcore-lane, .gptcore-axis div, .gptcore-head > div { margin-left: 0; }
   .gptcore-trio .gptcore-number { font-size: 12px; }
   .gptcore-trio > :nth-child(1) { grid-area: 1 / 1 / 3; }
@@ -66,7 +67,7 @@ PANELS_CSS = """<style>
   .gptcore-trio > :nth-child(4) { grid-area: 2 / 3; }
   .gptcore-trio > :nth-child(5) { grid-area: 1 / 3; }
   .gptcore-trio > :nth-child(6) { grid-area: 2 / 4 / 3 / 6; }
-  .gptcore-trio > :nth-child(7) { grid-area: 1 / 4; }
+  .gptcore-trio > :nth-child(7) { grid-area: 1 / 4; text-align: left; }
   .gptcore-trio > :nth-child(8) { grid-area: 1 / 5; }
   .gptcore-trio .gptcore-label { font-size: 12px; }
   .gptcore-trio .gptcore-label.gptcore-long { font-size: 11px; max-height: 36px; }
@@ -278,7 +279,7 @@ def scaled_title(panels: Panels | None) -> str:
         return ""
     if panels.temperature == 0:
         return "nothing is divided by 0: the largest is taken"
-    return f"(logit − largest) ÷ {panels.temperature:g}"
+    return f"(logit − largest) ÷\u00a0{panels.temperature:g}"  # the number stays beside its sign
 
 
 def _head_html(panels: Panels | None) -> str:

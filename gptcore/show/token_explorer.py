@@ -20,9 +20,9 @@ from gptcore.tokenizer import is_known, token_bytes, token_label, visible
 
 # Blue, orange, green and purple that colour-blind eyes tell apart (Okabe & Ito 2008). They only part neighbours.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
-MOST_CHIPS = 500  # of a longer text only the last ones are drawn: there one types
+MOST_CHIPS = 300  # of a longer text only the last ones are drawn: there one types
 BLOCK = 25  # chips that are sent to the browser together: a key changes few blocks, and the rest stays as it is
-STEP = 200  # so many are left out at once, since then all blocks change; a multiple of BLOCK
+STEP = 100  # so many are left out at once, since then all blocks change; a multiple of BLOCK
 MOST_DRAWN = 120  # the same for a chart
 LINE, PITCH, GAP = 84, 1.3, 0.6  # letters on a line of a chart; between lines, in heights; between chips, in letters
 
@@ -398,9 +398,9 @@ _CSS = f"""<style>
 .gptcore-tokens-box > div {{ display: block; flex: none; margin-bottom: auto; }}
 .gptcore-chips {{ display: flex; flex-wrap: wrap; gap: 6px 4px; align-items: flex-end; }}
 .gptcore-chips > div, .gptcore-chips .widget-html-content, .gptcore-block {{ display: contents; }}
-.gptcore-chip {{ display: inline-flex; flex-direction: column; align-items: center; box-sizing: border-box;
-  max-width: 100%; padding: 1px 6px; border: 1px solid var(--hue); border-bottom-width: 3px; border-radius: 4px;
-  line-height: 1.3; }}
+.gptcore-chip {{ text-align: center; box-sizing: border-box; max-width: 100%; padding: 1px 6px; line-height: 1.3;
+  border: 1px solid var(--hue); border-bottom-width: 3px; border-radius: 4px; }}
+.gptcore-chip span, .gptcore-chip small {{ display: block; }}
 .gptcore-chip span {{ font-family: var(--jp-code-font-family, monospace); white-space: pre-wrap;
   overflow-wrap: anywhere; unicode-bidi: isolate; }}
 .gptcore-chip small {{ font-size: 11px; font-variant-numeric: tabular-nums;
