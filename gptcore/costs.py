@@ -15,8 +15,8 @@ from gptcore.config import GPTConfig
 
 # How the weights can be kept. Under int8 the linear layers and the token embedding are whole numbers with one scale for
 # each group, as in `gptcore.quantization`; all other numbers, the cache of keys and values too, stay float32.
-INT8_GROUP = 96  # outputs with a common scale, at most
 WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int8)
+INT8_GROUP = 96  # weights in a group, at most: as many numbers as FBGEMM sums at once
 
 
 def num_parameters(config: GPTConfig) -> int:

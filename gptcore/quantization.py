@@ -1,15 +1,16 @@
 """Weights as whole numbers: little more than a quarter of float32's bytes to keep, and to read for every new token.
 
-The weights from one input to 96 outputs are a group. Each group is divided by a scale of its own, so that its largest
-number becomes 127 or −127, and rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()", section 2.1)
-in groups (Shen et al. 2020, "Q-BERT", section 3.2), here of the weights alone: what flows through the model stays
-float32, and so do biases, norms and positions. It is for reading and writing text; whole numbers have no gradient to
-learn by.
+The weights from one input to up to 96 outputs are a group. Each group is divided by a scale of its own, so that its
+largest number becomes 127 or −127, and rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()",
+section 2.1) in groups (Shen et al. 2020, "Q-BERT", section 3.2), here of the weights alone: what flows through the
+model stays float32, and so do biases, norms and positions. It is for reading and writing text; whole numbers have no
+gradient to learn by.
 
 A matrix times one row of inputs is a sum: for each input, its weights as often as the input says. That is what an
 embedding bag computes, and PyTorch has a quick one for bytes, made for recommender systems (Khudia et al. 2021,
 "FBGEMM"). So a matrix is kept as the table of such a bag. A row of the table is a group: a byte for each number, 128
-above it, and then two float32, the scale and what a byte of 0 stands for.
+above it, and then two float32, the scale and what a byte of 0 stands for. Where PyTorch comes without FBGEMM, as on
+Arm processors, plain loops compute the same.
 """
 
 import copy
