@@ -38,9 +38,9 @@ def quantize(model: GPTModel) -> GPTModel:
         for name, child in module.named_children():
             if isinstance(child, nn.Linear):
                 setattr(module, name, Int8Linear(child))
-    quantized.token_embedding = Int8Embedding(quantized.token_embedding.weight)
-    if model.config.tie_embeddings:
-        quantized.token_embedding.weight = quantized.head.weight
+    tied = model.config.tie_embeddings
+    table = quantized.head.weight if tied else _parameter(to_int8(quantized.token_embedding.weight))
+    quantized.token_embedding = Int8Embedding(table)
     return quantized.requires_grad_(False)
 
 
@@ -65,13 +65,17 @@ def from_int8(table: Tensor) -> Tensor:
     return (whole.float() - 128) * scale
 
 
+def _parameter(table: Tensor) -> nn.Parameter:
+    return nn.Parameter(table, requires_grad=False)
+
+
 class Int8Linear(nn.Module):
     """A linear layer with int8 weights, a table of `to_int8`: float32 (…, in_features) → float32 (…, out_features)."""
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.weight = nn.Parameter(to_int8(linear.weight), requires_grad=False)
+        self.weight = _parameter(to_int8(linear.weight))
         self.bias = linear.bias
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,9 +115,9 @@ def _sums(table: Tensor, rows: int) -> Product:
 class Int8Embedding(nn.Module):
     """An embedding with int8 weights, a table of `to_int8`: token ids (…) → float32 (…, emb_dim)."""
 
-    def __init__(self, weight: Tensor):
+    def __init__(self, table: nn.Parameter):
         super().__init__()
-        self.weight = nn.Parameter(to_int8(weight), requires_grad=False)
+        self.weight = table
 
     def forward(self, token_ids: Tensor) -> Tensor:
         outputs = self.weight.shape[-1] - SCALES

@@ -266,11 +266,12 @@ def _probability_html(panels: Panels, probability: float, count: int, log: bool,
     bar = f'<i style="width:{position(probability, log):.2%}"></i>' if probability > 0 else ""
     share = count / panels.draws if panels.draws else 0.0
     mark = f'<u style="width:{position(share, log):.2%}"></u>' if count else ""
-    drawn = f"{count:,} / {expected(panels, probability)}"
+    drawn = ""
+    if panels.draws:
+        drawn = f'<span class="gptcore-number gptcore-count">{count:,} / {expected(panels, probability)}</span>'
     return (
         f'<div class="gptcore-lane gptcore-p">{bar}{mark}{cut}</div>'
-        f'<span class="gptcore-number">{escape(percent(probability))}</span>'
-        + (f'<span class="gptcore-number gptcore-count">{drawn}</span>' if panels.draws else "")
+        f'<span class="gptcore-number">{escape(percent(probability))}</span>{drawn}'
     )
 
 
