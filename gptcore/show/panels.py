@@ -19,7 +19,7 @@ LOG_FLOOR = 6  # the logarithmic axis goes from 10**-6 to 1
 
 PANELS_CSS = """<style>
 .gptcore-panels { container-type: inline-size; }
-.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 54px 1fr 54px 1.8fr 48px 86px; gap: 0 8px; height: 26px;
+.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 54px 1fr 54px 1.8fr 52px 86px; gap: 0 8px; height: 26px;
   align-items: center; }
 .gptcore-trio .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
 .gptcore-trio .gptcore-count { font-size: 12px; color: var(--gptcore-chosen); }
