@@ -7,12 +7,12 @@ vocabulary top-k keeps little, so `draw_next` looks at that alone, and keeps no 
 """
 
 import math
+import operator
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +25,8 @@ from gptcore.model import CausalSelfAttention, FeedForward, GPTModel, KVCache, T
 from gptcore.quantization import Int8Embedding, Int8Linear
 from gptcore.sampling import draw, next_token_distribution
 
-SMALL = 2**24  # products per step that one core does sooner than several
-FEW = 100  # tokens that Python draws from sooner than PyTorch
+SMALL = 2**22  # products per step that one core does sooner than several
+FEW = 100  # logits that Python draws from sooner than PyTorch
 
 # The parts of a model whose work `decoder` knows how to do.
 _KNOWN = {
@@ -86,10 +86,10 @@ def _block(block: TransformerBlock, keys: Tensor, values: Tensor) -> Callable[[T
     attention_norm, feed_forward_norm = _norm(block.attention_norm), _norm(block.feed_forward_norm)
     qkv, out_proj = attention.qkv.product(rows), attention.out_proj.product(rows)
     widen, narrow = feed_forward.widen.product(rows), feed_forward.narrow.product(rows)
-    gelu = partial(F.gelu, approximate=feed_forward.activation.approximate)
+    gelu = feed_forward.activation.forward
 
     def step(x: Tensor, position: int) -> Tensor:
-        query, key, value = qkv(attention_norm(x)).view(rows, 3, n_heads, 1, head_dim).unbind(1)
+        query, key, value = qkv(attention_norm(x)).contiguous().view(rows, 3, n_heads, 1, head_dim).unbind(1)
         keys.narrow(2, position, 1).copy_(key)
         values.narrow(2, position, 1).copy_(value)
         seen = position + 1
@@ -120,12 +120,12 @@ def draw_next(
     """
     if top_k is not None and top_k < logits.shape[-1] and temperature > 0:
         best, token_ids = logits.topk(top_k + 1, dim=-1)  # one more, to see that it is less likely than the last
-        if len(logits) == 1 and top_k <= FEW and logits.dtype != torch.float64 and logits.device.type == "cpu":
-            row = best[0].tolist()
-            if all(above > below for above, below in pairwise(row)) and row[0] < math.inf:
-                kept = token_ids[0].tolist()[:-1]
-                return torch.tensor([_draw_one(row[:-1], kept, uniforms.item(), temperature, top_p, min_p)])
-        elif (best[:, :-1] > best[:, 1:]).all() and math.inf not in best[:, 0].tolist():
+        rows = best.tolist()
+        if all(row[0] < math.inf and all(map(operator.gt, row, row[1:])) for row in rows):
+            if best.numel() <= FEW and best.dtype != torch.float64 and best.device.type == "cpu":
+                each = zip(rows, token_ids.tolist(), uniforms.tolist(), strict=True)
+                how = temperature, top_p, min_p
+                return torch.tensor([_draw_one(row[:-1], ids[:-1], uniform, *how) for row, ids, uniform in each])
             return draw_among(best[:, :-1], token_ids[:, :-1], uniforms, temperature, top_p, min_p)
     return draw(next_token_distribution(logits, temperature, top_k, top_p, min_p), uniforms)
 

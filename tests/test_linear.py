@@ -2,7 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from gptcore.linear import FEW_ROWS, LARGE, Linear, product_on_all_cores
+from gptcore.linear import FEW_ROWS, LARGE, TILE, Linear, product_on_all_cores
+
+
+@pytest.fixture
+def set_threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 def pair(out_features, in_features, bias=True, dtype=torch.float32):
@@ -12,27 +19,25 @@ def pair(out_features, in_features, bias=True, dtype=torch.float32):
     return ours.to(dtype), theirs
 
 
-@pytest.mark.parametrize("rows", [(1,), (1, 1), (2, 3), (FEW_ROWS,), (FEW_ROWS + 1,), (0, 4)])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [(), (1,), (1, 1), (2, 3), (TILE,), (2, TILE), (FEW_ROWS,), (FEW_ROWS + 1,), (0, 4)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("out_features", [1031, 2048, 3])
-def test_it_is_the_linear_layer_of_torch(rows, bias, out_features):
+def test_it_is_the_linear_layer_of_torch(threads, rows, bias, out_features, set_threads):
     ours, theirs = pair(out_features, 257, bias)
     assert (ours.weight.numel() >= LARGE) == (out_features > 1000)
+    set_threads(threads)
     x = torch.randn(*rows, 257)
     with torch.no_grad():
         torch.testing.assert_close(ours(x), theirs(x), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_outputs_are_shared_out_without_remainder(threads):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        for outputs in (1, 2, 7, 50):
-            weight, bias, x = torch.randn(outputs, 5), torch.randn(outputs), torch.randn(2, 3, 5)
-            torch.testing.assert_close(product_on_all_cores(weight, bias)(x), nn.functional.linear(x, weight, bias))
-    finally:
-        torch.set_num_threads(before)
+def test_the_outputs_are_shared_out_without_remainder(threads, set_threads):
+    set_threads(threads)
+    for outputs in (1, 2, 7, 50):
+        weight, bias, x = torch.randn(outputs, 5), torch.randn(outputs), torch.randn(1, 5)
+        torch.testing.assert_close(product_on_all_cores(weight, bias)(x), nn.functional.linear(x, weight, bias))
 
 
 def test_a_weight_that_lies_column_by_column_in_memory():
