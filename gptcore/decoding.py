@@ -70,6 +70,21 @@ def decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
     return step
 
 
+def read_prompt(model: GPTModel, token_ids: Tensor, kv_cache: KVCache) -> Tensor:
+    """Read token_ids (B, T) into an empty cache: the logits (B, vocab_size) after them.
+
+    Many texts from one prompt need it read only once.
+    """
+    B, T = token_ids.shape
+    if B == 1 or (token_ids != token_ids[:1]).any():
+        return model.head(model.hidden_states(token_ids, kv_cache)[:, -1])
+    once = KVCache(model.config, 1, T, kv_cache.keys.device, kv_cache.keys.dtype)
+    logits = model.head(model.hidden_states(token_ids[:1], once)[:, -1])
+    kv_cache.keys[..., :T, :], kv_cache.values[..., :T, :] = once.keys, once.values
+    kv_cache.length = T
+    return logits.expand(B, -1)
+
+
 def _embedding(embedding: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:
     """What `embedding` gives for token_ids (B, 1): (B, C); of a single row (C,), which spares all that follows work."""
     if rows != 1:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gptcore.cuda_graph import play_graph, static_generate
-from gptcore.decoding import can_decode, decoder, draw_next
+from gptcore.decoding import can_decode, decoder, draw_next, read_prompt
 from gptcore.model import GPTModel, KVCache, check_model, check_token_ids, reading, resolve_device
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
 from gptcore.tokenizer import is_known, stream_decode
@@ -319,6 +319,8 @@ def _reader(
         length = token_ids.shape[1]
         if one_more and len(kv_cache) + 1 == length <= context_length:
             logits = one_more(token_ids[:, -1:])
+        elif one_more and len(kv_cache) == 0 and length <= context_length:
+            logits = read_prompt(model, token_ids, kv_cache)
         else:
             if kv_cache is None or length > context_length:
                 hidden = model.hidden_states(token_ids[:, -context_length:])

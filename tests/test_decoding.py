@@ -3,7 +3,7 @@ import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel, KVCache, draw, next_token_distribution
-from gptcore.decoding import FEW, can_decode, decoder, draw_next
+from gptcore.decoding import FEW, can_decode, decoder, draw_next, read_prompt
 from gptcore.model import reading
 from gptcore.quantization import quantize
 
@@ -32,6 +32,28 @@ def test_one_more_token_is_what_the_model_makes_of_it(changes, rows):
             logits = one_more(token_ids[:, position : position + 1])
             torch.testing.assert_close(logits, expected[:, position], atol=1e-5, rtol=1e-5)
     assert len(cache) == 12
+
+
+@pytest.mark.parametrize(
+    ("prompts", "rows_read"), [([[3, 1, 4]], 1), ([[3, 1, 4]] * 3, 1), ([[3, 1, 4], [3, 1, 5]], 2)]
+)
+def test_one_prompt_of_many_texts_is_read_once(prompts, rows_read, monkeypatch):
+    model, token_ids, read = made(), torch.tensor(prompts), []
+    hidden_states = GPTModel.hidden_states
+
+    def counted(self, token_ids, kv_cache):
+        read.append(len(token_ids))
+        return hidden_states(self, token_ids, kv_cache)
+
+    with reading(model):
+        expected = model(token_ids)[:, -1]
+        all_rows, cache = KVCache(model.config, len(prompts)), KVCache(model.config, len(prompts))
+        hidden_states(model, token_ids, all_rows)
+        monkeypatch.setattr(GPTModel, "hidden_states", counted)
+        torch.testing.assert_close(read_prompt(model, token_ids, cache), expected, atol=1e-5, rtol=1e-5)
+    assert read == [rows_read] and len(cache) == 3
+    for mine, theirs in ((cache.keys, all_rows.keys), (cache.values, all_rows.values)):
+        torch.testing.assert_close(mine[..., :3, :], theirs[..., :3, :], atol=1e-5, rtol=1e-5)
 
 
 def test_int8_weights_too():
