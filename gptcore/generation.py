@@ -98,7 +98,7 @@ def generate(
 
     The arguments are the same. `seed` may be one number for each row; a single number gives row 0 that number and the
     other rows numbers mixed from it. A row is then the same alone and in a batch. A row that has reached `eos_token_id`
-    is filled up with it while others go on.
+    is filled up with it while others go on. One prompt for many texts, `prompt.repeat(30, 1)`, is read only once.
 
     With `cuda_graph` a model on CUDA writes with one recorded step, played for every token: the same tokens as far as
     rounding allows, and no word between GPU and Python on the way. The text must fit into the context, and

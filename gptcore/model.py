@@ -69,7 +69,7 @@ class CausalSelfAttention(nn.Module):
         B, T, C = x.shape
         queries, keys, values = (
             part.view(B, T, self.n_heads, C // self.n_heads).transpose(1, 2)  # (B, n_heads, T, head_dim)
-            for part in self.qkv(x).contiguous().split(C, dim=-1)
+            for part in self.qkv(x).contiguous().split(C, dim=-1)  # vectors in one piece are what attention is quick on
         )
         if kv_cache is not None:
             keys, values = kv_cache.extend(layer, keys, values)  # (B, n_heads, S, head_dim)
