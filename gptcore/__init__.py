@@ -22,7 +22,7 @@ _LATER = {
     "load": "gptcore.checkpoint",
     "load_model": "gptcore.checkpoint",
     "load_tokenizer": "gptcore.checkpoint",
-    "quantize": "gptcore.quantization",
+    "quantize": "gptcore.fast.quantization",
     "save": "gptcore.checkpoint",
     "evaluate": "gptcore.training",
     "fit": "gptcore.training",

@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gptcore.config import GPTConfig
+from gptcore.fast.quantization import quantize
 from gptcore.hub import CONFIG as _CONFIG
 from gptcore.hub import HUB_MODELS, STORYTELLER, find_folder, first_available, licence, weight_files
 from gptcore.hub import WEIGHTS as _WEIGHTS
 from gptcore.model import GPTModel, resolve_device
-from gptcore.quantization import quantize
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
 
 __all__ = [
@@ -75,7 +75,7 @@ def load_model(
     """The model of that name (see `load`) in eval mode, on CUDA where there is one unless `device` says otherwise.
 
     `dtype` is that of the weights in memory; None is torch.float32, whatever the file has. torch.int8 gives what
-    `gptcore.quantization.quantize` makes of them.
+    `gptcore.fast.quantization.quantize` makes of them.
 
     Raises ValueError if the name is unknown, if a file is missing or broken, if the weights do not fit the config, or
     if the config asks for something that `GPTModel` does not compute.
@@ -365,10 +365,10 @@ _BLOCK = {
     "attention.out_proj.bias": ("attn.c_proj.bias", False),
     "feed_forward_norm.weight": ("ln_2.weight", False),
     "feed_forward_norm.bias": ("ln_2.bias", False),
-    "feed_forward.widen.weight": ("mlp.c_fc.weight", True),
-    "feed_forward.widen.bias": ("mlp.c_fc.bias", False),
-    "feed_forward.narrow.weight": ("mlp.c_proj.weight", True),
-    "feed_forward.narrow.bias": ("mlp.c_proj.bias", False),
+    "feed_forward.up_proj.weight": ("mlp.c_fc.weight", True),
+    "feed_forward.up_proj.bias": ("mlp.c_fc.bias", False),
+    "feed_forward.down_proj.weight": ("mlp.c_proj.weight", True),
+    "feed_forward.down_proj.bias": ("mlp.c_proj.bias", False),
 }
 
 

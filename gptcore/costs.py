@@ -14,7 +14,7 @@ import torch
 from gptcore.config import GPTConfig
 
 # How the weights can be kept. Under int8 the linear layers and the token embedding are whole numbers with one scale for
-# each group, as in `gptcore.quantization`; all other numbers, the cache of keys and values too, stay float32.
+# each group, as in `gptcore.fast.quantization`; all other numbers, the cache of keys and values too, stay float32.
 WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int8)
 INT8_GROUP = 96  # weights in a group, at most: as many numbers as FBGEMM sums at once
 
@@ -38,7 +38,7 @@ def weight_bytes(config: GPTConfig, dtype: torch.dtype = torch.float32) -> int:
 
 
 def int8_shape(outputs: int, inputs: int) -> tuple[int, int, int]:
-    """The bytes (groups, inputs, row) that keep a matrix (outputs, inputs) in int8: see `gptcore.quantization`.
+    """The bytes (groups, inputs, row) that keep a matrix (outputs, inputs) in int8: see `gptcore.fast.quantization`.
 
     The outputs are shared out evenly among the groups, and filled up to a number that 8 divides. A row has a byte for
     each output of its group, and 8 more.
@@ -118,7 +118,7 @@ def _linear_layers(config: GPTConfig) -> Iterator[tuple[int, int]]:
     """(outputs, inputs) of each linear layer, the head last."""
     C, hidden = config.emb_dim, config.hidden_dim
     for _ in range(config.n_layers):
-        yield from ((3 * C, C), (C, C), (hidden, C), (C, hidden))  # qkv, out_proj, widen, narrow
+        yield from ((3 * C, C), (C, C), (hidden, C), (C, hidden))  # qkv, out_proj, up_proj, down_proj
     yield config.vocab_size, C
 
 

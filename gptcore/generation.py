@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptcore.cuda_graph import play_graph, static_generate
-from gptcore.decoding import can_decode, decoder, draw_next, read_prompt
-from gptcore.model import GPTModel, KVCache, check_model, check_token_ids, reading, resolve_device
+from gptcore.fast.cuda_graph import play_graph, static_generate
+from gptcore.fast.decoding import can_decode, decoder, draw_next, read_prompt
+from gptcore.model import GPTModel, KVCache, check_model, check_token_ids, evaluating, resolve_device
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
 from gptcore.tokenizer import is_known, stream_decode
 
@@ -66,7 +66,7 @@ def generate_steps(
 
     def steps(token_ids: Tensor) -> Iterator[Step]:
         for _ in range(max_new_tokens):
-            with reading(model):  # not around the yield: the caller's own work is none of ours
+            with evaluating(model):  # not around the yield: the caller's own work is none of ours
                 logits = next_logits(token_ids)[0]
             distribution = next_token_distribution(logits, temperature, top_k, top_p, min_p)
             uniform = luck.next()
@@ -115,12 +115,12 @@ def generate(
                 f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache and with no `allowed`, "
                 f"got a {type(model).__name__} on {model.device}"
             )
-        with reading(model):
+        with evaluating(model):
             settings = temperature, top_k, top_p, min_p, eos_token_id
             return static_generate(model, token_ids, uniforms, *settings, play_graph)
     next_logits = _reader(model, token_ids, max_new_tokens, allowed, use_cache)
     finished = torch.zeros(token_ids.shape[0], dtype=torch.bool, device=token_ids.device)
-    with reading(model):
+    with evaluating(model):
         for i in range(max_new_tokens):
             logits = next_logits(token_ids)
             new = draw_next(logits, uniforms[:, i], temperature, top_k, top_p, min_p).to(token_ids)  # (B,)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from gptcore.config import GPTConfig
 from gptcore.costs import num_parameters
-from gptcore.gelu import GELU
-from gptcore.linear import Linear
+from gptcore.fast.gelu import GELU
+from gptcore.fast.linear import Linear
 
 
 class KVCache:
@@ -93,12 +93,12 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: GPTConfig):
         super().__init__()
-        self.widen = Linear(config.emb_dim, config.hidden_dim)
+        self.up_proj = Linear(config.emb_dim, config.hidden_dim)
         self.activation = GELU(approximate="tanh" if config.activation == "gelu_tanh" else "none")
-        self.narrow = Linear(config.hidden_dim, config.emb_dim)
+        self.down_proj = Linear(config.hidden_dim, config.emb_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.narrow(self.activation(self.widen(x)))
+        return self.down_proj(self.activation(self.up_proj(x)))
 
 
 class TransformerBlock(nn.Module):
@@ -183,7 +183,7 @@ class GPTModel(nn.Module):
             if parameter.ndim == 1:
                 nn.init.constant_(parameter, 1.0 if name.endswith("norm.weight") else 0.0)
             else:
-                added = name.endswith(("out_proj.weight", "narrow.weight"))
+                added = name.endswith(("out_proj.weight", "down_proj.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.n_layers) if added else 0.02)
 
 
@@ -228,7 +228,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 @contextmanager
-def reading(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Switch off gradients, and dropout in every part of the model; afterwards everything is as it was."""
     training = [module for module in model.modules() if module.training]
     for module in training:

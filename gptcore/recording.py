@@ -12,7 +12,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from gptcore.model import CausalSelfAttention, GPTModel, check_token_ids, reading
+from gptcore.model import CausalSelfAttention, GPTModel, check_token_ids, evaluating
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,10 +29,10 @@ class Recording:
         return f"Recording({tokens} tokens, {layers} layers of {heads} heads)"
 
 
-def record(model: GPTModel, token_ids: Tensor, silent: Collection[tuple[int, int]] = ()) -> Recording:
+def record(model: GPTModel, token_ids: Tensor, ablated: Collection[tuple[int, int]] = ()) -> Recording:
     """What `model` does while it reads token_ids, (T,) or (1, T): in eval mode, without gradients.
 
-    `silent` names heads, (layer, head) counted from 0, whose output is replaced by zeros: what can the others do
+    `ablated` names heads, (layer, head) counted from 0, whose output is replaced by zeros: what can the others do
     without them? The attention takes n_layers * n_heads * T * T numbers.
 
     Raises TypeError or ValueError if the model cannot read token_ids, or has no such head.
@@ -41,13 +41,13 @@ def record(model: GPTModel, token_ids: Tensor, silent: Collection[tuple[int, int
         token_ids = token_ids[None]
     check_token_ids(model, token_ids)
     _check_size(model, token_ids)
-    _check_heads(model, silent)
+    _check_heads(model, ablated)
     token_ids, weights = token_ids[0], []
-    with reading(model):
+    with evaluating(model):
         x = model.token_embedding(token_ids) + model.position_embedding.weight[: len(token_ids)]  # (T, C)
         residuals = [x]
         for layer, block in enumerate(model.blocks):
-            quiet = [head for silent_layer, head in silent if silent_layer == layer]
+            quiet = [head for ablated_layer, head in ablated if ablated_layer == layer]
             seen, gathered = _attend(block.attention, block.attention_norm(x), quiet)
             x = x + gathered
             x = x + block.feed_forward(block.feed_forward_norm(x))
@@ -63,11 +63,11 @@ def lens_logits(model: GPTModel, residuals: Tensor) -> Tensor:
     block that is what the model itself does. Known as the logit lens (nostalgebraist 2020, "interpreting GPT: the
     logit lens").
     """
-    with reading(model):
+    with evaluating(model):
         return model.head(model.final_norm(residuals))
 
 
-def _attend(attention: CausalSelfAttention, x: Tensor, silent: Collection[int]) -> tuple[Tensor, Tensor]:
+def _attend(attention: CausalSelfAttention, x: Tensor, ablated: Collection[int]) -> tuple[Tensor, Tensor]:
     """The weights (n_heads, T, T) with which each place looks back, and what it gathers so, (T, C)."""
     T, C = x.shape
     queries, keys, values = (
@@ -78,7 +78,7 @@ def _attend(attention: CausalSelfAttention, x: Tensor, silent: Collection[int]) 
     later = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(diagonal=1)
     weights = scores.masked_fill(later, -math.inf).softmax(-1)
     mixed = weights @ values  # (n_heads, T, head_dim)
-    mixed[list(silent)] = 0.0
+    mixed[list(ablated)] = 0.0
     return weights, attention.out_proj(mixed.transpose(0, 1).reshape(T, C))
 
 
@@ -93,11 +93,11 @@ def _check_size(model: GPTModel, token_ids: Tensor) -> None:
 def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:
     layers, per_layer = model.config.n_layers, model.config.n_heads
     if not isinstance(heads, Collection) or not all(_is_pair(head) for head in heads):
-        raise TypeError(f"silent must be a list of heads, each a pair of whole numbers (layer, head), got {heads!r}")
+        raise TypeError(f"ablated must be a list of heads, each a pair of whole numbers (layer, head), got {heads!r}")
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < per_layer):
             raise ValueError(
-                f"silent must name heads from (0, 0) to ({layers - 1}, {per_layer - 1}), got ({layer}, {head})"
+                f"ablated must name heads from (0, 0) to ({layers - 1}, {per_layer - 1}), got ({layer}, {head})"
             )
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore.cores import cores_for
+from gptcore.fast.cores import cores_for
 
 # What can remove a token, in this order; `Distribution.removed_by` holds 1 + the place in this list, 0 for kept tokens.
 # A token is "masked" if its logit was -inf to begin with.

@@ -360,7 +360,7 @@ def renamed(before: str, after: str):
         (lambda f: change_config(f, n_layer=4), ["transformer.h.3.", "lack"]),
         (lambda f: change_config(f, vocab_size=62), ["token_embedding.weight", "(61, 32)", "(62, 32)"]),
         (lambda f: change_config(f, n_positions=64), ["position_embedding.weight", "(80, 32)", "(64, 32)"]),
-        (lambda f: change_config(f, n_inner=100), ["widen.weight", "128", "100"]),
+        (lambda f: change_config(f, n_inner=100), ["up_proj.weight", "128", "100"]),
         (lambda f: change_config(f, tie_word_embeddings=False), ["lm_head.weight"]),
         (lambda f: change_config(f, qkv_bias=False), ["qkv_bias"]),
         (renamed("transformer.ln_f.bias", "transformer.ln_g.bias"), ["transformer.ln_f.bias"]),

@@ -13,8 +13,8 @@ from gptcore.costs import (
     seconds_per_token,
     weight_bytes,
 )
-from gptcore.model import reading
-from gptcore.quantization import quantize
+from gptcore.fast.quantization import quantize
+from gptcore.model import evaluating
 
 SMALL = GPTConfig(vocab_size=50, context_length=16, emb_dim=12, n_heads=3, n_layers=2)
 VARIANTS = [
@@ -65,7 +65,7 @@ def test_int8_keeps_a_cache_of_float32():
 
 def counted(model, read):
     """Operations of the matrix products; torch's fast attention on a CPU would not be counted."""
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), reading(model):
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), evaluating(model):
         read()
     return counter.get_total_flops()
 

@@ -93,23 +93,23 @@ def test_the_last_row_of_the_lens_is_the_models_own_distribution(settings):
 def test_a_silent_head_adds_nothing_to_the_stream():
     """Silencing a head is the same as taking its columns out of the projection that follows."""
     model = make_model()
-    silent = record(model, ids(), silent=[(1, 2), (0, 0)])
+    ablated = record(model, ids(), ablated=[(1, 2), (0, 0)])
     with torch.no_grad():
         model.blocks[1].attention.out_proj.weight[:, 8:12] = 0
         model.blocks[0].attention.out_proj.weight[:, :4] = 0
-    torch.testing.assert_close(silent.logits, fast(model, ids()), rtol=0, atol=1e-5)
-    torch.testing.assert_close(silent.residuals, record(model, ids()).residuals, rtol=0, atol=1e-5)
+    torch.testing.assert_close(ablated.logits, fast(model, ids()), rtol=0, atol=1e-5)
+    torch.testing.assert_close(ablated.residuals, record(model, ids()).residuals, rtol=0, atol=1e-5)
 
 
 def test_the_model_and_its_mode_are_left_as_they_were():
     model = make_model()
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    recording = record(model, ids(), silent=[(0, 1)])
+    recording = record(model, ids(), ablated=[(0, 1)])
     logits = lens_logits(model, recording.residuals)
     assert model.training and model.blocks[0].dropout.training
     assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
     assert not (recording.logits.requires_grad or recording.residuals.requires_grad or logits.requires_grad)
-    assert torch.equal(recording.logits, record(model, ids(), silent=[(0, 1)]).logits)  # no dropout
+    assert torch.equal(recording.logits, record(model, ids(), ablated=[(0, 1)]).logits)  # no dropout
 
 
 def test_one_row_of_a_batch_and_a_flat_list_are_the_same():
@@ -148,18 +148,18 @@ def test_what_cannot_be_read_is_refused_by_name(token_ids, error, words):
 
 @pytest.mark.parametrize("head", [(3, 0), (0, 4), (-1, 0), (0, -1)])
 def test_a_head_that_is_not_there_is_refused_by_name(head):
-    with pytest.raises(ValueError, match=r"silent must name heads from \(0, 0\) to \(2, 3\), got"):
-        record(make_model(), ids(), silent=[head])
+    with pytest.raises(ValueError, match=r"ablated must name heads from \(0, 0\) to \(2, 3\), got"):
+        record(make_model(), ids(), ablated=[head])
 
 
-@pytest.mark.parametrize("silent", [(0, 1), 3, [(0.5, 1)], [(0, 1, 2)], ["01"], iter([(0, 1)])])
-def test_heads_that_are_no_list_of_pairs_are_refused_by_name(silent):
-    with pytest.raises(TypeError, match=r"silent must be a list of heads, each a pair of .* \(layer, head\), got"):
-        record(make_model(), ids(), silent=silent)
+@pytest.mark.parametrize("ablated", [(0, 1), 3, [(0.5, 1)], [(0, 1, 2)], ["01"], iter([(0, 1)])])
+def test_heads_that_are_no_list_of_pairs_are_refused_by_name(ablated):
+    with pytest.raises(TypeError, match=r"ablated must be a list of heads, each a pair of .* \(layer, head\), got"):
+        record(make_model(), ids(), ablated=ablated)
 
 
 def test_heads_may_be_told_in_any_collection():
     model = make_model()
-    expected = record(model, ids(), silent=[(0, 1), (2, 3)]).logits
-    for silent in ({(0, 1), (2, 3)}, ((0, 1), (2, 3)), [[0, 1], [2, 3]], [(0, 1), (2, 3), (0, 1)]):
-        assert torch.equal(record(model, ids(), silent=silent).logits, expected)
+    expected = record(model, ids(), ablated=[(0, 1), (2, 3)]).logits
+    for ablated in ({(0, 1), (2, 3)}, ((0, 1), (2, 3)), [[0, 1], [2, 3]], [(0, 1), (2, 3), (0, 1)]):
+        assert torch.equal(record(model, ids(), ablated=ablated).logits, expected)

@@ -16,7 +16,7 @@ from gptcore.checkpoint import STORYTELLER, load_model, load_tokenizer, save
 from gptcore.config import GPT_CONFIG_124M
 from gptcore.costs import seconds_per_token
 from gptcore.generation import generate, generate_steps
-from gptcore.model import GPTModel, KVCache, reading
+from gptcore.model import GPTModel, KVCache, evaluating
 
 TEMPERATURE, TOP_K = 0.7, 10
 PROMPT = torch.tensor([[7, 8, 9, 10]])
@@ -124,7 +124,7 @@ def kl_divergence(model: GPTModel, other: GPTModel, texts: list[Tensor]) -> floa
 
 def _log_probs(model: GPTModel, text: Tensor) -> Tensor:
     cache = KVCache(model.config, 1, text.shape[1], model.device, model.dtype)
-    with reading(model):
+    with evaluating(model):
         rows = [model(text[:, i : i + 1], cache)[0] for i in range(text.shape[1])]
     return torch.cat(rows).double().log_softmax(-1)
 
@@ -151,7 +151,7 @@ def window(repeats: int) -> list[Row]:
     full = torch.randint(model.config.vocab_size, (1, size), device=model.device)
 
     def read() -> None:
-        with reading(model):
+        with evaluating(model):
             for _ in range(20):
                 model.head(model.hidden_states(full)[:, -1])
 
@@ -162,12 +162,12 @@ def window(repeats: int) -> list[Row]:
 
 def _one_more(model: GPTModel, text: Tensor, length: int) -> Callable[[], None]:
     cache = KVCache(model.config, 1, length + 1, model.device, model.dtype)
-    with reading(model):
+    with evaluating(model):
         model.hidden_states(text[:, :length], cache)
 
     def step() -> None:
         cache.length = length
-        with reading(model):
+        with evaluating(model):
             model.head(model.hidden_states(text[:, :1], cache)[:, -1])
 
     return step

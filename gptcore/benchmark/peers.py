@@ -115,8 +115,8 @@ def _their_weights(model: GPTModel) -> dict[str, Tensor]:
                 state[f"trf_blocks.{i}.att.{name}.{kind}"] = part
             for theirs, name in (
                 ("att.out_proj", "attention.out_proj"),
-                ("ff.layers.0", "feed_forward.widen"),
-                ("ff.layers.2", "feed_forward.narrow"),
+                ("ff.layers.0", "feed_forward.up_proj"),
+                ("ff.layers.2", "feed_forward.down_proj"),
             ):
                 state[f"trf_blocks.{i}.{theirs}.{kind}"] = ours[f"blocks.{i}.{name}.{kind}"]
         for theirs, name in (("norm1", "attention_norm"), ("norm2", "feed_forward_norm")):

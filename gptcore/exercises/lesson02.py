@@ -6,7 +6,7 @@ import torch
 
 from gptcore.config import GPTConfig
 from gptcore.exercises.checking import NotYet, as_number, as_tensor, ask, brief, close, one_line
-from gptcore.model import GPTModel, reading
+from gptcore.model import GPTModel, evaluating
 
 
 @one_line
@@ -66,7 +66,7 @@ def check_next_logits(function: Any) -> str:
     """`function(model, token_ids (1, T))` → (vocab_size,): the scores for the token that comes next."""
     model, token_ids = _noisy_model(), torch.tensor([[3, 1, 4, 1]])
     given = "a model of 7 tokens and a text of 4"
-    with reading(model):
+    with evaluating(model):
         logits = model(token_ids)[0]  # (4, 7)
     result = ask(function, model, token_ids, given=given)
     again = as_tensor(ask(function, model.train(), token_ids, given=given), given)
@@ -91,7 +91,7 @@ def check_next_logits(function: Any) -> str:
         raise NotYet("these are chances already. Return the scores as they come out of the model, without softmax.")
     if close(result, logits[-1].log_softmax(-1)):
         raise NotYet("these are logarithms of chances. Return the scores as they come out of the model.")
-    with reading(model):
+    with evaluating(model):
         if close(result, model(token_ids[:, -1:])[0, -1]):
             raise NotYet("the model was shown the last token alone. Give it the whole text, and take the last row.")
     if result.numel() == 1:

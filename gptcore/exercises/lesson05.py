@@ -14,7 +14,7 @@ from torch import Tensor
 from gptcore.config import GPTConfig
 from gptcore.exercises.checking import error_hint, named
 from gptcore.generation import generate
-from gptcore.model import GPTModel, reading
+from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import draw, next_token_distribution
 
 CONTEXT = 8
@@ -190,7 +190,7 @@ def _grow(
     ids = list(PROMPT)
     for uniform in uniforms:
         seen = PROMPT if read_once else ids[:window] if first_ones else ids[-window:]
-        with reading(model):
+        with evaluating(model):
             distribution = next_token_distribution(model(torch.tensor([seen]))[0, row])
         new = int(distribution.probs.argmax() if argmax else draw(distribution, uniform))
         ids.append(new)
@@ -273,7 +273,7 @@ def check_surprise(function: Callable[[GPTModel, Tensor], float]) -> None:
 
 def _surprise_problem(function: Callable) -> str | None:
     model, ids = _small_model(), torch.tensor([3, 1, 4, 1, 5, 9])
-    with reading(model):
+    with evaluating(model):
         log_probs = model(ids[None])[0].double().log_softmax(-1)
     one_by_one = -log_probs[:-1].gather(-1, ids[1:, None]).squeeze(-1)
     right = one_by_one.sum().item()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gptcore.config import GPTConfig
 from gptcore.exercises.checking import NotYet, as_tensor, ask, brief, close, one_line
-from gptcore.model import GPTModel, reading
+from gptcore.model import GPTModel, evaluating
 from gptcore.recording import lens_logits
 
 
@@ -140,7 +140,7 @@ def check_lens(function: Any) -> str:
     logits = lens_logits(model, residual)
     if close(result, logits.softmax(-1)):
         return "norm, head, softmax: the last steps of the model, taken early."
-    with reading(model):
+    with evaluating(model):
         norm = model.final_norm(residual)
         bare = torch.nn.functional.layer_norm(residual, (8,))
         wrong = [

@@ -10,7 +10,7 @@ from torch import Tensor
 from gptcore.config import GPT_CONFIG_1558M, GPTConfig
 from gptcore.costs import cache_bytes, num_parameters
 from gptcore.exercises.checking import NotYet, as_number, as_tensor, ask, brief, close, one_line
-from gptcore.model import GPTModel, KVCache, reading
+from gptcore.model import GPTModel, KVCache, evaluating
 
 PROMPT = [3, 1, 4]
 NEW = 5  # tokens
@@ -161,7 +161,7 @@ def _answer(function: Callable, model: GPTModel) -> tuple[list[int], list[int]]:
 def _grow(model: GPTModel, row: int = -1, forget: bool = False, least: bool = False) -> list[int]:
     """The prompt and new tokens as they should be, or with a mistake."""
     ids, cache = list(PROMPT), KVCache(model.config)
-    with reading(model):
+    with evaluating(model):
         for _ in range(NEW):
             new = ids[len(cache) :]
             scores = model(torch.tensor([new]), None if forget else cache)[0, row]

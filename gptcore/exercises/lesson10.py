@@ -11,7 +11,7 @@ from torch import Tensor
 from gptcore.checkpoint import load_tokenizer
 from gptcore.config import GPT_CONFIG_355M, GPTConfig
 from gptcore.exercises.checking import NotYet, as_number, as_tensor, ask, brief, one_line
-from gptcore.model import GPTModel, reading
+from gptcore.model import GPTModel, evaluating
 from gptcore.tokenizer import Tokenizer
 
 ENGLISH, KOREAN = "Once upon a time there was a quiet fox.", "옛날 옛적에 작은 여우가 살았어요."
@@ -139,7 +139,7 @@ _MISTAKES: dict[str, Callable[[Tensor], Tensor]] = {
 def _shifted(model: GPTModel, tokenizer: Tokenizer, ending: str) -> float:
     """The sum of someone who looks each token up in the row that has read it already."""
     new = tokenizer.encode(ending)
-    with reading(model):
+    with evaluating(model):
         log_probs = model(torch.tensor([tokenizer.encode(BEGINNING) + new]))[0].double().log_softmax(-1)
     return -log_probs[-len(new) :].gather(-1, torch.tensor(new)[:, None]).sum().item()
 
@@ -185,7 +185,7 @@ def _choices(model: GPTModel, tokenizer: Tokenizer, measure: Callable[[Tensor], 
 def _surprises(model: GPTModel, before: list[int], token_ids: list[int]) -> Tensor:
     """−ln of the chance of each of `token_ids` (n,) after those before it, in nats."""
     ids = torch.tensor(before + token_ids)
-    with reading(model):
+    with evaluating(model):
         log_probs = model(ids[None])[0].double().log_softmax(-1)
     return -log_probs[:-1].gather(-1, ids[1:, None]).squeeze(-1)[len(before) - 1 :]
 

@@ -9,20 +9,20 @@ from gptcore.show.preflight import preflight
 
 _MODULES = {
     "attention": ["AttentionView"],
-    "belief": ["draw_belief"],
-    "candidates": ["Candidates", "draw_candidates"],
+    "belief": ["plot_belief"],
+    "candidates": ["Candidates", "plot_candidates"],
     "cost_explorer": ["CostExplorer"],
-    "dart": ["Dart", "draw_dart"],
+    "dart": ["Dart", "plot_dart"],
     "distribution_explorer": ["DistributionExplorer"],
     "logit_lens": ["LogitLens"],
-    "luck": ["LuckComparison"],
-    "models": ["ModelComparison"],
+    "settings_comparison": ["SettingsComparison"],
+    "model_comparison": ["ModelComparison"],
     "next_token": ["NextToken"],
     "stepper": ["GenerationStepper"],
     "streaming": ["StreamingGenerator"],
-    "timing": ["draw_time_per_token", "read_bandwidth", "time_per_token"],
+    "timing": ["plot_time_per_token", "read_bandwidth", "time_per_token"],
     "token_explorer": ["TokenExplorer"],
-    "training_monitor": ["TrainingMonitor", "draw_losses"],
+    "training_monitor": ["TrainingMonitor", "plot_losses"],
 }
 _WHERE = {name: f"gptcore.show.{module}" for module, names in _MODULES.items() for name in names}
 

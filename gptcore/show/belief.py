@@ -10,7 +10,7 @@ from gptcore.show.style import KEPT, OTHERS, drawable, fonts, percent
 from gptcore.tokenizer import token_label
 
 
-def draw_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer: Any, count: int = 8) -> None:
+def plot_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer: Any, count: int = 8) -> None:
     """The `count` tokens that are truly the likeliest, and one row for all others, each with two bars on `ax`.
 
     `truth` is {token_id: probability}, as `gptcore.stories.next_token` gives it, `belief` the model's probabilities

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from gptcore.cores import cores_for
+from gptcore.fast.cores import cores_for
 from gptcore.sampling import Distribution
 from gptcore.show.style import KEPT, OTHERS, drawable, fonts, label_class, percent, short_label
 from gptcore.tokenizer import token_label
@@ -67,7 +67,7 @@ def _row_html(label: str, probability: float, kind: str = "") -> str:
     )
 
 
-def draw_candidates(ax: Axes, candidates: Candidates) -> None:
+def plot_candidates(ax: Axes, candidates: Candidates) -> None:
     """The bars on `ax`, the likeliest on top."""
     rows = candidates.rows()
     bars = ax.barh(range(len(rows)), [p for _, p in rows], color=[KEPT] * (len(rows) - 1) + ["white"])

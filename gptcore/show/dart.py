@@ -162,7 +162,7 @@ def _short(label: str, length: int) -> str:
 # As a chart ------------------------------------------------------------------------------------------------------
 
 
-def draw_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: Any) -> None:
+def plot_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: Any) -> None:
     """The bar and the dart on `ax`; distribution is of shape (vocab_size,), uniform in [0, 1)."""
     dart = Dart.of(distribution, uniform, tokenizer)
     room = 13 * ax.figure.get_figwidth()  # how many characters fit on the bar

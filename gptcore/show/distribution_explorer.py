@@ -7,12 +7,12 @@ import ipywidgets
 import torch
 from matplotlib.figure import Figure
 
-from gptcore.cores import one_core
+from gptcore.fast.cores import one_core
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
 from gptcore.show.live import LiveView
-from gptcore.show.panels import PANELS_CSS, Panels, draw_panels, panels_html, row_labels
+from gptcore.show.panels import PANELS_CSS, Panels, panels_html, plot_panels, row_labels
 from gptcore.show.style import CSS, drawable, ending, fonts, percent
 from gptcore.tokenizer import token_label
 
@@ -225,7 +225,7 @@ class DistributionExplorer(LiveView):
         figure = Figure(figsize=(11, 1.4 + 0.27 * self.rows), layout="constrained")
         axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.2])
         if self.distribution is not None:
-            draw_panels(axes, self.panels, self.log)
+            plot_panels(axes, self.panels, self.log)
         title = f"After “{ending(drawable(self.prompt), 70)}”, temperature {self.temperature:g}"
         figure.suptitle(title, x=0.01, ha="left", parse_math=False, fontfamily=fonts())
         return figure

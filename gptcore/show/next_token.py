@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from gptcore.generation import Step, text_steps
 from gptcore.model import GPTModel
-from gptcore.show.candidates import Candidates, candidates_html, draw_candidates
+from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, drawable, ending, fonts, percent
 from gptcore.tokenizer import decode, token_label
@@ -113,7 +113,7 @@ class NextToken(LiveView):
         figure = Figure(figsize=(7, 2.6), layout="constrained")
         ax = figure.subplots()
         if self.candidates is not None:
-            draw_candidates(ax, self.candidates)
+            plot_candidates(ax, self.candidates)
         title = f"After “{ending(drawable(self.text), 50)}”"  # matplotlib's own wrapping reads `$` as mathematics
         ax.set_title(title, loc="left", parse_math=False, fontfamily=fonts())
         return figure

@@ -335,7 +335,7 @@ def _tokens(count: int) -> str:
 # As a chart ------------------------------------------------------------------------------------------------------
 
 
-def draw_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:
+def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:
     """The three panels on three `axes` side by side."""
     low, high = panels.axis
     width = high - low

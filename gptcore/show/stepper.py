@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from gptcore.generation import check_count, generate_steps, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, draw
-from gptcore.show.candidates import Candidates, draw_candidates
-from gptcore.show.dart import dart_html, draw_dart
+from gptcore.show.candidates import Candidates, plot_candidates
+from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.live import LiveView
 from gptcore.show.streaming import running_loop
 from gptcore.show.style import CSS, drawable, fonts, percent
@@ -234,8 +234,8 @@ class GenerationStepper(LiveView):
             top.set_axis_off()
             bottom.set_axis_off()
         else:
-            draw_candidates(top, self.candidates)
-            draw_dart(bottom, self.distribution, self.uniform, self.tokenizer)
+            plot_candidates(top, self.candidates)
+            plot_dart(bottom, self.distribution, self.uniform, self.tokenizer)
         return figure
 
     def _make_controls(self, prompt: str) -> None:

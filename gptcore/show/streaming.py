@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution
-from gptcore.show.candidates import Candidates, candidates_html, draw_candidates
+from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, drawable, fonts
 from gptcore.tokenizer import decode, stream_decode
@@ -197,7 +197,7 @@ class StreamingGenerator(LiveView):
         figure = Figure(figsize=(7, 2.6), layout="constrained")
         ax = figure.subplots()
         if self.candidates is not None:
-            draw_candidates(ax, self.candidates)
+            plot_candidates(ax, self.candidates)
         title = f"After “{self.text[-70:]}”"
         ax.set_title(drawable(title), loc="left", wrap=True, parse_math=False, fontfamily=fonts())
         return figure

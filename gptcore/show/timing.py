@@ -68,7 +68,7 @@ def _check_positive(name: str, value: int) -> None:
         raise ValueError(f"{name} must be at least 1, got {value}")
 
 
-def draw_time_per_token(ax: Axes, lengths: Sequence[int], seconds: Mapping[str, Sequence[float]]) -> None:
+def plot_time_per_token(ax: Axes, lengths: Sequence[int], seconds: Mapping[str, Sequence[float]]) -> None:
     """One line for each entry of `seconds`, in milliseconds over the length of the text; a legend names them."""
     for (name, times), (color, dashes, mark) in zip(seconds.items(), cycle(_STYLES), strict=False):
         ax.plot(lengths, [1000 * t for t in times], dashes, color=color, marker=mark, ms=5, label=name)

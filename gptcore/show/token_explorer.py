@@ -195,7 +195,7 @@ class TokenExplorer(LiveView):
         figure = Figure(figsize=(7.6, 0.55 * sum(heights)), layout="constrained")
         axes = figure.subplots(len(lines), height_ratios=heights, squeeze=False)[:, 0]
         for ax, (name, tokens), rows in zip(axes, self.tokens.items(), lines, strict=True):
-            draw_tokens(ax, tokens, rows)
+            plot_tokens(ax, tokens, rows)
             ax.set_title(
                 drawable(f"{self._in_words(name)}{tokens.describe()}"), loc="left", parse_math=False, fontfamily=fonts()
             )
@@ -300,7 +300,7 @@ def _bracket_html(text: str, chips: str, count: int) -> str:
 # Chips as a chart --------------------------------------------------------------------------------------------------
 
 
-def draw_tokens(ax: Axes, tokens: Tokens, lines: list[list[Piece]] | None = None) -> None:
+def plot_tokens(ax: Axes, tokens: Tokens, lines: list[list[Piece]] | None = None) -> None:
     """The chips on `ax`, from left to right and line by line."""
     lines = _lines(tokens) if lines is None else lines
     for line, pieces in enumerate(lines):

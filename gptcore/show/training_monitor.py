@@ -198,10 +198,10 @@ class TrainingMonitor(LiveView):
         """The curves; and once something was learned, what the model wrote before and after."""
         figure = Figure(figsize=(8, 5.2 if self.samples else 3.2), layout="constrained")
         if not self.samples:
-            draw_losses(figure.subplots(), self)
+            plot_losses(figure.subplots(), self)
             return figure
         curves, texts = figure.subplots(2, height_ratios=(3, 2))
-        draw_losses(curves, self)
+        plot_losses(curves, self)
         lines = [f"after {step:,} steps: {text}" for step, text in (self.samples[0], self.samples[-1])]
         texts.set_axis_off()
         for line, height in zip(lines, (0.95, 0.45), strict=True):
@@ -287,7 +287,7 @@ class TrainingMonitor(LiveView):
 # The chart, twice: with matplotlib for paper, and as SVG for a page that changes ------------------------------------
 
 
-def draw_losses(ax: Axes, monitor: TrainingMonitor) -> None:
+def plot_losses(ax: Axes, monitor: TrainingMonitor) -> None:
     """Both losses of a `TrainingMonitor` on a scale where every line is twice the one below, and the floor."""
     low, high = _limits(monitor)
     if monitor.losses:

@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.cores import one_core
-from gptcore.gelu import GELU
-from gptcore.linear import Linear
+from gptcore.fast.cores import one_core
+from gptcore.fast.gelu import GELU
+from gptcore.fast.linear import Linear
+from gptcore.fast.quantization import Int8Embedding, Int8Linear
 from gptcore.model import CausalSelfAttention, FeedForward, GPTModel, KVCache, TransformerBlock
-from gptcore.quantization import Int8Embedding, Int8Linear
 from gptcore.sampling import draw, next_token_distribution
 
 SMALL = 2**22  # products per step that one core does sooner than several
@@ -100,7 +100,7 @@ def _block(block: TransformerBlock, keys: Tensor, values: Tensor) -> Callable[[T
     rows, n_heads, _, head_dim = keys.shape
     attention_norm, feed_forward_norm = _norm(block.attention_norm), _norm(block.feed_forward_norm)
     qkv, out_proj = attention.qkv.product(rows), attention.out_proj.product(rows)
-    widen, narrow = feed_forward.widen.product(rows), feed_forward.narrow.product(rows)
+    up_proj, down_proj = feed_forward.up_proj.product(rows), feed_forward.down_proj.product(rows)
     gelu = feed_forward.activation.forward
 
     def step(x: Tensor, position: int) -> Tensor:
@@ -110,7 +110,7 @@ def _block(block: TransformerBlock, keys: Tensor, values: Tensor) -> Callable[[T
         seen = position + 1
         mixed = F.scaled_dot_product_attention(query, keys.narrow(2, 0, seen), values.narrow(2, 0, seen))
         x = x + out_proj(mixed.reshape(x.shape))
-        return x + narrow(gelu(widen(feed_forward_norm(x))))
+        return x + down_proj(gelu(up_proj(feed_forward_norm(x))))
 
     return step
 

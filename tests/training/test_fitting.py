@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from gptcore import GPTConfig, GPTModel
-from gptcore.batches import TrainingRows
-from gptcore.quantization import quantize
-from gptcore.training import Evaluation, _optimizer, evaluate, fit, read_text
+from gptcore.fast.quantization import quantize
+from gptcore.training import Evaluation, evaluate, fit, read_text
+from gptcore.training.batches import TrainingRows
+from gptcore.training.fitting import _optimizer
 
 CONFIG = GPTConfig(vocab_size=11, context_length=8, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.1)
 CIRCLE = torch.arange(400) % 10  # 0 1 … 9 0 1 …: the next token follows from the last one

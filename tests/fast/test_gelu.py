@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gptcore.gelu import GELU, MANY
+from gptcore.fast.gelu import GELU, MANY
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from torch import nn
 import gptcore
 from gptcore import GPTConfig, GPTModel
 from gptcore.costs import int8_shape
-from gptcore.quantization import FEW_ROWS, Int8Embedding, Int8Linear, from_int8, quantize, to_int8
+from gptcore.fast.quantization import FEW_ROWS, Int8Embedding, Int8Linear, from_int8, quantize, to_int8
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`LuckComparison`: two settings on the same luck, and the token at which their texts part."""
+"""`SettingsComparison`: two settings on the same luck, and the token at which their texts part."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import check_settings
-from gptcore.show.dart import dart_html, draw_dart
+from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, drawable, fonts
 from gptcore.tokenizer import decode, stream_decode
@@ -21,10 +21,10 @@ TOP_KS = (1, 2, 3, 5, 10, 20, 50, 100, None)
 DEFAULT = ({"temperature": 0.7, "top_k": 10}, {"temperature": 1.0, "top_k": 10})
 
 
-class LuckComparison(LiveView):
+class SettingsComparison(LiveView):
     """Two texts from one prompt and the same random numbers, drawn with two settings.
 
-    >>> comparison = LuckComparison(model, tokenizer, "Once upon a time", seed=2)
+    >>> comparison = SettingsComparison(model, tokenizer, "Once upon a time", seed=2)
     >>> comparison.first_difference, comparison.agreement
     >>> comparison.settings = {"temperature": 0, "top_k": 10}, {"temperature": 1.5, "top_k": None}
 
@@ -148,12 +148,12 @@ class LuckComparison(LiveView):
 
     def describe(self) -> str:
         first, second = (_setting_text(setting) for setting in self.settings)
-        return f"LuckComparison: {first} against {second}, seed {self.seed}: {self._verdict()}"
+        return f"SettingsComparison: {first} against {second}, seed {self.seed}: {self._verdict()}"
 
     def picture(self) -> Figure:
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         for ax, name, step, setting in zip(figure.subplots(2), NAMES, self.steps, self.settings, strict=False):
-            draw_dart(ax, step.distribution, step.uniform, self.tokenizer)
+            plot_dart(ax, step.distribution, step.uniform, self.tokenizer)
             ax.set_title(
                 drawable(f"{name}: {_setting_text(setting)}"), loc="left", parse_math=False, fontfamily=fonts()
             )

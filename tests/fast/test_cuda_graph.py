@@ -3,10 +3,10 @@ import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel
-from gptcore.cuda_graph import StaticStep, static_generate
+from gptcore.fast.cuda_graph import StaticStep, static_generate
+from gptcore.fast.quantization import quantize
 from gptcore.generation import _Luck
-from gptcore.model import KVCache, reading
-from gptcore.quantization import quantize
+from gptcore.model import KVCache, evaluating
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
@@ -28,7 +28,7 @@ def step_by_step(step, count):
 
 def static(model, token_ids, n, temperature=1.0, top_k=None, top_p=None, min_p=None, eos_token_id=None, seed=1):
     uniforms = _Luck(seed, len(token_ids)).ahead(n)
-    with reading(model):
+    with evaluating(model):
         return static_generate(model, token_ids, uniforms, temperature, top_k, top_p, min_p, eos_token_id, step_by_step)
 
 
@@ -61,7 +61,7 @@ def test_a_step_looks_at_no_number_and_keeps_to_its_device(kind, settings):
     tokens = torch.zeros(2, 12, dtype=torch.long, device="meta")
     cache = KVCache(model.config, 2, 12, model.device, model.dtype)
     step = StaticStep(model, tokens, tokens.double(), cache, *settings)
-    with reading(model):
+    with evaluating(model):
         step()
 
 

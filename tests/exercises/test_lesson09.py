@@ -3,7 +3,7 @@ import torch
 
 from gptcore import KVCache, generate
 from gptcore.exercises import lesson09
-from gptcore.model import reading
+from gptcore.model import evaluating
 
 
 @pytest.mark.parametrize("check", [lesson09.check_cache_size, lesson09.check_cached_loop, lesson09.check_quantize_row])
@@ -81,7 +81,7 @@ def by_length(model, token_ids, count):
 
 def prompt_first(model, token_ids, count):
     cache = KVCache(model.config, max_length=token_ids.shape[1] + count)
-    with reading(model):
+    with evaluating(model):
         logits = model(token_ids, cache)
         for _ in range(count):
             new = logits[0, -1].argmax().view(1, 1)

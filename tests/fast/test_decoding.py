@@ -3,9 +3,9 @@ import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel, KVCache, draw, next_token_distribution
-from gptcore.decoding import FEW, can_decode, decoder, draw_next, read_prompt
-from gptcore.model import reading
-from gptcore.quantization import quantize
+from gptcore.fast.decoding import FEW, can_decode, decoder, draw_next, read_prompt
+from gptcore.fast.quantization import quantize
+from gptcore.model import evaluating
 
 CONFIG = GPTConfig(vocab_size=40, context_length=12, emb_dim=16, n_heads=4, n_layers=3)
 
@@ -23,7 +23,7 @@ def made(**changes):
 def test_one_more_token_is_what_the_model_makes_of_it(changes, rows):
     model = made(**changes)
     token_ids = torch.randint(40, (rows, 12))
-    with reading(model):
+    with evaluating(model):
         expected = model(token_ids)
         cache = KVCache(model.config, rows)
         model.hidden_states(token_ids[:, :4], cache)
@@ -45,7 +45,7 @@ def test_one_prompt_of_many_texts_is_read_once(prompts, rows_read, monkeypatch):
         read.append(len(token_ids))
         return hidden_states(self, token_ids, kv_cache)
 
-    with reading(model):
+    with evaluating(model):
         expected = model(token_ids)[:, -1]
         all_rows, cache = KVCache(model.config, len(prompts)), KVCache(model.config, len(prompts))
         hidden_states(model, token_ids, all_rows)
@@ -59,7 +59,7 @@ def test_one_prompt_of_many_texts_is_read_once(prompts, rows_read, monkeypatch):
 def test_int8_weights_too():
     model = quantize(made())
     token_ids = torch.randint(40, (1, 6))
-    with reading(model):
+    with evaluating(model):
         one_more, one_by_one = decoder(model, KVCache(model.config)), KVCache(model.config)
         rows = [one_more(token_ids[:, i : i + 1]) for i in range(6)]
         same = [model(token_ids[:, i : i + 1], one_by_one)[:, -1] for i in range(6)]
@@ -112,10 +112,10 @@ def test_a_small_model_leaves_the_other_cores_alone_and_the_number_of_threads_as
         model = made()
         one_more = decoder(model, KVCache(model.config))
         monkeypatch.setattr(torch, "layer_norm", lambda x, *others: seen.append(torch.get_num_threads()) or x)
-        with reading(model):
+        with evaluating(model):
             one_more(torch.tensor([[1]]))
             assert set(seen) == {1} and torch.get_num_threads() == 3
-            monkeypatch.setattr(gptcore.decoding, "SMALL", 0)
+            monkeypatch.setattr(gptcore.fast.decoding, "SMALL", 0)
             decoder(model, KVCache(model.config))(torch.tensor([[1]]))
             assert set(seen[len(seen) // 2 :]) == {3}
     finally:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from gptcore.costs import int8_shape
-from gptcore.linear import Product
+from gptcore.fast.linear import Product
 from gptcore.model import GPTModel
 
 SCALES = 8  # bytes at the end of a row

@@ -24,7 +24,7 @@ from gptcore.show.token_explorer import (
     Piece,
     TokenExplorer,
     Tokens,
-    draw_tokens,
+    plot_tokens,
 )
 from gptcore.tokenizer import byte_level_bpe
 
@@ -319,11 +319,11 @@ def test_the_chart_is_drawn_without_a_warning(explorer, recwarn, text):
 def test_no_chip_of_the_chart_leaves_its_line(explorer):
     explorer.text = OLD_DAYS * 5
     ax = Figure().subplots()
-    draw_tokens(ax, explorer.tokens["English only"])
+    plot_tokens(ax, explorer.tokens["English only"])
     assert max(patch.get_x() + patch.get_width() for patch in ax.patches) <= ax.get_xlim()[1]
     assert any(re.fullmatch("… and [0-9]+ more", text.get_text()) for text in ax.texts) is False
     explorer.text = OLD_DAYS * 20
-    draw_tokens(ax := Figure().subplots(), explorer.tokens["English only"])
+    plot_tokens(ax := Figure().subplots(), explorer.tokens["English only"])
     assert any(re.fullmatch("… and [0-9]+ more", text.get_text()) for text in ax.texts)
 
 
@@ -332,7 +332,7 @@ def test_the_longest_tokens_of_gpt2_stay_on_their_line(gpt2_folder):
     ax = Figure().subplots()
     tokens = Tokens.of([39172, 45706, 16529], KnownTokens(tokenizer))
     assert len(tokens.labels[0]) == 128
-    draw_tokens(ax, tokens)
+    plot_tokens(ax, tokens)
     assert all(chip.get_x() + chip.get_width() <= LINE for chip in ax.patches)
     assert len({text.get_text() for text in ax.texts}) == 6  # three labels and three ids
 

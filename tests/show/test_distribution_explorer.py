@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from gptcore import GPTConfig, GPTModel, Tokenizer, draw, next_token_distribution, token_label
 from gptcore.show.distribution_explorer import DistributionExplorer
-from gptcore.show.panels import Panels, draw_panels, number, panels_html, position, row_labels
+from gptcore.show.panels import Panels, number, panels_html, plot_panels, position, row_labels
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ def test_long_labels_are_told_apart_and_leave_room_for_the_panels():
     assert panels_html(panels, 5).count("gptcore-long") == 4  # these stand in two lines, smaller
     figure = Figure(figsize=(11, 4), layout="constrained")
     axes = figure.subplots(1, 3)
-    draw_panels(axes, panels)
+    plot_panels(axes, panels)
     figure.canvas.draw()
     assert all(ax.get_position().width > 0.2 for ax in axes)
 
@@ -312,7 +312,7 @@ def test_no_label_is_read_as_html(tokenizer):
     assert [row["text"][0] for row in found.rows[: len(nasty)]] == nasty
     figure = Figure()
     axes = figure.subplots(1, 3)
-    draw_panels(axes, panels)
+    plot_panels(axes, panels)
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == [*nasty, "4 others"]
     assert [bar.get_width() for bar in axes[2].patches] == pytest.approx([*panels.probs, panels.others])
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, draw, generate
-from gptcore.show.models import ModelComparison
+from gptcore.show.model_comparison import ModelComparison
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Teaching a GPT: show it a piece of text, measure how surprised it was by every next token, and make it a little
 less so.
 
-`fit` is the loop. Where its rows come from is told in `gptcore.batches`, how several processes share them in
-`gptcore.distributed`.
+`fit` is the loop. Where its rows come from is told in `gptcore.training.batches`, how several processes share them in
+`gptcore.training.distributed`.
 """
 
 import math
@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.batches import Documents, TrainingRows, check_length, evaluation_batches, evaluation_rows
-from gptcore.distributed import Processes
-from gptcore.model import GPTModel, reading
+from gptcore.model import GPTModel, evaluating
 from gptcore.steps import Steps, by_steps, finished
-from gptcore.training_state import read_state, write_state
+from gptcore.training.batches import Documents, TrainingRows, check_length, evaluation_batches, evaluation_rows
+from gptcore.training.distributed import Processes
+from gptcore.training.state import read_state, write_state
 
 
 def read_text(file: str | Path) -> str:
@@ -79,7 +79,7 @@ def _evaluation(model: GPTModel, rows: list[Tensor], batch_size: int, processes:
     total = 0.0
     with _fitting_into_memory(model, batch_size):
         for inputs, targets in evaluation_batches(rows[processes.rank :: processes.count], batch_size, model.device):
-            with reading(model):  # not around the yield: the caller's own work is none of ours
+            with evaluating(model):  # not around the yield: the caller's own work is none of ours
                 logits = model(inputs).float()
                 total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
             yield

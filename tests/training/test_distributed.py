@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, fit
-from gptcore.distributed import Processes
+from gptcore.training.distributed import Processes
 
 CONFIG = GPTConfig(vocab_size=11, context_length=8, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.0)
 CIRCLE = torch.arange(400) % 10

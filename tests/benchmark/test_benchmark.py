@@ -32,7 +32,7 @@ def test_every_peer_computes_the_same_model():
     prompt = torch.tensor([gptcore.load_tokenizer().encode("Once upon a time")])
     expected = gptcore.generate(model, prompt, 20, 0)
     plain = peers.plain_model(model)
-    assert not any(isinstance(module, gptcore.linear.Linear) for module in plain.modules())
+    assert not any(isinstance(module, gptcore.fast.linear.Linear) for module in plain.modules())
     writers = [
         peers.lesson_loop(plain, 0.7, 1),
         peers.cropped_loop(plain, 0.7, 1),

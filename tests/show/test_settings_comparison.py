@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, draw, generate
-from gptcore.show.luck import LuckComparison
+from gptcore.show.settings_comparison import SettingsComparison
 
 SAME = {"temperature": 1.0, "top_k": 10}
 
@@ -22,7 +22,7 @@ def model(tokenizer):
 
 @pytest.fixture
 def comparison(model, tokenizer):
-    return LuckComparison(model, tokenizer, "Once upon", seed=3, max_length=20)
+    return SettingsComparison(model, tokenizer, "Once upon", seed=3, max_length=20)
 
 
 def test_both_texts_are_those_of_generate_on_the_same_luck(comparison, model, tokenizer):
@@ -117,7 +117,7 @@ def test_one_text_may_end_before_the_other(model, tokenizer, comparison):
 
 
 def test_nothing_to_write(model, tokenizer):
-    comparison = LuckComparison(model, tokenizer, "Once", max_length=0)
+    comparison = SettingsComparison(model, tokenizer, "Once", max_length=0)
     assert comparison.steps == [] and comparison.first_difference is None
     comparison.picture()
 
@@ -142,7 +142,7 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(comparison):
     bundle = comparison._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
     assert bundle["text/plain"].startswith(
-        "LuckComparison: temperature 0.7, top-k 10 against temperature 1, top-k 10, seed 3: The first token"
+        "SettingsComparison: temperature 0.7, top-k 10 against temperature 1, top-k 10, seed 3: The first token"
     )
 
 
@@ -157,5 +157,5 @@ class Letters:
 
 
 def test_a_tokenizer_without_an_end(model):
-    comparison = LuckComparison(model, Letters(), "ab", seed=3, max_length=20)
+    comparison = SettingsComparison(model, Letters(), "ab", seed=3, max_length=20)
     assert [len(text) for text in comparison.texts] == [22, 22]

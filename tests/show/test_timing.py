@@ -3,7 +3,7 @@ import torch
 from matplotlib.figure import Figure
 
 from gptcore import GPTConfig, GPTModel
-from gptcore.show import draw_time_per_token, read_bandwidth, time_per_token, timing
+from gptcore.show import plot_time_per_token, read_bandwidth, time_per_token, timing
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_device_that_is_not_here():
 def test_the_chart_shows_milliseconds():
     figure = Figure()
     ax = figure.subplots()
-    draw_time_per_token(ax, [10, 20], {"without": [0.01, 0.02], "with": [0.005, 0.005]})
+    plot_time_per_token(ax, [10, 20], {"without": [0.01, 0.02], "with": [0.005, 0.005]})
     assert [list(line.get_ydata()) for line in ax.lines] == [[10, 20], [5, 5]]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["without", "with"]
     assert len({line.get_linestyle() for line in ax.lines}) == len({line.get_marker() for line in ax.lines}) == 2

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gptcore.linear import FEW_ROWS, LARGE, TILE, Linear, product_on_all_cores
+from gptcore.fast.linear import FEW_ROWS, LARGE, TILE, Linear, product_on_all_cores
 
 
 @pytest.fixture

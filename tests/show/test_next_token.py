@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 import gptcore
 from gptcore import GPTConfig, GPTModel, next_token_distribution, stories
-from gptcore.show import Candidates, NextToken, draw_candidates
+from gptcore.show import Candidates, NextToken, plot_candidates
 from gptcore.show.candidates import candidates_html
 from gptcore.show.style import LONGEST, columns, drawable, ending, fonts, percent, short_label
 from gptcore.tokenizer import token_label
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_candidates_that_cannot_be_drawn_are_not_shown(tokenizer):
 def test_the_bars_of_the_chart_are_the_probabilities(tokenizer):
     candidates = five_of(tokenizer)
     ax = Figure().subplots()
-    draw_candidates(ax, candidates)
+    plot_candidates(ax, candidates)
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([*candidates.probs, candidates.others])
     assert [label.get_text() for label in ax.get_yticklabels()] == [*candidates.labels, candidates.others_label]
 
@@ -93,13 +93,13 @@ def test_no_label_is_read_as_html(label):
 @pytest.mark.parametrize("label", ["$$", "$100 and 50% of $200", "$5 and $6", "_x", "\\frac"])
 def test_no_label_is_read_as_mathematics(label):
     figure = Figure()
-    draw_candidates(figure.subplots(), Candidates([1], [label], [0.5], 0.5, 3))
+    plot_candidates(figure.subplots(), Candidates([1], [label], [0.5], 0.5, 3))
     figure.canvas.draw()
 
 
 def test_hangul_is_drawn_without_a_warning(recwarn):
     figure = Figure()
-    draw_candidates(figure.subplots(), Candidates([1], ["␣나무꾼은"], [0.5], 0.5, 3))
+    plot_candidates(figure.subplots(), Candidates([1], ["␣나무꾼은"], [0.5], 0.5, 3))
     figure.canvas.draw()
     assert not recwarn.list
 
@@ -123,7 +123,7 @@ def test_the_longest_tokens_of_gpt2_leave_room_for_their_bars(gpt2_folder, recwa
     assert min(columns(labels[i]) for i in longest) >= 64
     figure = Figure(figsize=(7, 2.6), layout="constrained")
     ax = figure.subplots()
-    draw_candidates(ax, Candidates(longest, [labels[i] for i in longest], [0.1] * 5, 0.5, 3))
+    plot_candidates(ax, Candidates(longest, [labels[i] for i in longest], [0.1] * 5, 0.5, 3))
     figure.canvas.draw()
     assert ax.get_position().width > 0.6
     assert [str(warning.message) for warning in recwarn.list] == []

@@ -7,7 +7,7 @@ import torch
 
 from gptcore import GPTConfig, GPTModel, draw, generate, next_token_distribution
 from gptcore.exercises import lesson05
-from gptcore.model import reading
+from gptcore.model import evaluating
 
 
 def read(model, seen, row=-1):
@@ -46,7 +46,7 @@ def as_a_list(model, token_ids, uniforms, eos_token_id):
 
 def as_a_batch(model, token_ids, uniforms, eos_token_id):
     ids = token_ids[None]
-    with reading(model):
+    with evaluating(model):
         for uniform in uniforms:
             logits = model(ids[:, -model.config.context_length :])[:, -1]
             cdf = logits.double().softmax(-1).cumsum(-1)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore.decoding import draw_among
+from gptcore.fast.decoding import draw_among
 from gptcore.model import GPTModel, KVCache
 
 
@@ -52,7 +52,7 @@ class StaticStep:
         self.place += 1
 
     def _hidden(self, token_ids: Tensor) -> Tensor:
-        """As `gptcore.decoding.decoder`, but looking at the whole cache, with a mask."""
+        """As `gptcore.fast.decoding.decoder`, but looking at the whole cache, with a mask."""
         model, config = self.model, self.model.config
         B = len(token_ids)
         seen = (self.places <= self.place)[None, None, None]  # (1, 1, 1, max_length)

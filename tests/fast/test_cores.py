@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gptcore import next_token_distribution
-from gptcore.cores import SMALL, cores_for, one_core
+from gptcore.fast.cores import SMALL, cores_for, one_core
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from gptcore.sampling import draw, next_token_distribution
-from gptcore.show.dart import MOST_ALONE, Dart, dart_html, draw_dart
+from gptcore.show.dart import MOST_ALONE, Dart, dart_html, plot_dart
 
 
 class Letters:
@@ -138,7 +138,7 @@ def test_no_label_is_read_as_html_or_mathematics(word):
     page = Page(dart_html(distribution, 0.1, Letters([word, word])))
     assert set(page.tags) <= {"style", "div", "i", "u", "b"}
     figure = Figure()
-    draw_dart(figure.subplots(), distribution, 0.1, Letters([word, word]))
+    plot_dart(figure.subplots(), distribution, 0.1, Letters([word, word]))
     figure.canvas.draw()
 
 
@@ -154,7 +154,7 @@ def test_the_bars_of_the_chart_are_the_probabilities():
     distribution = random_distribution(3, top_k=60)
     dart = Dart.of(distribution, 0.7, Letters())
     ax = Figure().subplots()
-    draw_dart(ax, distribution, 0.7, Letters())
+    plot_dart(ax, distribution, 0.7, Letters())
     *bars, outline = ax.patches
     assert [bar.get_x() for bar in bars] == pytest.approx([segment.left for segment in dart.segments])
     assert [bar.get_width() for bar in bars] == pytest.approx([segment.width for segment in dart.segments])
@@ -165,7 +165,7 @@ def test_the_bars_of_the_chart_are_the_probabilities():
 
 def test_hangul_is_drawn_without_a_warning(recwarn):
     figure = Figure()
-    draw_dart(figure.subplots(), of([0.5, 0.5]), 0.5, Letters([" 나무꾼은", " 옛날"]))
+    plot_dart(figure.subplots(), of([0.5, 0.5]), 0.5, Letters([" 나무꾼은", " 옛날"]))
     figure.canvas.draw()
     assert not recwarn.list
 

@@ -1,0 +1,40 @@
+"""Checks of arguments. Each raises one sentence that names the argument, what is allowed and what was given."""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+
+def is_integer(value: Any) -> bool:
+    """Whether `value` is an integer, Python's or NumPy's; True and False are not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a real number; True and False are not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def check_integer(name: str, value: Any, least: float = -math.inf, hint: str = "") -> None:
+    """Raise TypeError or ValueError unless `value` is an integer of at least `least`.
+
+    `hint` follows what is allowed: ", or None to keep every token".
+    """
+    if not is_integer(value):
+        raise TypeError(f"{name} must be an integer{hint}, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}{hint}, got {value}")
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a real number."""
+    if not is_number(value):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+
+
+def check_text(name: str, text: Any) -> None:
+    """Raise TypeError or ValueError unless `text` is a str that UTF-8 can hold."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a str, got {type(text).__name__}")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"{name} must be text that UTF-8 can hold, without surrogates, got {text!r}")
