@@ -1,9 +1,10 @@
-"""The shape of a GPT: how many tokens, layers, heads and numbers per token."""
+"""The shape of a GPT: its vocabulary, its context, its layers and their width."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any
+
+from gptcore.checks import check_integer, check_number
 
 ACTIVATIONS = ("gelu_tanh", "gelu")
 
@@ -12,17 +13,17 @@ ACTIVATIONS = ("gelu_tanh", "gelu")
 class GPTConfig:
     """The shape of a `GPTModel`. The defaults are GPT-2 small (Radford et al. 2019, table 2).
 
-    It can be read like a mapping too: `config["emb_dim"]`, `{**config, "n_layers": 6}`.
+    It also reads like a mapping: `config["emb_dim"]`, `{**config, "n_layers": 6}`.
 
     Raises TypeError or ValueError, naming the argument, if a value makes no sense.
     """
 
     vocab_size: int = 50_257  # tokens that the model knows
-    context_length: int = 1024  # tokens that it can look back on
-    emb_dim: int = 768  # numbers that stand for one token
+    context_length: int = 1024  # tokens that it sees at once
+    emb_dim: int = 768  # values in the vector of one token
     n_heads: int = 12  # attention heads per layer
     n_layers: int = 12  # transformer blocks
-    drop_rate: float = 0.1  # share of numbers zeroed while training
+    drop_rate: float = 0.1  # share of values zeroed in training
     qkv_bias: bool = True  # whether queries, keys and values have a bias
     tie_embeddings: bool = True  # whether the output head is the token embedding, transposed
     hidden_dim: int | None = None  # width of the feed-forward layer; None is 4 * emb_dim
@@ -30,22 +31,16 @@ class GPTConfig:
     layer_norm_epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        if self.hidden_dim is None and isinstance(self.emb_dim, int):
-            object.__setattr__(self, "hidden_dim", 4 * self.emb_dim)
-        for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers", "hidden_dim"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be a whole number, got {value!r}")
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers"):
+            self._set_integer(name, getattr(self, name))
+        self._set_integer("hidden_dim", 4 * self.emb_dim if self.hidden_dim is None else self.hidden_dim)
         if self.emb_dim % self.n_heads:
             raise ValueError(
-                f"emb_dim must be divisible by n_heads, so that each head gets an equal share: "
+                f"emb_dim must be divisible by n_heads, so that all heads have the same width: "
                 f"got emb_dim={self.emb_dim} and n_heads={self.n_heads}"
             )
         for name in ("drop_rate", "layer_norm_epsilon"):
-            if isinstance(value := getattr(self, name), bool) or not isinstance(value, Real):
-                raise TypeError(f"{name} must be a number, got {value!r}")
+            check_number(name, getattr(self, name))
         if not 0 <= self.drop_rate < 1:
             raise ValueError(f"drop_rate must be at least 0 and below 1, got {self.drop_rate!r}")
         if not self.layer_norm_epsilon > 0:
@@ -53,13 +48,18 @@ class GPTConfig:
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
 
+    def _set_integer(self, name: str, value: Any) -> None:
+        check_integer(name, value, least=1)
+        object.__setattr__(self, name, int(value))  # JSON knows no integers of NumPy
+
     @property
     def head_dim(self) -> int:
+        """The width of one attention head."""
         return self.emb_dim // self.n_heads
 
     @classmethod
     def of(cls, config: "GPTConfig | Mapping[str, Any]") -> "GPTConfig":
-        """`config` itself, or a `GPTConfig` made from a mapping with its names as keys; a key left out has its default.
+        """`config` itself, or a `GPTConfig` made from a mapping with the same names; a missing key takes its default.
 
         Raises TypeError if `config` is neither, or has a key that `GPTConfig` does not know.
         """

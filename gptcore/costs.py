@@ -1,26 +1,26 @@
-"""What a GPT costs, counted from its config alone: numbers to keep, bytes to read, operations to compute.
+"""What a GPT costs, counted from its config alone: parameters to keep, bytes to read, operations to compute.
 
-One token is computed from one reading of the weights, so that two machines of different speed do the same work. How
-long that takes is another matter: `seconds_per_token` gives the least that it can take where only the reading of memory
-counts. Activations, a few thousand numbers, are left out everywhere.
+The weights are read once for each new token. These counts are the same on every machine; the time is not:
+`seconds_per_token` gives the least that it can be when reading memory is all that takes time. Activations, a few
+thousand values, are left out everywhere.
 """
 
 import math
 from collections.abc import Iterator
-from numbers import Integral, Real
 
 import torch
 
+from gptcore.checks import check_integer, check_number
 from gptcore.config import GPTConfig
 
-# How the weights can be kept. Under int8 the linear layers and the token embedding are whole numbers with one scale for
-# each group, as in `gptcore.fast.quantization`; all other numbers, the cache of keys and values too, stay float32.
+# How the weights can be kept. In int8 the linear layers and the token embedding are integers with one scale per group,
+# as in `gptcore.fast.quantization`; everything else, the cache of keys and values included, stays float32.
 WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int8)
-INT8_GROUP = 96  # weights in a group, at most: as many numbers as FBGEMM sums at once
+INT8_GROUP = 96  # weights in a group, at most: as many values as FBGEMM sums at once
 
 
 def num_parameters(config: GPTConfig) -> int:
-    """How many numbers are learned; a head that shares the embedding counts once, as in `GPTModel.num_parameters`."""
+    """How many values are learned; a head that shares the embedding counts once."""
     own_embedding = 0 if config.tie_embeddings else config.vocab_size * config.emb_dim
     return _linear_weights(config) + own_embedding + _vectors(config) + _positions(config)
 
@@ -40,17 +40,17 @@ def weight_bytes(config: GPTConfig, dtype: torch.dtype = torch.float32) -> int:
 def int8_shape(outputs: int, inputs: int) -> tuple[int, int, int]:
     """The bytes (groups, inputs, row) that keep a matrix (outputs, inputs) in int8: see `gptcore.fast.quantization`.
 
-    The outputs are shared out evenly among the groups, and filled up to a number that 8 divides. A row has a byte for
-    each output of its group, and 8 more.
+    The outputs are divided evenly among the groups, and padded to a multiple of 8. A row has one byte for each output
+    of its group, and 8 more.
     """
     groups = math.ceil(outputs / INT8_GROUP)
     return groups, inputs, 8 * math.ceil(outputs / (8 * groups)) + 8
 
 
 def cache_bytes(config: GPTConfig, tokens: int, batch_size: int = 1, dtype: torch.dtype = torch.float32) -> int:
-    """Bytes of memory that the keys and values of `tokens` tokens take, for each of `batch_size` texts.
+    """Bytes of memory that the keys and values of `batch_size` texts take, each of `tokens` tokens.
 
-    Raises TypeError or ValueError if `tokens` is not from 0 to the context length, or `batch_size` below 1.
+    Raises TypeError or ValueError unless `tokens` is from 0 to the context length and `batch_size` at least 1.
     """
     _check_tokens(config, tokens, batch_size)
     keys_and_values = 2
@@ -58,30 +58,30 @@ def cache_bytes(config: GPTConfig, tokens: int, batch_size: int = 1, dtype: torc
 
 
 def cache_dtype(dtype: torch.dtype) -> torch.dtype:
-    """How keys and values are kept where the weights are `dtype`: the same way, or as float32 where those are int8."""
+    """The dtype of keys and values when the weights are `dtype`: the same one, or float32 if that is int8."""
     _check_dtype(dtype)
     return torch.float32 if dtype == torch.int8 else dtype
 
 
 def operations_per_token(config: GPTConfig, tokens: int, use_cache: bool = True) -> int:
-    """Multiplications and additions of the matrix products that give one text of `tokens` tokens its next token.
+    """Multiplications and additions in the matrix products that give a text of `tokens` tokens its next token.
 
-    With the cache the last token alone is read, and it looks at all of them. Without, all are read again, and each
-    looks at itself and those before it. Either way the head scores the last position only.
+    With the cache only the last token is read, and it attends to all of them. Without the cache all are read again,
+    and each attends to itself and those before it. Either way the head scores the last position only.
     """
     _check_tokens(config, tokens, 1)
     head = config.vocab_size * config.emb_dim
     read = 1 if use_cache else tokens
-    looks = tokens if use_cache else tokens * (tokens + 1) // 2
-    attention = 2 * config.n_layers * config.emb_dim * looks  # a product with each key, and one with each value
+    attended = tokens if use_cache else tokens * (tokens + 1) // 2
+    attention = 2 * config.n_layers * config.emb_dim * attended  # a product with each key, and one with each value
     return 2 * ((_linear_weights(config) - head) * read + head + attention)
 
 
 def bytes_read_per_step(config: GPTConfig, tokens: int, batch_size: int = 1, dtype: torch.dtype = torch.float32) -> int:
-    """Bytes of weights and cache that are read once to give each of `batch_size` texts its next token.
+    """Bytes of weights and cache that are read to give each of `batch_size` texts its next token.
 
-    All texts share one reading of the weights; each has keys and values of its own. Of the embeddings only a row for
-    each text is read, but a head that shares them reads them all.
+    The weights are read once for all texts; each text has its own keys and values. Of each embedding, one row per text
+    is read; a head that shares the token embedding reads all of it.
     """
     _check_dtype(dtype)
     _check_tokens(config, tokens, batch_size)
@@ -101,14 +101,13 @@ def seconds_per_token(
     dtype: torch.dtype = torch.float32,
     bandwidth: float = 20e9,
 ) -> float:
-    """The least time that a new token of each text can take where memory gives `bandwidth` bytes per second.
+    """The least time for a new token of each text when memory delivers `bandwidth` bytes per second.
 
-    It is a limit from below: computing, and the calling of many small operations, come on top.
+    It is a lower bound: the computation itself, and the calls of many small operations, come on top.
 
     Raises TypeError or ValueError if `bandwidth` is not a finite number above 0.
     """
-    if isinstance(bandwidth, bool) or not isinstance(bandwidth, Real):
-        raise TypeError(f"bandwidth must be a number of bytes per second, got {bandwidth!r}")
+    check_number("bandwidth", bandwidth)
     if not 0 < bandwidth < math.inf:
         raise ValueError(f"bandwidth must be above 0 bytes per second, and finite, got {bandwidth!r}")
     return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth
@@ -135,7 +134,7 @@ def _int8_bytes(outputs: int, inputs: int) -> int:
 
 
 def _vectors(config: GPTConfig) -> int:
-    """Numbers of the biases and of the norms."""
+    """How many values the biases and the norms have."""
     C = config.emb_dim
     biases = (3 * C if config.qkv_bias else 0) + C + config.hidden_dim + C
     norms = 2 * 2 * C
@@ -152,10 +151,7 @@ def _check_dtype(dtype: torch.dtype) -> None:
 
 
 def _check_tokens(config: GPTConfig, tokens: int, batch_size: int) -> None:
-    for name, value, least in (("tokens", tokens, 0), ("batch_size", batch_size, 1)):
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise TypeError(f"{name} must be a whole number, got {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+    check_integer("tokens", tokens, least=0)
+    check_integer("batch_size", batch_size, least=1)
     if tokens > config.context_length:
         raise ValueError(f"tokens must be at most {config.context_length}, the context length, got {tokens}")

@@ -15,6 +15,7 @@ from gptcore.config import GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GP
 from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, KEPT, drawable, fonts
+from gptcore.units import bytes_text, seconds_text, three_digits
 
 GPT2_SIZES = {
     "GPT-2 124M": GPT_CONFIG_124M,
@@ -29,27 +30,6 @@ BANDWIDTHS = tuple(number * 10**9 for number in (5, 10, 20, 50, 100, 200, 400, 1
 # Logarithmic axes that hold still: the powers of ten at their ends, and at their marks.
 _MEMORY_AXIS, _MEMORY_MARKS = (4, 11), (4, 6, 8, 10)  # 10 kB to 100 GB
 _TIME_AXIS, _TIME_MARKS = (-6, 1), (-6, -4, -2, 0)  # 1 µs to 10 s
-
-
-def bytes_text(number: float) -> str:
-    """Bytes for people, three digits and a unit of thousands: "498 MB"."""
-    return _with_unit(number, ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "bytes")))
-
-
-def seconds_text(seconds: float) -> str:
-    """A time for people, three digits and a unit: "24.9 ms"."""
-    return _with_unit(seconds, ((1, "s"), (1e-3, "ms"), (1e-6, "µs")))
-
-
-def _with_unit(number: float, units: tuple[tuple[float, str], ...]) -> str:
-    size, unit = next((unit for unit in units if number >= 0.9995 * unit[0]), units[-1])
-    return f"{_three_digits(number / size)} {unit}"
-
-
-def _three_digits(number: float) -> str:
-    digits = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
-    text = f"{number:,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @dataclass(frozen=True)
@@ -134,8 +114,8 @@ class CostExplorer(LiveView):
         sentences = [
             f"{largest.name}: a step reads {bytes_text(largest.read)}, of which the cache is "
             f"{largest.cache / largest.read:.0%}, and so takes at least {seconds_text(largest.seconds)}.",
-            f"That is at most {_three_digits(steps)} tokens per second for each text"
-            + (f", and {_three_digits(steps * self.batch_size)} for all {self.batch_size} together." * self._many)
+            f"That is at most {three_digits(steps)} tokens per second for each text"
+            + (f", and {three_digits(steps * self.batch_size)} for all {self.batch_size} together." * self._many)
             + "." * (not self._many),
         ]
         if short := [cost.name for cost in self.costs if cost.tokens < self.tokens]:

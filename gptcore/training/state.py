@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gptcore.files import written_whole
 from gptcore.model import GPTModel
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # what AdamW remembers of each weight's gradients
@@ -23,10 +24,9 @@ def write_state(
         tensors[f"model.{name}"] = p.detach()
         if p in optimizer.state:  # not so if it is not learned
             tensors |= {f"{moment}.{name}": optimizer.state[p][moment] for moment in _MOMENTS}
-    temporary = file.with_suffix(".writing")
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    save_file(tensors, temporary, metadata={"training": json.dumps(facts)})
-    temporary.replace(file)
+    with written_whole(file) as temporary:
+        save_file(tensors, temporary, metadata={"training": json.dumps(facts)})
 
 
 def read_state(file: Path, model: GPTModel, optimizer: torch.optim.AdamW) -> tuple[dict[str, Tensor], dict[str, Any]]:

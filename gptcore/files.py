@@ -1,0 +1,28 @@
+"""Files that are written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_whole(file: Path) -> Iterator[Path]:
+    """A temporary path in the folder of `file`; when the block ends without an error, it replaces `file`."""
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".gptcore-") as folder:
+        temporary = Path(folder) / file.name
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())  # some libraries write files that only their owner may read
+        os.replace(temporary, file)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write `text` to `file` as UTF-8: all of it, or nothing."""
+    with written_whole(file) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _umask() -> int:
+    os.umask(mask := os.umask(0))
+    return mask
