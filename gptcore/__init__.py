@@ -9,12 +9,13 @@ Importing gptcore imports torch and nothing slower; what needs more is imported 
 
 from importlib import import_module
 
-from gptcore.config import GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
+from gptcore import costs
+from gptcore.config import GPT2_SIZES, GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
 from gptcore.generation import Step, generate, generate_steps, generate_text, stream_text
 from gptcore.model import GPTModel, KVCache
 from gptcore.recording import Recording, lens_logits, record
 from gptcore.sampling import STAGES, Distribution, draw, next_token_distribution
-from gptcore.tokenizer import Tokenizer, token_label
+from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe, stream_decode, token_bytes, token_label
 
 _LATER = {
     "first_available": "gptcore.checkpoint",
@@ -26,15 +27,20 @@ _LATER = {
     "save": "gptcore.checkpoint",
     "evaluate": "gptcore.training",
     "fit": "gptcore.training",
+    "read_text": "gptcore.training",
+    "read_bandwidth": "gptcore.timing",
+    "time_per_token": "gptcore.timing",
     "AutoTokenizer": "transformers",
     "GPT2Tokenizer": "transformers",
 }
 
 __all__ = [
+    "GPT2_SIZES",
     "GPT_CONFIG_124M",
     "GPT_CONFIG_355M",
     "GPT_CONFIG_774M",
     "GPT_CONFIG_1558M",
+    "END_OF_TEXT",
     "STAGES",
     "Distribution",
     "GPTConfig",
@@ -43,6 +49,8 @@ __all__ = [
     "Recording",
     "Step",
     "Tokenizer",
+    "byte_level_bpe",
+    "costs",
     "draw",
     "generate",
     "generate_steps",
@@ -51,7 +59,9 @@ __all__ = [
     "next_token_distribution",
     "record",
     "stories",
+    "stream_decode",
     "stream_text",
+    "token_bytes",
     "token_label",
     *_LATER,
 ]

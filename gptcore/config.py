@@ -85,3 +85,11 @@ GPT_CONFIG_124M = GPTConfig()
 GPT_CONFIG_355M = GPTConfig(emb_dim=1024, n_heads=16, n_layers=24)
 GPT_CONFIG_774M = GPTConfig(emb_dim=1280, n_heads=20, n_layers=36)
 GPT_CONFIG_1558M = GPTConfig(emb_dim=1600, n_heads=25, n_layers=48)
+
+# The four sizes of GPT-2, by the name under which people know them.
+GPT2_SIZES = {
+    "GPT-2 124M": GPT_CONFIG_124M,
+    "GPT-2 355M": GPT_CONFIG_355M,
+    "GPT-2 774M": GPT_CONFIG_774M,
+    "GPT-2 1.5B": GPT_CONFIG_1558M,
+}

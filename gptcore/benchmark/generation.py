@@ -11,12 +11,13 @@ from torch import Tensor
 
 from gptcore import stories
 from gptcore.benchmark import peers
-from gptcore.benchmark.measure import Row, durations, interleaved_seconds, rates, read_bandwidth
+from gptcore.benchmark.measure import Row, durations, interleaved_seconds, rates
 from gptcore.checkpoint import STORYTELLER, load_model, load_tokenizer, save
 from gptcore.config import GPT_CONFIG_124M
 from gptcore.costs import seconds_per_token
 from gptcore.generation import generate, generate_steps
 from gptcore.model import GPTModel, KVCache, evaluating
+from gptcore.timing import read_bandwidth
 
 TEMPERATURE, TOP_K = 0.7, 10
 PROMPT = torch.tensor([[7, 8, 9, 10]])
@@ -71,7 +72,7 @@ def generation(repeats: int) -> list[Row]:
         everyone = writers(folder, slow=True)
         rows = _tokens_per_second(everyone, 200, repeats, warm_up=8)
         model = load_model(folder)
-        bandwidth = read_bandwidth(model.device.type)
+        bandwidth = read_bandwidth(model.device, megabytes=400)
         for name, dtype in FORMATS.items():
             limit = 1 / seconds_per_token(model.config, tokens=0, dtype=dtype, bandwidth=bandwidth)
             rows.append(Row(f"limit: reading {name} weights", limit, "tokens/s", note=_gb(bandwidth)))

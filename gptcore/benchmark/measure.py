@@ -52,14 +52,6 @@ def durations(seconds: dict[str, list[float]], unit: str, peer: str) -> list[Row
     return rows
 
 
-def read_bandwidth(device: str = "cpu", repeats: int = 7) -> float:
-    """Bytes per second that this machine reads from memory, by adding up 400 MB of numbers."""
-    numbers = torch.ones(100_000_000, device=device)
-    job = {"sum": lambda: numbers.sum()}
-    interleaved_seconds(job, 2)
-    return numbers.nbytes / statistics.median(interleaved_seconds(job, repeats)["sum"])
-
-
 def _wait_for_device() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -20,7 +20,7 @@ _MODULES = {
     "next_token": ["NextToken"],
     "stepper": ["GenerationStepper"],
     "streaming": ["StreamingGenerator"],
-    "timing": ["plot_time_per_token", "read_bandwidth", "time_per_token"],
+    "timing": ["plot_time_per_token"],
     "token_explorer": ["TokenExplorer"],
     "training_monitor": ["TrainingMonitor", "plot_losses"],
 }

@@ -11,18 +11,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.config import GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
+from gptcore.config import GPT2_SIZES, GPTConfig
 from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, KEPT, drawable, fonts
 from gptcore.units import bytes_text, seconds_text, three_digits
 
-GPT2_SIZES = {
-    "GPT-2 124M": GPT_CONFIG_124M,
-    "GPT-2 355M": GPT_CONFIG_355M,
-    "GPT-2 774M": GPT_CONFIG_774M,
-    "GPT-2 1.5B": GPT_CONFIG_1558M,
-}
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
 TOKENS = (1, 16, 64, 128, 256, 512, 1024)
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)

@@ -6,10 +6,9 @@ from math import log10
 import pytest
 import torch
 
-from gptcore import GPT_CONFIG_124M, GPT_CONFIG_1558M, GPTConfig
+from gptcore import GPT2_SIZES, GPT_CONFIG_124M, GPT_CONFIG_1558M, GPTConfig
 from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
 from gptcore.show import CostExplorer
-from gptcore.show.cost_explorer import GPT2_SIZES
 from gptcore.units import bytes_text, seconds_text
 
 SMALL = GPTConfig(vocab_size=50, context_length=16, emb_dim=12, n_heads=3, n_layers=2)
