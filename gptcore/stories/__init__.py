@@ -1,4 +1,4 @@
-"""Stories whose exact probabilities are known: what the bundled model learned from, in English and Korean.
+"""Stories in English and Korean whose exact probabilities are known. The bundled model is trained on them.
 
 >>> from gptcore import stories
 >>> story = stories.sample("en", seed=7)
@@ -39,7 +39,7 @@ def sample(language: str, seed: int) -> str:
 def score(text: str) -> float:
     """Log-probability of the whole story `text` in nats, given its language; -inf where no story reads like this.
 
-    The end of the story is part of what is scored: a story that breaks off is impossible.
+    The end of the story is scored too: a story that breaks off is impossible.
     """
     words = split_words(text)
     return max(score_words(program, words) for program in LANGUAGES.values())
@@ -59,28 +59,28 @@ def next_word(prefix: str) -> dict[str, float]:
 def next_token(prefix: str | Sequence[int], tokenizer: Any) -> dict[int, float]:
     """{token_id: probability} after `prefix`, a text or its token ids: `next_word`, cut into the tokens of `tokenizer`.
 
-    A prefix of token ids may end within a word, and within a character. {} where no story begins with it. The
+    A prefix of token ids may end within a word, even within a character. {} where no story begins with it. The
     tokenizer must split text into words as GPT-2's does, and have an end-of-text token.
     """
     token_ids = tokenizer.encode(prefix) if isinstance(prefix, str) else list(prefix)
     text = b"".join(token_bytes(tokenizer, token_id) for token_id in token_ids).decode("utf-8", errors="ignore")
-    words = split_words(text)[:-2]  # the last ones may go on
+    words = split_words(text)[:-2]  # the last two may be incomplete
     spelled = [token_id for word in words for token_id in tokenizer.encode(word)]
     if token_ids[: len(spelled)] != spelled:
         return {}  # not how the tokenizer cuts this text
     rest = token_ids[len(spelled) :]
-    chances: dict[int, float] = defaultdict(float)
+    probs: dict[int, float] = defaultdict(float)
     for program in LANGUAGES.values():
-        _spell(program, words, rest, 1.0, tokenizer, chances)
-    total = sum(chances.values())
-    return {token_id: p / total for token_id, p in chances.items()}
+        _spell(program, words, rest, 1.0, tokenizer, probs)
+    total = sum(probs.values())
+    return {token_id: p / total for token_id, p in probs.items()}
 
 
-def _spell(program: Program, words: list[str], rest: list[int], chance: float, tokenizer: Any, chances: dict) -> None:
-    """Add to `chances` what may follow `words` and then the tokens `rest`, reached with probability `chance`."""
+def _spell(program: Program, words: list[str], rest: list[int], prob: float, tokenizer: Any, probs: dict) -> None:
+    """Add to `probs` the tokens that can follow `words` and then the tokens `rest`, reached with probability `prob`."""
     for word, p in next_words(program, words).items():
         tokens = [tokenizer.eos_token_id] if word == END else tokenizer.encode(word)
         if len(rest) < len(tokens) and tokens[: len(rest)] == rest:
-            chances[tokens[len(rest)]] += chance * p
+            probs[tokens[len(rest)]] += prob * p
         elif tokens == rest[: len(tokens)] and word != END:
-            _spell(program, [*words, word], rest[len(tokens) :], chance * p, tokenizer, chances)
+            _spell(program, [*words, word], rest[len(tokens) :], prob * p, tokenizer, probs)

@@ -1,10 +1,9 @@
 """A source of text whose every probability is known.
 
 A story program is a function `tell(choose)`. It speaks only through `choose(options)`, which puts one of the options at
-the end of the story and returns it; what it says later may depend on what it chose before. Options that stand side by
-side differ in their first word, and a choice is spoken when it is made, so a text can have come about in one way only:
-its probability is the product of its choices, and the next word after a prefix is found by running the program along
-the prefix.
+the end of the story and returns it; later choices may depend on earlier ones. The options of one choice differ in
+their first word, and a choice is spoken when it is made, so there is only one way to tell a text: its probability is
+the product of its choices, and running the program along a prefix finds the next word.
 
 A *word* here is what GPT-2's pre-tokeniser splits off: letters with the space before them (" fox"), a run of
 punctuation (`,"`), and so on. Joined together, the words of a story are the story.
@@ -22,7 +21,7 @@ from typing import Any
 # GPT-2's pattern (https://github.com/openai/gpt-2, encoder.py) in Python's own `re`: [^\W\d_] is a letter.
 _WORD = re.compile(r"'(?:[stmd]|re|ve|ll)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
 
-END = "<|endoftext|>"  # the "word" that follows the last one of a story
+END = "<|endoftext|>"  # the "word" after the last word of a story
 
 
 def split_words(text: str) -> list[str]:
@@ -31,11 +30,11 @@ def split_words(text: str) -> list[str]:
 
 
 class Options:
-    """Texts to choose from, the first the likeliest: the one at rank r (from 1) has a weight of r**-tilt.
+    """Texts to choose from, the first the likeliest: the one at rank r (from 1) has the weight r**-tilt.
 
     `options` is a sequence of texts, or a mapping from each text to the value that `choose` returns for it. A `tilt`
-    of 0 makes all equally likely; 1 is Zipf's law. Options that begin with the same words are told word by word, so
-    that every single choice is between different words.
+    of 0 makes all equally likely; 1 is Zipf's law. Options that begin with the same words are told in several choices,
+    so that every choice is between different words.
 
     Raises ValueError if there are no options, if one is empty, or if one is the beginning of another.
 
@@ -54,7 +53,7 @@ class Options:
         )
 
     def _grow(self, items: list[tuple[list[str], Any, float]]) -> None:
-        """Make one branch for each first word; items that share it are told apart later, in their own `Options`."""
+        """Make one branch for each first word; items that share a first word get `Options` of their own."""
         branches: dict[str, list] = {}
         for item in items:
             branches.setdefault(item[0][0], []).append(item)
@@ -98,7 +97,7 @@ def _plain(options: str | tuple[str, ...]) -> Options:
 
 
 def _as_options(options: Options | str | tuple[str, ...]) -> Options:
-    """What a program may hand to `choose`: `Options`, a tuple of texts, or one text that is simply said."""
+    """What a program may pass to `choose`: `Options`, a tuple of texts, or one text that is certain."""
     return options if isinstance(options, Options) else _plain(options)
 
 
@@ -107,7 +106,7 @@ Program = Callable[[Choose], None]
 
 
 class Teller:
-    """A `choose` that draws: `program(teller)` leaves a story in `text`, and its log-probability in `log_prob`."""
+    """A `choose` that draws: `program(teller)` leaves a story in `text` and its log-probability in `log_prob`."""
 
     def __init__(self, random: Random):
         self.random = random
@@ -117,7 +116,7 @@ class Teller:
     def __call__(self, options: Options | str | tuple[str, ...]) -> Any:
         result = _as_options(options)
         while isinstance(result, Options):
-            # Rounding may leave the last cumulative sum a hair below 1.
+            # Rounding can leave the last cumulative sum just below 1.
             i = min(bisect_right(result.cumulative, self.random.random()), len(result.texts) - 1)
             self.pieces.append(result.texts[i])
             self.log_prob += result.log_probs[i]
@@ -130,7 +129,7 @@ class Teller:
 
 
 class _Fork(Exception):
-    """The given words ended here: the program would go on with one of `next_words`."""
+    """The given words end here: the program would continue with one of `next_words`."""
 
     def __init__(self, next_words: dict[str, float]):
         self.next_words = next_words
@@ -141,7 +140,7 @@ class _Impossible(Exception):
 
 
 class Reader:
-    """A `choose` that follows given words: it takes the options that they name, and adds up `log_prob` in nats."""
+    """A `choose` that follows given words: it takes the options that they name and adds up `log_prob` in nats."""
 
     def __init__(self, words: Sequence[str]):
         self.words = list(words)
