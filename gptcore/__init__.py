@@ -14,7 +14,7 @@ from gptcore.config import GPT2_SIZES, GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CON
 from gptcore.generation import Step, generate, generate_steps, generate_text, stream_text
 from gptcore.model import GPTModel, KVCache
 from gptcore.recording import Recording, lens_logits, record
-from gptcore.sampling import STAGES, Distribution, draw, next_token_distribution
+from gptcore.sampling import STAGES, Distribution, Sampling, draw, next_token_distribution
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe, stream_decode, token_bytes, token_label
 
 _LATER = {
@@ -47,6 +47,7 @@ __all__ = [
     "GPTModel",
     "KVCache",
     "Recording",
+    "Sampling",
     "Step",
     "Tokenizer",
     "byte_level_bpe",

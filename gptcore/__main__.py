@@ -10,8 +10,9 @@ from contextlib import redirect_stdout, suppress
 from typing import Any
 
 from gptcore.checkpoint import load
-from gptcore.generation import Step, check_count, stream_text, text_steps
-from gptcore.sampling import check_settings
+from gptcore.checks import check_integer
+from gptcore.generation import Step, stream_text, text_steps
+from gptcore.sampling import Sampling
 from gptcore.tokenizer import decode, token_label
 
 CANDIDATES, LABEL_WIDTH, BAR_WIDTH = 5, 16, 30
@@ -68,16 +69,15 @@ def _write(arguments: argparse.Namespace) -> int:
 def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
     prompt = _read_prompt() if arguments.prompt == "-" else _as_utf8(arguments.prompt)
     top_k = 10 if arguments.top_k is None and arguments.top_p is None else arguments.top_k
-    check_count("max_new_tokens", arguments.max_new_tokens)
-    check_settings(arguments.temperature, top_k, arguments.top_p)
+    check_integer("max_new_tokens", arguments.max_new_tokens, least=0)
+    sampling = Sampling(arguments.temperature, top_k, arguments.top_p)
     with redirect_stdout(sys.stderr):  # what is said about a download is no part of the story
         model, tokenizer = load(arguments.model, arguments.device)
-    settings = {"max_length": arguments.max_new_tokens, "temperature": arguments.temperature, "top_k": top_k}
-    settings |= {"top_p": arguments.top_p, "seed": arguments.seed}
+    what = model, prompt, tokenizer, arguments.max_new_tokens
     if not arguments.steps:
-        yield from stream_text(model, prompt, tokenizer, **settings)
+        yield from stream_text(*what, **vars(sampling), seed=arguments.seed)
         return
-    prompt_ids, steps = text_steps(model, prompt, tokenizer, **settings)
+    prompt_ids, steps = text_steps(*what, sampling, arguments.seed)
     token_ids = list(prompt_ids)
     for step in steps:
         yield _chart(step, tokenizer)

@@ -1,30 +1,56 @@
 """The loop: read the text, choose one token, write it down, begin again."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gptcore.fast.cuda_graph import play_graph, static_generate
-from gptcore.fast.decoding import can_decode, decoder, draw_next, read_prompt
-from gptcore.model import GPTModel, KVCache, check_model, check_token_ids, evaluating, resolve_device
-from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
+from gptcore.checks import check_integer, check_text
+from gptcore.fast.cores import threads_for
+from gptcore.fast.cuda_graph import graph_generate
+from gptcore.fast.decoding import draw_next, reader
+from gptcore.model import GPTModel, check_model, check_token_ids, evaluating, resolve_device
+from gptcore.sampling import Distribution, Sampling, draw, next_token_distribution
+from gptcore.seeds import Uniforms
 from gptcore.tokenizer import is_known, stream_decode
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One token of a growing text: what could have come, the luck, and what came."""
+    """One token of a growing text: what it was chosen from, the luck, and what it is."""
 
-    position: int  # the place of the new token in the text, counted from 0
+    position: int  # of the new token in the text, counted from 0
     distribution: Distribution  # its tensors have the shape (vocab_size,)
     uniform: float  # the random number in [0, 1) that chose
     token_id: int
+
+
+def reference_steps(
+    model: GPTModel,
+    token_ids: Tensor,
+    uniforms: Iterable[float],
+    sampling: Sampling,
+    eos_token_id: int | None = None,
+    allowed: Tensor | None = None,
+) -> Iterator[Step]:
+    """The loop with nothing to make it fast: one `Step` for each uniform number, after token_ids (T,).
+
+    `use_cache=False` runs this function. Every faster way gives the same tokens, as far as rounding allows.
+    """
+    for uniform in uniforms:
+        window = token_ids[-model.config.context_length :]
+        with evaluating(model):
+            logits = model(window[None])[0, -1]  # (vocab_size,), after the last token
+        logits = _masked(logits, allowed)
+        distribution = next_token_distribution(logits, **vars(sampling))
+        token_id = draw(distribution, uniform)
+        yield Step(len(token_ids), distribution, uniform, int(token_id))
+        if token_id == eos_token_id:
+            return
+        token_ids = torch.cat([token_ids, token_id[None].to(token_ids)])
 
 
 def generate_steps(
@@ -46,37 +72,36 @@ def generate_steps(
     A step is yielded and forgotten: at GPT-2's vocabulary it holds 650 kB. To look back later, keep the token ids and
     the uniforms, and compute the one distribution again.
 
-    The settings are those of `next_token_distribution`. The same `seed` gives the same tokens, with and without the
-    cache of keys and values (`use_cache`) and in `generate`, as far as rounding allows; None is new luck each time.
-    The text ends after `eos_token_id`, if that is given. `allowed`, bool (vocab_size,), keeps all other tokens from
-    being drawn.
+    The settings are those of `Sampling`. The same `seed` gives the same tokens, with and without the cache of keys and
+    values (`use_cache`) and in `generate`, as far as rounding allows; None is new luck each time. The text ends after
+    `eos_token_id`, if that is given. Only tokens where `allowed`, bool (vocab_size,), is True are drawn.
 
     Past the context length the model sees the last `context_length` tokens, exactly as if it had been given only those.
-    Their positions change with every step, so that the cache is of no use there and each token costs a reading of
-    them all.
+    Their positions change with every token, so there the cache does not help: each token re-reads them all.
 
-    Raises TypeError or ValueError, before any work, if an argument is not as said here.
+    Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """
     token_ids = _check(model, token_ids, max_new_tokens, eos_token_id, allowed)
-    check_settings(temperature, top_k, top_p, min_p)
     if token_ids.shape[0] != 1:
         raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {tuple(token_ids.shape)}: see generate")
-    luck = _Luck(seed, 1)
-    next_logits = _reader(model, token_ids, max_new_tokens, allowed, use_cache)
+    sampling, uniforms = Sampling(temperature, top_k, top_p, min_p), islice(Uniforms(seed), max_new_tokens)
+    if not use_cache:
+        return reference_steps(model, token_ids[0], uniforms, sampling, eos_token_id, allowed)
+    next_logits = reader(model, 1, token_ids.shape[1] + max_new_tokens)
 
-    def steps(token_ids: Tensor) -> Iterator[Step]:
-        for _ in range(max_new_tokens):
-            with evaluating(model):  # not around the yield: the caller's own work is none of ours
-                logits = next_logits(token_ids)[0]
-            distribution = next_token_distribution(logits, temperature, top_k, top_p, min_p)
-            uniform = luck.next()
-            new = draw(distribution, uniform[0])
-            yield Step(token_ids.shape[1], distribution, uniform.item(), int(new))
-            if new == eos_token_id:
+    def cached_steps(token_ids: Tensor) -> Iterator[Step]:
+        for uniform in uniforms:
+            with evaluating(model):  # not around the yield, where it would hold for the caller too
+                logits = _masked(next_logits(token_ids)[0], allowed)
+            with threads_for(logits):
+                distribution = sampling.distribution(logits)
+                token_id = draw(distribution, uniform)
+            yield Step(token_ids.shape[1], distribution, uniform, int(token_id))
+            if token_id == eos_token_id:
                 return
-            token_ids = torch.cat([token_ids, new.to(token_ids).view(1, 1)], dim=1)
+            token_ids = torch.cat([token_ids, token_id.to(token_ids).view(1, 1)], dim=1)
 
-    return steps(token_ids)
+    return cached_steps(token_ids)
 
 
 def generate(
@@ -96,34 +121,30 @@ def generate(
 ) -> Tensor:
     """token_ids (B, T) with n ≤ max_new_tokens new ones: (B, T + n). The tokens are those of `generate_steps`.
 
-    The arguments are the same. `seed` may be one number for each row; a single number gives row 0 that number and the
-    other rows numbers mixed from it. A row is then the same alone and in a batch. A row that has reached `eos_token_id`
-    is filled up with it while others go on. One prompt for many texts, `prompt.repeat(30, 1)`, is read only once.
+    The arguments are the same. `seed` may be one integer for each row; a single integer gives row 0 that seed and the
+    other rows seeds mixed from it, so a row is the same alone and in a batch. A row that has reached `eos_token_id` is
+    filled up with it while others continue. One prompt for many texts, `prompt.repeat(30, 1)`, is read only once.
 
-    With `cuda_graph` a model on CUDA writes with one recorded step, played for every token: the same tokens as far as
-    rounding allows, and no word between GPU and Python on the way. The text must fit into the context, and
+    With `cuda_graph` a model on CUDA captures one step and replays it for every token: the same tokens as far as
+    rounding allows, with no traffic between GPU and Python per token. The text must fit into the context, and
     `eos_token_id` is looked for at the end.
 
-    Raises TypeError or ValueError, before any work, if an argument is not as said here.
+    Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """
     token_ids = _check(model, token_ids, max_new_tokens, eos_token_id, allowed)
-    check_settings(temperature, top_k, top_p, min_p)
-    uniforms = _Luck(seed, token_ids.shape[0]).ahead(max_new_tokens).to(token_ids.device)  # (B, n)
-    if cuda_graph:
-        if model.device.type != "cuda" or not can_decode(model) or allowed is not None or not use_cache:
-            raise ValueError(
-                f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache and with no `allowed`, "
-                f"got a {type(model).__name__} on {model.device}"
-            )
-        with evaluating(model):
-            settings = temperature, top_k, top_p, min_p, eos_token_id
-            return static_generate(model, token_ids, uniforms, *settings, play_graph)
-    next_logits = _reader(model, token_ids, max_new_tokens, allowed, use_cache)
-    finished = torch.zeros(token_ids.shape[0], dtype=torch.bool, device=token_ids.device)
+    sampling = Sampling(temperature, top_k, top_p, min_p)
+    uniforms = Uniforms(seed, len(token_ids)).ahead(max_new_tokens)  # (B, n)
+    if not use_cache and not cuda_graph:
+        return _reference_generate(model, token_ids, uniforms, sampling, eos_token_id, allowed)
+    uniforms = uniforms.to(token_ids.device)
     with evaluating(model):
+        if cuda_graph:
+            plain = use_cache and allowed is None
+            return graph_generate(model, token_ids, uniforms, sampling, eos_token_id, plain)
+        next_logits = reader(model, len(token_ids), token_ids.shape[1] + max_new_tokens)
+        finished = torch.zeros(len(token_ids), dtype=torch.bool, device=token_ids.device)
         for i in range(max_new_tokens):
-            logits = next_logits(token_ids)
-            new = draw_next(logits, uniforms[:, i], temperature, top_k, top_p, min_p).to(token_ids)  # (B,)
+            new = draw_next(_masked(next_logits(token_ids), allowed), uniforms[:, i], sampling).to(token_ids)  # (B,)
             if eos_token_id is not None:
                 new = torch.where(finished, eos_token_id, new)
                 finished = new == eos_token_id
@@ -131,6 +152,22 @@ def generate(
             if eos_token_id is not None and finished.all():
                 break
     return token_ids
+
+
+def _reference_generate(
+    model: GPTModel,
+    token_ids: Tensor,
+    uniforms: Tensor,
+    sampling: Sampling,
+    eos_token_id: int | None,
+    allowed: Tensor | None,
+) -> Tensor:
+    """`reference_steps` for each row, (B, T + n); a row that ends early is filled up with `eos_token_id`."""
+    rows = []
+    for row, row_uniforms in zip(token_ids, uniforms.tolist(), strict=True):
+        steps = reference_steps(model, row, row_uniforms, sampling, eos_token_id, allowed)
+        rows.append(torch.cat([row, row.new_tensor([step.token_id for step in steps])]))
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=eos_token_id or 0)
 
 
 def generate_text(
@@ -147,25 +184,12 @@ def generate_text(
     device: str | None = None,
     known_only: bool = False,
 ) -> str:
-    """The whole text, `prompt` included: the pieces of `stream_text`, which says what the arguments are, joined.
+    """The whole text, `prompt` included: the pieces of `stream_text`, which describes the arguments, joined.
 
     >>> generate_text(model, "Once upon a time", tokenizer, max_length=50, temperature=0.7, top_k=10)
     """
-    return "".join(
-        stream_text(
-            model,
-            prompt,
-            tokenizer,
-            max_length,
-            temperature,
-            top_k,
-            top_p,
-            min_p,
-            seed,
-            device=device,
-            known_only=known_only,
-        )
-    )
+    settings = temperature, top_k, top_p, min_p, seed
+    return "".join(stream_text(model, prompt, tokenizer, max_length, *settings, device=device, known_only=known_only))
 
 
 def stream_text(
@@ -186,24 +210,15 @@ def stream_text(
 
     A piece never ends in half a character. The text ends after `max_length` new tokens, or at the tokenizer's
     end-of-text token, which is not shown. An empty prompt starts from that token. `tokenizer` is one of ours or of
-    `transformers`, or any object with `encode` and `decode`. Token ids that it does not have are shown as `<id
-    40321>`; with `known_only=True` they are not drawn. The model runs where it is; `device` moves it first ("auto":
-    to CUDA where there is one).
+    `transformers`, or any object with `encode` and `decode`. Token ids that it lacks are shown as `<id 40321>`; with
+    `known_only=True` they are not drawn. The model runs where it is; `device` moves it first ("auto": to CUDA where
+    there is a GPU).
 
-    Raises TypeError or ValueError, before any work, if an argument is not as said here.
+    Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """
+    sampling = Sampling(temperature, top_k, top_p, min_p)
     prompt_ids, steps = text_steps(
-        model,
-        prompt,
-        tokenizer,
-        max_length,
-        temperature,
-        top_k,
-        top_p,
-        min_p,
-        seed,
-        device=device,
-        known_only=known_only,
+        model, prompt, tokenizer, max_length, sampling, seed, device=device, known_only=known_only
     )
     new_ids = (step.token_id for step in steps if step.token_id != getattr(tokenizer, "eos_token_id", None))
     pieces = stream_decode(tokenizer, chain(prompt_ids, new_ids))
@@ -216,44 +231,28 @@ def text_steps(
     prompt: str,
     tokenizer: Any,
     max_length: int = 50,
-    temperature: float = 1.0,
-    top_k: int | None = 10,
-    top_p: float | None = None,
-    min_p: float | None = None,
+    sampling: Sampling = Sampling(top_k=10),  # noqa: B008  (it is frozen)
     seed: int | None = None,
     *,
     device: str | None = None,
     known_only: bool = False,
 ) -> tuple[list[int], Iterator[Step]]:
-    """The token ids of `prompt`, and the steps that go on from there; the arguments are those of `stream_text`."""
+    """The token ids of `prompt`, and the steps that continue it; the arguments are those of `stream_text`."""
     check_model(model)
     if not (hasattr(tokenizer, "encode") and hasattr(tokenizer, "decode")):
         raise TypeError(f"tokenizer must have encode and decode, got {type(tokenizer).__name__}")
-    if not isinstance(prompt, str):
-        raise TypeError(f"prompt must be a text, got {type(prompt).__name__}")
-    if any("\ud800" <= character <= "\udfff" for character in prompt):
-        raise ValueError(f"prompt must be text that UTF-8 can hold, without surrogates, got {prompt!r}")
-    check_count("max_length", max_length)
-    check_settings(temperature, top_k, top_p, min_p)
+    check_text("prompt", prompt)
+    check_integer("max_length", max_length, least=0)
     eos_token_id = getattr(tokenizer, "eos_token_id", None)
     prompt_ids = list(tokenizer.encode(prompt)) if prompt else []
     if not prompt_ids and eos_token_id is None:
         raise ValueError(f"prompt must not be empty, since this tokenizer has no end-of-text token, got {prompt!r}")
     if device is not None:
         model.to(resolve_device(device))
-    steps = generate_steps(
-        model,
-        torch.tensor(prompt_ids or [eos_token_id], device=model.device),
-        max_length,
-        temperature,
-        top_k,
-        top_p,
-        min_p,
-        seed,
-        eos_token_id,
-        allowed=known_tokens(model, tokenizer) if known_only else None,
-    )
-    return prompt_ids, steps
+    token_ids = torch.tensor(prompt_ids or [eos_token_id], device=model.device)
+    allowed = known_tokens(model, tokenizer) if known_only else None
+    settings = vars(sampling) | {"seed": seed, "eos_token_id": eos_token_id, "allowed": allowed}
+    return prompt_ids, generate_steps(model, token_ids, max_length, **settings)
 
 
 def known_tokens(model: GPTModel, tokenizer: Any) -> Tensor:
@@ -261,86 +260,20 @@ def known_tokens(model: GPTModel, tokenizer: Any) -> Tensor:
     return torch.tensor([is_known(tokenizer, i) for i in range(model.config.vocab_size)], device=model.device)
 
 
-class _Luck:
-    """One uniform number in [0, 1) per row and step, drawn on the CPU, so that it is the same everywhere."""
-
-    def __init__(self, seed: int | Sequence[int] | None, rows: int):
-        self.generators = []
-        for row_seed in _row_seeds(seed, rows):
-            generator = torch.Generator()
-            generator.seed() if row_seed is None else generator.manual_seed(row_seed)
-            self.generators.append(generator)
-
-    def next(self) -> Tensor:
-        """float64 (rows,)"""
-        return self.ahead(1)[:, 0]
-
-    def ahead(self, count: int) -> Tensor:
-        """float64 (rows, count): the numbers of the next `count` steps, the same as if drawn one by one."""
-        return torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in self.generators])
+def _masked(logits: Tensor, allowed: Tensor | None) -> Tensor:
+    """`logits` (..., vocab_size), -inf where a token is not `allowed`."""
+    return logits if allowed is None else logits.where(allowed, -torch.inf)
 
 
-def _row_seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
-    if seed is None:
-        return [None] * rows
-    if isinstance(seed, Integral) and not isinstance(seed, bool):
-        return [_in_range(seed)] + [_mix(seed, row) for row in range(1, rows)]
-    if not isinstance(seed, Sequence) or isinstance(seed, str):
-        raise TypeError(f"seed must be a whole number, one for each row, or None, got {seed!r}")
-    if len(seed) != rows:
-        raise ValueError(f"seed must be one number, or one for each of the {rows} rows, got {len(seed)}")
-    return [_row_seeds(number, 1)[0] for number in seed]
-
-
-def _in_range(seed: int) -> int:
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be from 0 to 2**63 - 1, got {seed}")
-    return int(seed)
-
-
-def _mix(seed: int, row: int) -> int:
-    """A number that looks random but depends on `seed` and `row` alone, so that neighbouring seeds share no row."""
-    digest = hashlib.blake2b(f"{seed} {row}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-def _reader(
-    model: GPTModel, token_ids: Tensor, max_new_tokens: int, allowed: Tensor | None, use_cache: bool
-) -> Callable[[Tensor], Tensor]:
-    """A function from a text that grows, (B, T), to the logits (B, vocab_size) of its next token.
-
-    They are -inf for tokens that are not `allowed`.
-    """
-    (B, T), context_length = token_ids.shape, model.config.context_length
-    kv_cache = KVCache(model.config, B, T + max_new_tokens, model.device, model.dtype) if use_cache else None
-    one_more = decoder(model, kv_cache) if use_cache and can_decode(model) else None
-
-    def next_logits(token_ids: Tensor) -> Tensor:
-        length = token_ids.shape[1]
-        if one_more and len(kv_cache) + 1 == length <= context_length:
-            logits = one_more(token_ids[:, -1:])
-        elif one_more and len(kv_cache) == 0 and length <= context_length:
-            logits = read_prompt(model, token_ids, kv_cache)
-        else:
-            if kv_cache is None or length > context_length:
-                hidden = model.hidden_states(token_ids[:, -context_length:])
-            else:
-                hidden = model.hidden_states(token_ids[:, len(kv_cache) :], kv_cache)
-            logits = model.head(hidden[:, -1])  # only the last position: the head is the largest matrix
-        return logits if allowed is None else logits.where(allowed, -torch.inf)
-
-    return next_logits
-
-
-def _check(model, token_ids, max_new_tokens, eos_token_id, allowed) -> Tensor:
-    """token_ids as (B, T), after all arguments but the settings and the seed were checked."""
+def _check(model: Any, token_ids: Any, max_new_tokens: Any, eos_token_id: Any, allowed: Any) -> Tensor:
+    """token_ids as (B, T), once all arguments but the settings and the seed are checked."""
     check_model(model)
     if isinstance(token_ids, Tensor) and token_ids.ndim == 1:
         token_ids = token_ids[None]
     check_token_ids(model, token_ids)
-    check_count("max_new_tokens", max_new_tokens)
+    check_integer("max_new_tokens", max_new_tokens, least=0)
     if eos_token_id is not None:
-        check_count("eos_token_id", eos_token_id)
+        check_integer("eos_token_id", eos_token_id, least=0)
     if allowed is not None:
         _check_allowed(model, allowed)
     return token_ids
@@ -356,11 +289,3 @@ def _check_allowed(model: GPTModel, allowed: Any) -> None:
         raise ValueError(f"{wanted}, got one on {allowed.device}")
     if not allowed.any():
         raise ValueError("allowed must be True for at least one token, got False for all")
-
-
-def check_count(name: str, value: object) -> None:
-    """Raise TypeError or ValueError, naming the argument, unless `value` is a whole number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value < 0:
-        raise ValueError(f"{name} must be 0 or more, got {value}")

@@ -3,31 +3,31 @@
 Pure functions of tensors, with no model, no tokenizer and no state. Every stage is written down in a `Distribution`, so
 that a chart can show the very numbers that chose the token. Nothing that comes in is changed.
 
-All arithmetic is in float64, which MPS devices lack: their logits are moved to the CPU first.
+All arithmetic is in float64, which MPS devices lack: logits there are moved to the CPU first.
 """
 
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore.fast.cores import cores_for
+from gptcore.checks import check_integer, check_number, is_number
 
-# What can remove a token, in this order; `Distribution.removed_by` holds 1 + the place in this list, 0 for kept tokens.
-# A token is "masked" if its logit was -inf to begin with.
+# What can remove a token, in this order; `Distribution.removed_by` holds 1 + the index in this tuple, or 0 for a kept
+# token. A token is "masked" if its logit was -inf to begin with.
 STAGES = ("masked", "temperature", "top_k", "top_p", "min_p")
 _MASKED, _TEMPERATURE, _TOP_K, _TOP_P, _MIN_P = range(1, 6)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Distribution:
-    """The chances of every token to be next, and how they came about. All tensors have the shape (..., vocab_size)."""
+    """How likely each token is to be next, and why. All tensors have the shape (..., vocab_size)."""
 
-    logits: Tensor  # what the model said; float32 (or float64 if it was)
+    logits: Tensor  # what the model computed; float32, or float64 if it was float64
     scaled_logits: Tensor  # (logits - their maximum) / temperature; the logits themselves at temperature 0
     removed_by: Tensor  # int8: 0 where the token is kept, else 1 + the index in STAGES of the stage that removed it
     probs: Tensor  # softmax of the scaled logits that were kept; 0 elsewhere
@@ -44,14 +44,14 @@ class Distribution:
 
     @cached_property
     def entropy(self) -> Tensor:
-        """float64 (...), in nats: how uncertain the choice is, as much as among exp(entropy) equally likely tokens."""
+        """float64 (...), in nats: the choice is as uncertain as one among exp(entropy) equally likely tokens."""
         return torch.special.entr(self.probs.double()).sum(-1)
 
     @cached_property
     def removed_mass(self) -> dict[str, Tensor]:
-        """{stage: float64 (...)}: the probability that each of STAGES removed, of the softmax of all scaled logits.
+        """{stage: float64 (...)}: the share of the softmax over all scaled logits that each of STAGES removed.
 
-        Together with what was kept they sum to one.
+        These shares and that of the kept tokens sum to one.
         """
         before = self.scaled_logits.double().softmax(-1)
         mass = before.new_zeros(*before.shape[:-1], 1 + len(STAGES)).scatter_add(-1, self.removed_by.long(), before)
@@ -64,6 +64,63 @@ class Distribution:
         return f"Distribution({'x'.join(map(str, [*batch, vocab_size]))} tokens, {kept} kept)"
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen from its logits; the settings are checked when they are put together.
+
+    - temperature: above 1 flattens the probabilities, below 1 sharpens them; 0 keeps only the likeliest token.
+    - top_k: keep exactly the k likeliest tokens (Fan et al. 2018); a k above the vocabulary keeps all.
+    - top_p: keep the smallest set of likeliest tokens whose probabilities reach p (Holtzman et al. 2019); 1 keeps all.
+    - min_p: keep what is at least min_p times as likely as the likeliest token (Nguyen et al. 2024); 0 keeps all.
+
+    None turns a stage off. Among equally likely tokens the lower ids are kept first. (`transformers` keeps all that tie
+    with the kth token, so its top-k may keep more than k.)
+
+    Raises TypeError or ValueError, naming the setting and what is allowed, if one is out of range.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+
+    def __post_init__(self) -> None:
+        check_number("temperature", self.temperature)
+        if not 0 <= self.temperature < math.inf:
+            raise ValueError(
+                f"temperature must be 0 (always the likeliest token) or above and finite, got {self.temperature!r}"
+            )
+        if self.top_k is not None:
+            check_integer("top_k", self.top_k, least=1, hint=", or None to keep every token")
+        _check_share("top_p", self.top_p, "above 0 and at most 1")
+        _check_share("min_p", self.min_p, "from 0 to 1")
+
+    def distribution(self, logits: Tensor) -> Distribution:
+        """Turn logits (..., vocab_size) into a `Distribution`; each stage sees what the ones before it kept.
+
+        Raises TypeError or ValueError if `logits` are not floating-point, or if a row has NaN, +inf, or only -inf.
+        """
+        logits = _readable(logits)
+        largest = _largest(logits)  # (..., 1)
+        removed_by = _MASKED * (logits == -torch.inf).to(torch.int8)
+
+        if self.temperature == 0:
+            first = torch.zeros_like(removed_by, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)
+            removed_by = _remove(removed_by, ~first, _TEMPERATURE)
+            return Distribution(logits, logits, removed_by, first.to(logits.dtype))
+
+        scaled = (logits.double() - largest) / self.temperature  # at most 0: no temperature is too small
+        if self.top_k is not None and self.top_k < logits.shape[-1]:
+            # Temperature does not change the order, so the unrounded logits decide.
+            removed_by = _remove(removed_by, ~_top_k_mask(logits, int(self.top_k)), _TOP_K)
+        if self.top_p is not None and self.top_p < 1:
+            removed_by = _remove(removed_by, ~_top_p_mask(scaled, removed_by == 0, self.top_p), _TOP_P)
+        if self.min_p:
+            removed_by = _remove(removed_by, scaled < math.log(self.min_p), _MIN_P)  # the largest, 0, is kept
+        probs = _masked(scaled, removed_by == 0).softmax(-1)
+        return Distribution(logits, scaled.to(logits.dtype), removed_by, probs.to(logits.dtype))
+
+
 def next_token_distribution(
     logits: Tensor,
     temperature: float = 1.0,
@@ -71,90 +128,43 @@ def next_token_distribution(
     top_p: float | None = None,
     min_p: float | None = None,
 ) -> Distribution:
-    """Turn logits (..., vocab_size) into the chances of the next token; each stage sees what the ones before it kept.
+    """Turn logits (..., vocab_size) into the probabilities of the next token, with every stage on record.
 
-    - temperature: above 1 flattens the chances, below 1 sharpens them; 0 keeps only the likeliest token.
-    - top_k: keep exactly the k likeliest tokens (Fan et al. 2018); a k above the vocabulary keeps all.
-    - top_p: keep the smallest set of likeliest tokens whose probabilities reach p (Holtzman et al. 2019); 1 keeps all.
-    - min_p: keep what is at least min_p times as likely as the likeliest token (Nguyen et al. 2024); 0 keeps all.
-
-    None turns a stage off. Among equally likely tokens the lower ids are kept first. (`transformers` keeps all that tie
-    with the kth token, so that its top-k may keep more than k.)
-
-    Raises TypeError or ValueError if a setting is not in its range, or if a row of logits has NaN, +inf, or nothing but
-    -inf.
+    The settings are those of `Sampling`, and so are the errors.
 
     >>> next_token_distribution(torch.tensor([2.0, 1.0, 0.0]), top_k=2).probs
     tensor([0.7311, 0.2689, 0.0000])
     """
-    check_settings(temperature, top_k, top_p, min_p)
-    logits = _readable(logits)
-    with cores_for(logits):
-        largest = _largest(logits)  # (..., 1)
-        removed_by = _MASKED * (logits == -torch.inf).to(torch.int8)
-
-        if temperature == 0:
-            first = torch.zeros_like(removed_by, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)
-            removed_by = _remove(removed_by, ~first, _TEMPERATURE)
-            return Distribution(logits, logits, removed_by, first.to(logits.dtype))
-
-        scaled = (logits.double() - largest) / temperature  # at most 0: no temperature is too small
-        if top_k is not None and top_k < logits.shape[-1]:
-            # Temperature does not change the order, so the unrounded logits decide.
-            removed_by = _remove(removed_by, ~_top_k_mask(logits, int(top_k)), _TOP_K)
-        if top_p is not None and top_p < 1:
-            removed_by = _remove(removed_by, ~_top_p_mask(scaled, removed_by == 0, top_p), _TOP_P)
-        if min_p:
-            removed_by = _remove(removed_by, scaled < math.log(min_p), _MIN_P)  # the largest is 0, and always kept
-        probs = _masked(scaled, removed_by == 0).softmax(-1)
-        return Distribution(logits, scaled.to(logits.dtype), removed_by, probs.to(logits.dtype))
+    return Sampling(temperature, top_k, top_p, min_p).distribution(logits)
 
 
 def draw(distribution: Distribution, uniform: Tensor | float) -> Tensor:
-    """The token ids (...), int64, on which uniform numbers (...) in [0, 1) fall.
+    """The token ids (...), int64, on which uniform numbers (...) in [0, 1) fall: inverse-transform sampling.
 
-    The probabilities lie end to end, in the order of the vocabulary, on a bar of length 1, and `uniform` is a dart
-    thrown at it. A token that was removed has no length and is never hit.
+    The probabilities lie end to end, in vocabulary order, on a bar of length 1, and `uniform` is a dart thrown at it. A
+    removed token has no length and is never hit.
 
-    Raises ValueError if `uniform` is a number outside of [0, 1).
+    Raises ValueError if `uniform` is a number outside [0, 1).
     """
     if isinstance(uniform, Real) and not 0 <= uniform < 1:
         raise ValueError(f"uniform must be at least 0 and below 1, got {uniform!r}")
-    with cores_for(distribution.probs):
-        cdf = distribution.probs.double().cumsum(-1)
-        uniform = torch.as_tensor(uniform, dtype=torch.float64, device=cdf.device).unsqueeze(-1)
-        # The bar may be a hair shorter or longer than 1, so the dart is measured with the same ruler.
-        return torch.searchsorted(cdf, uniform * cdf[..., -1:], right=True).squeeze(-1)
+    cdf = distribution.probs.double().cumsum(-1)
+    uniform = torch.as_tensor(uniform, dtype=torch.float64, device=cdf.device).unsqueeze(-1)
+    # Rounding makes the bar a hair shorter or longer than 1, so the dart is scaled to the bar.
+    return torch.searchsorted(cdf, uniform * cdf[..., -1:], right=True).squeeze(-1)
 
 
-def check_settings(
-    temperature: float, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None
-) -> None:
-    """Raise TypeError or ValueError, naming the argument and what is allowed, if a setting is out of range."""
-    if not _is_number(temperature):
-        raise TypeError(f"temperature must be a number, got {temperature!r}")
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must be 0 (always the likeliest token) or above and finite, got {temperature!r}")
-    if top_k is not None:
-        if isinstance(top_k, bool) or not isinstance(top_k, Integral):
-            raise TypeError(f"top_k must be a whole number, or None to keep every token, got {top_k!r}")
-        if top_k < 1:
-            raise ValueError(f"top_k must be at least 1, or None to keep every token, got {top_k!r}")
-    for name, value, allowed in (("top_p", top_p, "above 0 and at most 1"), ("min_p", min_p, "from 0 to 1")):
-        if value is None:
-            continue
-        if not _is_number(value):
-            raise TypeError(f"{name} must be a number {allowed}, or None to turn it off, got {value!r}")
-        if not 0 <= value <= 1 or (name == "top_p" and value == 0):
-            raise ValueError(f"{name} must be {allowed}, or None to turn it off, got {value!r}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _check_share(name: str, value: float | None, allowed: str) -> None:
+    if value is None:
+        return
+    if not is_number(value):
+        raise TypeError(f"{name} must be a number {allowed}, or None to turn it off, got {value!r}")
+    if not 0 <= value <= 1 or (name == "top_p" and value == 0):
+        raise ValueError(f"{name} must be {allowed}, or None to turn it off, got {value!r}")
 
 
 def _readable(logits: Tensor) -> Tensor:
-    """The same logits as float32 or float64, on a device that can count in float64."""
+    """The same logits as float32 or float64, on a device that has float64."""
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         kind = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__
         raise TypeError(f"logits must be a tensor of floating-point numbers, got {kind}")
@@ -167,7 +177,7 @@ def _readable(logits: Tensor) -> Tensor:
 
 
 def _largest(logits: Tensor) -> Tensor:
-    """The largest logit of each row, (..., 1). One look finds every row that cannot be turned into probabilities."""
+    """The largest logit of each row, (..., 1): it is not finite if, and only if, the row has no softmax."""
     largest = logits.amax(-1, keepdim=True)
     if not largest.isfinite().all():
         row = largest[~largest.isfinite()][0].item()
@@ -176,9 +186,9 @@ def _largest(logits: Tensor) -> Tensor:
     return largest
 
 
-def _remove(removed_by: Tensor, condemned: Tensor, code: int) -> Tensor:
-    """`removed_by` with `code` wherever a token that was still kept is condemned."""
-    return torch.where(condemned & (removed_by == 0), code, removed_by).to(torch.int8)
+def _remove(removed_by: Tensor, cut: Tensor, code: int) -> Tensor:
+    """`removed_by` with `code` for each token that is `cut` and was still kept."""
+    return torch.where(cut & (removed_by == 0), code, removed_by).to(torch.int8)
 
 
 def _masked(values: Tensor, kept: Tensor) -> Tensor:
@@ -189,8 +199,8 @@ def _exactly(values: Tensor, kth: Tensor, count: Tensor | int) -> Tensor:
     """True for exactly `count` (..., 1) values of each row: all above the kth, and the first of those equal to it."""
     above = values > kth
     level = values == kth
-    places = count - above.sum(-1, keepdim=True)
-    return above | (level & (level.cumsum(-1) <= places))
+    room = count - above.sum(-1, keepdim=True)
+    return above | (level & (level.cumsum(-1) <= room))
 
 
 def _top_k_mask(logits: Tensor, k: int) -> Tensor:
@@ -200,10 +210,10 @@ def _top_k_mask(logits: Tensor, k: int) -> Tensor:
 
 
 def _top_p_mask(scaled: Tensor, kept: Tensor, p: float) -> Tensor:
-    """True for the likeliest of the kept tokens: those before which less than p of the probability lies."""
+    """True for each kept token that has less than p of the probability before it, the likeliest token first."""
     scaled = _masked(scaled, kept)
     most = int(kept.sum(-1).max()) if kept.numel() else 1
     ordered = scaled.topk(most, dim=-1).values  # sort no more than was kept
-    before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))  # (..., kept): what lies before each
+    before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))  # (..., kept): the mass before each token
     count = (before < p).sum(-1, keepdim=True)
     return _exactly(scaled, ordered.gather(-1, count - 1), count)

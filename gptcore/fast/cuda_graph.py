@@ -1,12 +1,12 @@
-"""Generation on a GPU without a word between GPU and Python per token: one step, recorded once and played again.
+"""Generation on a GPU with no traffic between GPU and Python per token: one step, captured once and replayed.
 
-A GPU is often done with a small kernel before Python has asked for the next one. A CUDA graph is a recording of all the
-kernels of a step, and to play it takes one request. What can be recorded decides how the step is written: no tensor may
-change its shape, and nothing may be looked at on the way. So the cache has its full length, with a mask that says how
-much of it is text; the place of the token is a tensor; and all random numbers are drawn before the first step.
+A GPU often finishes a small kernel before Python has launched the next one. A CUDA graph holds all the kernels of a
+step, and one launch replays them. What can be captured decides how the step is written: no tensor may change its shape,
+and no value may be read back. So the cache has its full length, with a mask that says how much of it is text; the
+position is a tensor; and all random numbers are drawn before the first step.
 
-The eager path of `gptcore.generate` is the reference. `StaticStep` runs on any device, so that tests compare the two on
-the CPU as well; only `play_graph` needs CUDA.
+The tokens are those of `gptcore.generate` without a graph. `StaticStep` runs on any device, so that tests compare the
+two on the CPU as well; only `replay` needs CUDA.
 """
 
 from collections.abc import Callable
@@ -15,80 +15,87 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore.fast.decoding import draw_among
+from gptcore.fast.decoding import Attend, can_decode, decoder_block, draw_among, norm
 from gptcore.model import GPTModel, KVCache
+from gptcore.sampling import Sampling
 
 
 class StaticStep:
-    """One step of the loop over tensors that stay where they are: it reads the token at `place` and writes the next.
+    """One step of the loop over tensors that stay where they are: it reads the token at `position`, writes the next.
 
     `tokens` (B, T + n) holds the text, of which the first T are given; `uniforms` (B, T + n), float64, the random
-    number for the token at each place.
+    number for the token at each position.
     """
 
-    def __init__(
-        self,
-        model: GPTModel,
-        tokens: Tensor,
-        uniforms: Tensor,
-        kv_cache: KVCache,
-        temperature: float,
-        top_k: int | None,
-        top_p: float | None,
-        min_p: float | None,
-    ):
-        self.model, self.tokens, self.uniforms, self.kv_cache = model, tokens, uniforms, kv_cache
+    def __init__(self, model: GPTModel, tokens: Tensor, uniforms: Tensor, kv_cache: KVCache, sampling: Sampling):
+        self.model, self.tokens, self.uniforms, self.sampling = model, tokens, uniforms, sampling
         vocab_size = model.config.vocab_size
-        self.temperature, self.top_p, self.min_p = temperature, top_p, min_p
-        self.top_k = vocab_size if top_k is None else min(top_k, vocab_size)
-        self.place = torch.zeros(1, dtype=torch.long, device=model.device)
-        self.places = torch.arange(kv_cache.max_length, device=model.device)
+        self.top_k = vocab_size if sampling.top_k is None else min(sampling.top_k, vocab_size)
+        self.position = torch.zeros(1, dtype=torch.long, device=model.device)
+        positions = torch.arange(kv_cache.max_length, device=model.device)
+        layers = zip(model.blocks, kv_cache.keys, kv_cache.values, strict=True)
+        self.blocks = [
+            decoder_block(block, len(tokens), _attend_with_mask(keys, values, positions))
+            for block, keys, values in layers
+        ]
+        self.final_norm, self.head = norm(model.final_norm), model.head.product(len(tokens))
 
     def __call__(self) -> None:
-        new = self.tokens.index_select(1, self.place)[:, 0]  # (B,)
-        logits = self.model.head(self._hidden(new))
-        uniforms = self.uniforms.index_select(1, self.place + 1)[:, 0]  # (B,)
-        self.tokens.index_copy_(1, self.place + 1, self._drawn(logits, uniforms)[:, None].to(self.tokens.dtype))
-        self.place += 1
+        new = self.tokens.index_select(1, self.position)[:, 0]  # (B,)
+        x = self.model.token_embedding(new) + self.model.position_embedding(self.position)  # (B, C)
+        for block in self.blocks:
+            x = block(x, self.position)
+        logits = self.head(self.final_norm(x))
+        uniforms = self.uniforms.index_select(1, self.position + 1)[:, 0]  # (B,)
+        drawn = self._draw(logits, uniforms)
+        self.tokens.index_copy_(1, self.position + 1, drawn[:, None].to(self.tokens.dtype))
+        self.position += 1
 
-    def _hidden(self, token_ids: Tensor) -> Tensor:
-        """As `gptcore.fast.decoding.decoder`, but looking at the whole cache, with a mask."""
-        model, config = self.model, self.model.config
-        B = len(token_ids)
-        seen = (self.places <= self.place)[None, None, None]  # (1, 1, 1, max_length)
-        x = model.token_embedding(token_ids) + model.position_embedding(self.place)  # (B, C)
-        for layer, block in enumerate(model.blocks):
-            qkv = block.attention.qkv(block.attention_norm(x)).view(B, 3, config.n_heads, 1, config.head_dim)
-            queries, keys, values = qkv.unbind(1)
-            self.kv_cache.keys[layer].index_copy_(2, self.place, keys)
-            self.kv_cache.values[layer].index_copy_(2, self.place, values)
-            mixed = F.scaled_dot_product_attention(
-                queries, self.kv_cache.keys[layer], self.kv_cache.values[layer], attn_mask=seen
-            )
-            x = x + block.attention.out_proj(mixed.flatten(1))
-            x = x + block.feed_forward(block.feed_forward_norm(x))
-        return model.final_norm(x)
-
-    def _drawn(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+    def _draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         """Token ids (B,)."""
-        if self.temperature == 0:
+        if self.sampling.temperature == 0:
             return logits.argmax(-1)
         best, token_ids = logits.topk(self.top_k)
-        return draw_among(best, token_ids, uniforms, self.temperature, self.top_p, self.min_p)
+        return draw_among(best, token_ids, uniforms, self.sampling)
+
+
+def _attend_with_mask(keys: Tensor, values: Tensor, positions: Tensor) -> Attend:
+    """As in `gptcore.fast.decoding`, but over the whole cache of a layer, masked where no text is yet."""
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, position: Tensor) -> Tensor:
+        keys.index_copy_(2, position, key)
+        values.index_copy_(2, position, value)
+        seen = (positions <= position)[None, None, None]  # (1, 1, 1, max_length)
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=seen)
+
+    return attend
+
+
+def graph_generate(
+    model: GPTModel, token_ids: Tensor, uniforms: Tensor, sampling: Sampling, eos_token_id: int | None, plain: bool
+) -> Tensor:
+    """What `gptcore.generate` makes of token_ids (B, T) and uniforms (B, n), in eval mode, without gradients.
+
+    Raises ValueError unless the model is a plain GPTModel on CUDA, and the call is `plain`: with the cache, and with
+    every token allowed.
+    """
+    if model.device.type != "cuda" or not can_decode(model) or not plain:
+        raise ValueError(
+            f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache and with no `allowed`, "
+            f"got a {type(model).__name__} on {model.device}"
+        )
+    return static_generate(model, token_ids, uniforms, sampling, eos_token_id, replay)
 
 
 def static_generate(
     model: GPTModel,
     token_ids: Tensor,
     uniforms: Tensor,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    min_p: float | None,
+    sampling: Sampling,
     eos_token_id: int | None,
-    play: Callable[[StaticStep, int], None],
+    run: Callable[[StaticStep, int], None],
 ) -> Tensor:
-    """What `gptcore.generate` makes of token_ids (B, T) and uniforms (B, n); `play` runs a step n times.
+    """token_ids (B, T) with the n tokens that `run`, which takes a step n times, writes after them.
 
     Raises ValueError if the text does not fit into the context: past it, every step would have another shape.
     """
@@ -99,40 +106,38 @@ def static_generate(
             f"must fit into the context of {model.config.context_length} tokens, got {n}"
         )
     kv_cache = KVCache(model.config, B, T + n, model.device, model.dtype)
-    kv_cache.keys.zero_(), kv_cache.values.zero_()  # what is masked must still be a number
+    kv_cache.keys.zero_(), kv_cache.values.zero_()  # masked values must still be finite
     if T > 1:
         model.hidden_states(token_ids[:, :-1], kv_cache)
     tokens = F.pad(token_ids, (0, n))
-    step = StaticStep(
-        model, tokens, F.pad(uniforms.to(model.device), (T, 0)), kv_cache, temperature, top_k, top_p, min_p
-    )
-    step.place.fill_(T - 1)
-    play(step, n)
+    step = StaticStep(model, tokens, F.pad(uniforms.to(model.device), (T, 0)), kv_cache, sampling)
+    step.position.fill_(T - 1)
+    run(step, n)
     return tokens if eos_token_id is None else _ended(tokens, T, eos_token_id)
 
 
 def _ended(tokens: Tensor, T: int, eos_token_id: int) -> Tensor:
-    """Each row is filled with the end token from its first new one on; no longer than the longest row needs."""
+    """Each row filled with the end token from its first new one on, and no longer than the longest row needs."""
     ends = (tokens[:, T:] == eos_token_id).cumsum(1) > 0
     tokens = torch.cat([tokens[:, :T], tokens[:, T:].masked_fill(ends, eos_token_id)], dim=1)
     unfinished = int((~ends).sum(1).max())
     return tokens[:, : T + unfinished + 1]
 
 
-def play_graph(step: StaticStep, count: int) -> None:
-    """Run `step` `count` times on CUDA: recorded once as a graph, which is then played."""
+def replay(step: StaticStep, count: int) -> None:
+    """Run `step` `count` times on CUDA: captured once as a graph, then replayed."""
     if count == 0:
         return
-    place = step.place.clone()
-    with torch.cuda.device(place.device):  # streams belong to a GPU, and this need not be the first one
+    position = step.position.clone()
+    with torch.cuda.device(position.device):  # streams belong to a GPU, and this may not be the first one
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # libraries set themselves up in a first run, and no recording may hold that
+        with torch.cuda.stream(stream):  # libraries initialise in a first run, which no capture may contain
             step()
         torch.cuda.current_stream().wait_stream(stream)
-        step.place.copy_(place)
+        step.position.copy_(position)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):  # records, and runs nothing
+        with torch.cuda.graph(graph, stream=stream):  # captures, and runs nothing
             step()
         for _ in range(count):
             graph.replay()

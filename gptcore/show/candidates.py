@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from gptcore.fast.cores import cores_for
+from gptcore.fast.cores import threads_for
 from gptcore.sampling import Distribution
 from gptcore.show.style import KEPT, OTHERS, drawable, fonts, label_class, percent, short_label
 from gptcore.tokenizer import token_label
@@ -25,7 +25,7 @@ class Candidates:
     @classmethod
     def of(cls, distribution: Distribution, tokenizer: Any, count: int = 5) -> "Candidates":
         """The `count` likeliest tokens that can be drawn, or as many as there are."""
-        with cores_for(distribution.probs):
+        with threads_for(distribution.probs):
             kept_count = int(distribution.kept_count)
             likeliest = distribution.probs.topk(min(count, kept_count))
         token_ids, probs = likeliest.indices.tolist(), likeliest.values.tolist()

@@ -7,10 +7,10 @@ import ipywidgets
 import torch
 from matplotlib.figure import Figure
 
-from gptcore.fast.cores import one_core
+from gptcore.fast.cores import one_thread
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
-from gptcore.sampling import Distribution, check_settings, draw, next_token_distribution
+from gptcore.sampling import Distribution, Sampling, draw, next_token_distribution
 from gptcore.show.live import LiveView
 from gptcore.show.panels import PANELS_CSS, Panels, panels_html, plot_panels, row_labels
 from gptcore.show.style import CSS, drawable, ending, fonts, percent
@@ -164,9 +164,7 @@ class DistributionExplorer(LiveView):
     def _check(self, settings: dict[str, Any]) -> None:
         if unknown := settings.keys() - self.controls.keys():
             raise TypeError(f"settings are {', '.join(self.controls)}, got {', '.join(sorted(unknown))}")
-        check_settings(
-            *(settings.get(name, getattr(self, name)) for name in ("temperature", "top_k", "top_p", "min_p"))
-        )
+        Sampling(*(settings.get(name, getattr(self, name)) for name in ("temperature", "top_k", "top_p", "min_p")))
         if not isinstance(settings.get("prompt", ""), str):
             raise TypeError(f"prompt must be a text, got {settings['prompt']!r}")
         rows = settings.get("rows", 1)
@@ -183,7 +181,7 @@ class DistributionExplorer(LiveView):
         if choose:
             self._choose()
         if self.distribution is not None and self._labelled != self.rows:
-            with one_core():
+            with one_thread():
                 self._labels = row_labels(self.logits, self.tokenizer, self.rows)
             self._labelled = self.rows
         self._show()
@@ -191,13 +189,13 @@ class DistributionExplorer(LiveView):
     def _choose(self) -> None:
         """The distribution anew, from logits that are read again only for a new prompt."""
         self._generator = torch.Generator().manual_seed(self.seed)
-        with one_core():
+        with one_thread():
             self.counts = torch.zeros(self.model.config.vocab_size, dtype=torch.int64)
         self.last_id: int | None = None
         try:
             if self.prompt != self._prompt_read:
                 self.distribution, self._prompt_read, self._labelled = None, None, None
-                self.token_ids, steps = text_steps(self.model, self.prompt, self.tokenizer, 1, top_k=None)
+                self.token_ids, steps = text_steps(self.model, self.prompt, self.tokenizer, 1, Sampling())
                 self.logits, self._prompt_read = next(steps).distribution.logits, self.prompt
             self.distribution = next_token_distribution(
                 self.logits, self.temperature, self.top_k, self.top_p, self.min_p
@@ -267,7 +265,7 @@ class DistributionExplorer(LiveView):
         )
 
     def _show(self) -> None:
-        with one_core():
+        with one_thread():
             bars, reading = panels_html(self.panels, self.rows, self.log), self.reading
         status = f'<div role="status" aria-live="polite">{escape(reading)}</div>'
         self._shown.value = f'{bars}<div class="gptcore gptcore-reading">{status}</div>'

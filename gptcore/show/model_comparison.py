@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
-from gptcore.sampling import check_settings
+from gptcore.sampling import Sampling
 from gptcore.show.dart import dart_html
 from gptcore.show.live import LiveView
 from gptcore.show.style import CHOSEN, CSS, KEPT, drawable, fonts
@@ -56,7 +56,7 @@ class ModelComparison(LiveView):
         for name, loss in self.losses.items():
             if not 0 < loss < math.inf:
                 raise ValueError(f"losses must be above 0, in nats per token, got {loss!r} for {name}")
-        check_settings(temperature, top_k)
+        Sampling(temperature, top_k)
         self.tokenizer, self.floor, self.max_length, self._seed = tokenizer, floor, max_length, seed
         self._make_controls(prompt, temperature, top_k)
         self.compare()
@@ -77,7 +77,7 @@ class ModelComparison(LiveView):
 
     @temperature.setter
     def temperature(self, temperature: float) -> None:
-        check_settings(temperature)
+        Sampling(temperature)
         self._temperature.max = max(2.0, temperature)
         self._temperature.value = temperature
 
@@ -87,7 +87,7 @@ class ModelComparison(LiveView):
 
     @top_k.setter
     def top_k(self, top_k: int | None) -> None:
-        check_settings(self.temperature, top_k)
+        Sampling(self.temperature, top_k)
         self._offer(top_k)
         self._follow()
 
@@ -120,8 +120,9 @@ class ModelComparison(LiveView):
         """Let each model write its text."""
         written = {}
         for name, model in self.models.items():
+            sampling = Sampling(self.temperature, self.top_k)
             prompt_ids, steps = text_steps(
-                model, self.prompt, self.tokenizer, self.max_length, self.temperature, self.top_k, seed=self.seed
+                model, self.prompt, self.tokenizer, self.max_length, sampling, seed=self.seed
             )
             written[name] = [(step.token_id, step.uniform) for step in steps]
         self.prompt_ids = prompt_ids

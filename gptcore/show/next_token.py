@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from gptcore.generation import Step, text_steps
 from gptcore.model import GPTModel
+from gptcore.sampling import Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, drawable, ending, fonts, percent
@@ -91,7 +92,7 @@ class NextToken(LiveView):
     def _begin(self) -> None:
         room = self.model.config.context_length
         prompt_ids, self._steps = text_steps(
-            self.model, self.prompt, self.tokenizer, room, self.temperature, self.top_k, seed=self.seed
+            self.model, self.prompt, self.tokenizer, room, Sampling(self.temperature, self.top_k), seed=self.seed
         )
         self.token_ids = list(prompt_ids)
         self._prompt_length = len(prompt_ids)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
-from gptcore.sampling import check_settings
+from gptcore.sampling import Sampling
 from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, drawable, fonts
@@ -75,7 +75,7 @@ class SettingsComparison(LiveView):
         if unknown := {name for setting in settings for name in setting} - {"temperature", "top_k", "top_p", "min_p"}:
             raise ValueError(f"a setting has temperature, top_k, top_p and min_p, got {', '.join(sorted(unknown))}")
         for setting in settings:
-            check_settings(**({"temperature": 1.0} | setting))
+            Sampling(**setting)
         self._following = False
         for place, setting in enumerate(settings):
             temperature = setting.get("temperature", 1.0)
@@ -131,7 +131,7 @@ class SettingsComparison(LiveView):
 
     def _write(self, setting: dict[str, Any]) -> list[tuple[int, float]]:
         self.prompt_ids, steps = text_steps(
-            self.model, self.prompt, self.tokenizer, self.max_length, seed=self.seed, **setting
+            self.model, self.prompt, self.tokenizer, self.max_length, Sampling(**setting), seed=self.seed
         )
         return [(step.token_id, step.uniform) for step in steps]
 

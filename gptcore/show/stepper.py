@@ -10,9 +10,10 @@ import ipywidgets
 import torch
 from matplotlib.figure import Figure
 
-from gptcore.generation import check_count, generate_steps, text_steps
+from gptcore.checks import check_integer
+from gptcore.generation import generate_steps, text_steps
 from gptcore.model import GPTModel
-from gptcore.sampling import Distribution, draw
+from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.candidates import Candidates, plot_candidates
 from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.live import LiveView
@@ -171,7 +172,7 @@ class GenerationStepper(LiveView):
 
     def go_to(self, position: int) -> None:
         """To any place of the tape: the number of new tokens before it. Raises ValueError if there is none such."""
-        check_count("position", position)
+        check_integer("position", position, least=0)
         if position > len(self.tape):
             raise ValueError(f"position must be from 0 to {len(self.tape)}, the length of the tape, got {position!r}")
         self.position = position
@@ -180,7 +181,7 @@ class GenerationStepper(LiveView):
 
     def choose(self, token_id: int) -> None:
         """Write a token of your own here. What came after on the tape is forgotten, unless it is the same token."""
-        check_count("token_id", token_id)
+        check_integer("token_id", token_id, least=0)
         if token_id >= self.model.config.vocab_size:
             raise ValueError(f"token_id must be from 0 to {self.model.config.vocab_size - 1}, got {token_id!r}")
         if self.is_over:
@@ -193,7 +194,7 @@ class GenerationStepper(LiveView):
     def reset(self) -> None:
         """Begin again from the prompt, with the same luck."""
         settings = self.temperature, self.top_k, self.top_p, self.min_p
-        self.prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer, 0, *settings, seed=self.seed)
+        self.prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer, 0, Sampling(*settings), seed=self.seed)
         self._luck = torch.Generator()
         self._luck.seed() if self.seed is None else self._luck.manual_seed(self.seed)
         self.tape: list[Told] = []

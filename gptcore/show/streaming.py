@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
-from gptcore.sampling import Distribution
+from gptcore.sampling import Distribution, Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.live import LiveView
 from gptcore.show.style import CSS, drawable, fonts
@@ -176,8 +176,8 @@ class StreamingGenerator(LiveView):
         """Nothing but the prompt is written; what the first token will be chosen from is known already."""
         settings = self.temperature, self.top_k, self.top_p, self.min_p
         begin = partial(text_steps, self.model, self.prompt, self.tokenizer)
-        self.prompt_ids, self._steps = begin(self.max_length, *settings, seed=self.seed)
-        self.distribution: Distribution | None = next(begin(1, *settings)[1]).distribution
+        self.prompt_ids, self._steps = begin(self.max_length, Sampling(*settings), seed=self.seed)
+        self.distribution: Distribution | None = next(begin(1, Sampling(*settings))[1]).distribution
         self.new_ids: list[int] = []
         self._text, self.ended, self.tokens_per_second = decode(self.tokenizer, self.prompt_ids), False, 0.0
 

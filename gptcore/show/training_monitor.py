@@ -20,7 +20,8 @@ import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.generation import check_count, generate_text
+from gptcore.checks import check_integer
+from gptcore.generation import generate_text
 from gptcore.model import GPTModel
 from gptcore.show.live import LiveView
 from gptcore.show.style import CHOSEN, CSS, KEPT, OTHERS, drawable, fonts
@@ -92,7 +93,7 @@ class TrainingMonitor(LiveView):
         """
         if self.running:
             raise ValueError("monitor must have ended one training before the next, but it is still running")
-        check_count("max_steps", max_steps)  # else nothing has begun
+        check_integer("max_steps", max_steps, least=0)  # else nothing has begun
         self._clear(max_steps)
         self._asked_to_stop.clear()
         self.state, self.error, self.history = "running", None, None

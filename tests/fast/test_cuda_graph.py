@@ -5,8 +5,9 @@ import gptcore
 from gptcore import GPTConfig, GPTModel
 from gptcore.fast.cuda_graph import StaticStep, static_generate
 from gptcore.fast.quantization import quantize
-from gptcore.generation import _Luck
 from gptcore.model import KVCache, evaluating
+from gptcore.sampling import Sampling
+from gptcore.seeds import Uniforms
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
@@ -27,9 +28,10 @@ def step_by_step(step, count):
 
 
 def static(model, token_ids, n, temperature=1.0, top_k=None, top_p=None, min_p=None, eos_token_id=None, seed=1):
-    uniforms = _Luck(seed, len(token_ids)).ahead(n)
+    uniforms = Uniforms(seed, len(token_ids)).ahead(n)
     with evaluating(model):
-        return static_generate(model, token_ids, uniforms, temperature, top_k, top_p, min_p, eos_token_id, step_by_step)
+        sampling = Sampling(temperature, top_k, top_p, min_p)
+        return static_generate(model, token_ids, uniforms, sampling, eos_token_id, step_by_step)
 
 
 @pytest.mark.parametrize("token_ids", [[[5]], [[1, 2, 3]], [[1, 2], [3, 4], [5, 6]]])
@@ -55,12 +57,12 @@ def test_a_step_of_fixed_shape_writes_what_generate_writes(token_ids, settings):
 
 @pytest.mark.parametrize("settings", [(0, None, None, None), (0.7, 10, 0.9, None), (0.7, None, 0.9, 0.1)])
 @pytest.mark.parametrize("kind", [made, lambda: quantize(made())])
-def test_a_step_looks_at_no_number_and_keeps_to_its_device(kind, settings):
-    """Tensors on "meta" have shapes and no numbers: whatever asks for one there, or mixes devices, is an error."""
+def test_a_step_reads_no_value_back_and_stays_on_its_device(kind, settings):
+    """Tensors on "meta" have shapes and no values: reading one back there, or mixing devices, is an error."""
     model = kind().to("meta")
     tokens = torch.zeros(2, 12, dtype=torch.long, device="meta")
     cache = KVCache(model.config, 2, 12, model.device, model.dtype)
-    step = StaticStep(model, tokens, tokens.double(), cache, *settings)
+    step = StaticStep(model, tokens, tokens.double(), cache, Sampling(*settings))
     with evaluating(model):
         step()
 
@@ -83,11 +85,6 @@ def test_nothing_to_write():
     assert static(made(), torch.tensor([[1, 2]]), 0).tolist() == [[1, 2]]
 
 
-def test_numbers_drawn_ahead_are_those_drawn_one_by_one():
-    one_by_one, ahead = _Luck([3, 4], 2), _Luck([3, 4], 2).ahead(5)
-    assert torch.equal(torch.stack([one_by_one.next() for _ in range(5)], dim=1), ahead)
-
-
 def test_what_a_graph_cannot_do_is_said():
     model = made()
     with pytest.raises(ValueError, match="max_new_tokens must be at most 28 .* got 29"):
@@ -98,7 +95,7 @@ def test_what_a_graph_cannot_do_is_said():
 
 @on_cuda
 @pytest.mark.parametrize("settings", [{"temperature": 0}, {"temperature": 0.7, "top_k": 10}, {"eos_token_id": 7}])
-def test_the_recording_plays_what_the_eager_path_writes(settings):
+def test_the_graph_writes_what_the_eager_path_writes(settings):
     model, token_ids = made().cuda(), torch.tensor([[1, 2, 3], [4, 5, 6]], device="cuda")
     for seed in range(5):
         expected = gptcore.generate(model, token_ids, 25, seed=seed, **settings)
@@ -106,7 +103,7 @@ def test_the_recording_plays_what_the_eager_path_writes(settings):
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no second CUDA device on this machine")
-def test_the_recording_plays_on_any_gpu():
+def test_the_graph_runs_on_any_gpu():
     for device in ("cuda:1", "cuda:0", "cuda:1"):
         model, token_ids = made().to(device), torch.tensor([[1, 2, 3]], device=device)
         expected = gptcore.generate(model, token_ids, 25, seed=1, top_k=10)

@@ -6,6 +6,7 @@ from gptcore import GPTConfig, GPTModel, KVCache, draw, next_token_distribution
 from gptcore.fast.decoding import FEW, can_decode, decoder, draw_next, read_prompt
 from gptcore.fast.quantization import quantize
 from gptcore.model import evaluating
+from gptcore.sampling import Sampling
 
 CONFIG = GPTConfig(vocab_size=40, context_length=12, emb_dim=16, n_heads=4, n_layers=3)
 
@@ -66,7 +67,7 @@ def test_int8_weights_too():
     torch.testing.assert_close(torch.stack(rows), torch.stack(same), atol=1e-5, rtol=1e-5)
 
 
-def test_who_hooks_into_the_model_is_called():
+def test_a_hook_on_a_module_is_called():
     model = made()
     assert can_decode(model)
     seen = []
@@ -78,7 +79,7 @@ def test_who_hooks_into_the_model_is_called():
     assert can_decode(model)
 
 
-def test_a_model_of_another_kind_is_asked_itself():
+def test_a_subclass_of_the_model_runs_its_own_code():
     class Louder(GPTModel):
         def hidden_states(self, token_ids, kv_cache=None):
             return 2 * super().hidden_states(token_ids, kv_cache)
@@ -86,7 +87,7 @@ def test_a_model_of_another_kind_is_asked_itself():
     assert not can_decode(Louder(CONFIG))
 
 
-def test_a_part_of_another_kind_is_asked_itself():
+def test_another_kind_of_module_runs_its_own_code():
     class Adapted(torch.nn.Module):
         """A linear layer with something learned beside it, as in LoRA."""
 
@@ -105,7 +106,7 @@ def test_a_part_of_another_kind_is_asked_itself():
     assert torch.equal(written, gptcore.generate(model, token_ids, 6, temperature=0, use_cache=False))
 
 
-def test_a_small_model_leaves_the_other_cores_alone_and_the_number_of_threads_as_it_was(monkeypatch):
+def test_a_small_model_uses_one_thread_and_leaves_their_number_as_it_was(monkeypatch):
     before, seen = torch.get_num_threads(), []
     torch.set_num_threads(3)
     try:
@@ -125,15 +126,15 @@ def test_a_small_model_leaves_the_other_cores_alone_and_the_number_of_threads_as
 @pytest.mark.parametrize("temperature", [0, 0.2, 0.7, 1, 3])
 @pytest.mark.parametrize("top_k", [None, 1, 2, 10, 49, 50, 60])
 @pytest.mark.parametrize("others", [{}, {"top_p": 0.8}, {"min_p": 0.1}, {"top_p": 0.5, "min_p": 0.2}])
-def test_draw_next_draws_what_the_whole_distribution_would(temperature, top_k, others):
+def test_draw_next_draws_what_the_sampler_would(temperature, top_k, others):
     generator = torch.Generator().manual_seed(7)
     logits = 3 * torch.randn(200, 50, generator=generator)
     uniforms = torch.rand(200, generator=generator, dtype=torch.float64)
     expected = draw(next_token_distribution(logits, temperature, top_k, **others), uniforms)
-    assert torch.equal(draw_next(logits, uniforms, temperature, top_k, **others), expected)
+    assert torch.equal(draw_next(logits, uniforms, Sampling(temperature, top_k, **others)), expected)
     for few in (1, 4):
         parts = zip(logits.split(few), uniforms.split(few), strict=True)
-        drawn = [draw_next(*part, temperature, top_k, **others) for part in parts]
+        drawn = [draw_next(*part, Sampling(temperature, top_k, **others)) for part in parts]
         assert torch.equal(torch.cat(drawn), expected)
 
 
@@ -143,27 +144,27 @@ def test_ties_are_kept_by_id(top_k):
     for uniform in torch.linspace(0, 0.999, 40, dtype=torch.float64):
         uniforms = uniform.repeat(2)
         expected = draw(next_token_distribution(logits, 1.0, top_k), uniforms)
-        assert torch.equal(draw_next(logits, uniforms, 1.0, top_k), expected)
+        assert torch.equal(draw_next(logits, uniforms, Sampling(1.0, top_k)), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("top_k", [10, FEW, FEW + 1])
-def test_a_row_of_other_numbers(dtype, top_k):
+def test_a_row_of_another_dtype(dtype, top_k):
     logits = 3 * torch.randn(1, 5000, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).to(dtype)
     for uniforms in torch.linspace(0, 1 - 2**-53, 50, dtype=torch.float64)[:, None]:
         expected = draw(next_token_distribution(logits, 0.7, top_k, 0.95), uniforms)
-        assert torch.equal(draw_next(logits, uniforms, 0.7, top_k, 0.95), expected)
+        assert torch.equal(draw_next(logits, uniforms, Sampling(0.7, top_k, 0.95)), expected)
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_what_is_no_number_is_refused(bad):
+def test_nan_and_infinity_are_refused(bad):
     logits = torch.randn(1, 20)
     logits[0, 3] = bad
     with pytest.raises(ValueError, match="finite"):
-        draw_next(logits, torch.tensor([0.5], dtype=torch.float64), 1.0, 5)
+        draw_next(logits, torch.tensor([0.5], dtype=torch.float64), Sampling(top_k=5))
 
 
-def test_the_logits_may_be_used_for_anything():
+def test_autograd_may_use_the_logits():
     weight = torch.ones(40, requires_grad=True)
     *_, step = gptcore.generate_steps(made(), torch.tensor([[1, 2]]), 3)
     (step.distribution.logits * weight).sum().backward()

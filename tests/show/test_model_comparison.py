@@ -111,7 +111,7 @@ def test_a_setting_that_is_not_allowed_changes_nothing(comparison, models, token
         ("temperature", -1, "temperature must be 0"),
         ("temperature", "hot", "temperature must be a number, got 'hot'"),
         ("top_k", 0, "top_k must be at least 1"),
-        ("top_k", "all", "top_k must be a whole number"),
+        ("top_k", "all", "top_k must be an integer"),
     ):
         with pytest.raises((TypeError, ValueError), match=words):
             setattr(comparison, name, value)

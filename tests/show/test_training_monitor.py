@@ -190,7 +190,7 @@ def test_what_goes_wrong_is_said(monitor, tales):
 
 
 def test_a_number_of_steps_that_is_none_begins_nothing(monitor, tales):
-    with pytest.raises(TypeError, match="max_steps must be a whole number, got 'many'"):
+    with pytest.raises(TypeError, match="max_steps must be an integer, got 'many'"):
         train(monitor, tales, max_steps="many")
     assert monitor.state == "ready"
     train(monitor, tales)

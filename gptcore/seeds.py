@@ -1,0 +1,66 @@
+"""Random numbers from a seed: the same on every machine, for every row of a batch, and at every training step."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from gptcore.checks import is_integer
+
+LIMIT = 2**63  # seeds are below it
+
+
+class Uniforms:
+    """One uniform number in [0, 1) per row and token, drawn on the CPU, so that every device gets the same ones.
+
+    `seed` is one integer, one for each row, or None for new luck each time. From one integer, row 0 gets that integer
+    and every other row a seed mixed from it.
+
+    Raises TypeError or ValueError if `seed` is none of these, or not from 0 to 2**63 - 1.
+    """
+
+    def __init__(self, seed: int | Sequence[int] | None, rows: int = 1):
+        self.generators = []
+        for row_seed in _row_seeds(seed, rows):
+            generator = torch.Generator()
+            generator.seed() if row_seed is None else generator.manual_seed(row_seed)
+            self.generators.append(generator)
+
+    def ahead(self, count: int) -> Tensor:
+        """float64 (rows, count): the numbers of the next `count` tokens, equal to those drawn one by one."""
+        return torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in self.generators])
+
+    def __iter__(self) -> Iterator[float]:
+        """The numbers of the first row, one by one, without end."""
+        while True:
+            yield torch.rand((), generator=self.generators[0], dtype=torch.float64).item()
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed for one training step, so that a run can be resumed there with the same numbers."""
+    return (seed * 1_000_003 + step) % LIMIT
+
+
+def _row_seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
+    if seed is None:
+        return [None] * rows
+    if is_integer(seed):
+        return [_in_range(seed)] + [_mixed(seed, row) for row in range(1, rows)]
+    if not isinstance(seed, Sequence) or isinstance(seed, str):
+        raise TypeError(f"seed must be an integer, one for each row, or None, got {seed!r}")
+    if len(seed) != rows:
+        raise ValueError(f"seed must be one integer, or one for each of the {rows} rows, got {len(seed)}")
+    return [_row_seeds(row_seed, 1)[0] for row_seed in seed]
+
+
+def _in_range(seed: int) -> int:
+    if not 0 <= seed < LIMIT:
+        raise ValueError(f"seed must be from 0 to 2**63 - 1, got {seed}")
+    return int(seed)
+
+
+def _mixed(seed: int, row: int) -> int:
+    """A hash of `seed` and `row`, so that neighbouring seeds share no row."""
+    digest = hashlib.blake2b(f"{seed} {row}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
