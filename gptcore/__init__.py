@@ -18,8 +18,8 @@ from gptcore.sampling import STAGES, Distribution, Sampling, draw, next_token_di
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe, stream_decode, token_bytes, token_label
 
 _LATER = {
-    "first_available": "gptcore.checkpoint",
-    "licence": "gptcore.checkpoint",
+    "first_available": "gptcore.hub",
+    "licence": "gptcore.hub",
     "load": "gptcore.checkpoint",
     "load_model": "gptcore.checkpoint",
     "load_tokenizer": "gptcore.checkpoint",

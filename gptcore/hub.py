@@ -1,7 +1,7 @@
-"""Where a model is: in this package, in a folder, or on the Hugging Face hub, from which it is downloaded once.
+"""Finding a model: in this package, in a folder, or on the Hugging Face hub, from which it is downloaded once.
 
-What comes from the hub is kept by the hub's own library, in the cache that other programs use too. A model that is
-there whole is never asked for again.
+Downloads go to the cache of the hub's own library, which other programs share. Once a model is complete there, the hub
+is not asked again.
 """
 
 import difflib
@@ -15,10 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-STORYTELLER = Path(__file__).parent / "storyteller"
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+from gptcore.hugging_face import CONFIG, WEIGHTS, weight_files
+from gptcore.units import bytes_text
 
-# The models that need no owner in their names, and who owns them: the hub knows each of them by both names.
+STORYTELLER = Path(__file__).parent / "storyteller"
+
+# Models whose names need no owner, and their owners: the hub knows each model by both names.
 _OWNERS = {
     "gpt2": "openai-community",
     "gpt2-medium": "openai-community",
@@ -29,11 +31,12 @@ _OWNERS = {
 HUB_MODELS = tuple(_OWNERS)
 
 _GPT2_TOKENIZER, _ONE_FILE_TOKENIZER = ("vocab.json", "merges.txt"), ("tokenizer.json",)
+_MORE_ROOM = "make room, or set HF_HOME to another disk"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 class Unavailable(ValueError):
-    """A model of the hub cannot be had now; `problem` says why, and what to do about it."""
+    """A model on the hub cannot be fetched now; `problem` says why, and what to do."""
 
     def __init__(self, problem: str):
         super().__init__(f"{problem}, or use the bundled model, load()")
@@ -41,24 +44,24 @@ class Unavailable(ValueError):
 
 
 def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
-    """The folder of the model called `name`; a Hugging Face name is downloaded unless it is in the cache already.
+    """The folder of the model called `name`; a model of the hub is downloaded unless it is in the cache already.
 
     With `tokenizer_only` the folder may lack the weights, which are most of a download.
 
-    "owner/model@revision" is one revision of a model, such as a pull request, "skt/kogpt2-base-v2@refs/pr/3". Before
-    a download, its size and the licence of the model are printed.
+    "owner/model@revision" is one revision of a model, such as a pull request, "skt/kogpt2-base-v2@refs/pr/3". The
+    size of a download and the licence of the model are printed before it starts.
 
-    Raises ValueError, with what to do, if there is no such model; `Unavailable`, which is one, if the hub has none or
-    cannot be asked.
+    Raises ValueError, which says what to do, if there is no such model; its subclass `Unavailable` if the hub does not
+    have the model or cannot be reached.
     """
     if not isinstance(name, (str, Path)):
-        raise TypeError(f"name must be a text or a path, got {name!r}")
+        raise TypeError(f"name must be a str or a path, got {name!r}")
     if name == "storyteller":
         return STORYTELLER
-    if str(name) and os.path.isdir(name):  # False, too, for what the system cannot look up
+    if str(name) and os.path.isdir(name):  # also False for a name that the system cannot look up
         return Path(name)
     if os.path.isfile(name):
-        raise ValueError(f"name must be that of a model's folder, got that of a file, {str(name)!r}")
+        raise ValueError(f"name must be a model's folder, got a file, {str(name)!r}")
     name = str(name)
     repo = name.partition("@")[0]
     if repo in HUB_MODELS or _is_hub_name(repo):
@@ -70,18 +73,18 @@ def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
     raise ValueError(
         f"no model is called {name!r}"
         + (f": did you mean {nearest[0]!r}? " if nearest else ". ")
-        + f"Known are {', '.join(known)}; a folder will do too, and owner/name of a GPT-2 on the Hugging Face hub"
+        + f"Use {', '.join(known)}, a folder, or the owner/name of a GPT-2 on the Hugging Face hub"
     )
 
 
 def first_available(*names: str) -> str:
-    """The first of `names` that can be had here, by download if need be; one sentence is printed for each that cannot.
+    """The first of `names` that is here or can be downloaded; one sentence is printed for each that is skipped.
 
-    A download that is interrupted counts as one that cannot be had now.
+    A model whose download is interrupted is skipped too.
 
-    >>> model, tokenizer = gptcore.load(gptcore.first_available("gpt2", "storyteller"))
+    >>> model, tokenizer = load(first_available("storyteller"))
 
-    Raises ValueError if none of them can be had.
+    Raises ValueError if none of them is available.
     """
     if not names:
         raise ValueError("names must hold at least one name, got none")
@@ -90,47 +93,30 @@ def first_available(*names: str) -> str:
         try:
             find_folder(name)
         except Unavailable as error:
-            print(f"{error.problem}; until then {stand_in} takes its place.", flush=True)
+            problem = error.problem
         except KeyboardInterrupt:
-            print(
-                f"The download of {name!r} was stopped: run this again to begin it anew; "
-                f"until then {stand_in} takes its place.",
-                flush=True,
-            )
+            problem = f"The download of {name!r} was stopped: run this again to restart it"
         else:
             return name
+        print(f"{problem}; until then {stand_in} takes its place.", flush=True)
     find_folder(names[-1])
     return names[-1]
 
 
 def licence(name: str | Path = "storyteller") -> str | None:
-    """The licence that a model's card or config names, such as "mit" or "cc-by-nc-sa-4.0"; None if they name none."""
+    """The licence that a model's card or config names, such as "mit" or "cc-by-nc-sa-4.0"; None if neither does."""
     from huggingface_hub import metadata_load
 
     folder = find_folder(name)
     if folder == STORYTELLER:
-        return "mit"  # that of this package
+        return "mit"  # this package's licence
     card: dict[str, Any] = {}
-    with suppress(Exception):  # no card, or one that cannot be read, names no licence
+    with suppress(Exception):  # the card may be missing or unreadable
         card = metadata_load(folder / "README.md") or {}
     with suppress(OSError, ValueError):
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         card = {"license": config.get("license"), **card} if isinstance(config, dict) else card
     return _licence_of(card)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files that hold a model's weights: one, or those that an index names, whether they are there or not."""
-    index = folder / f"{WEIGHTS}.index.json"
-    if (folder / WEIGHTS).is_file() or not index.is_file():
-        return [folder / WEIGHTS]
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        if all(Path(name).name == name for name in names):
-            return [folder / name for name in names]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{index} is not a readable index of safetensors files in the same folder")
 
 
 # The cache
@@ -148,7 +134,7 @@ def _repo_and_revision(name: str) -> tuple[str, str | None]:
 
 
 def _cached(name: str, tokenizer_only: bool) -> Path | None:
-    """The folder in the hub's cache, under any spelling of the name, if all that is needed is there."""
+    """The folder in the hub's cache, under any spelling of the name, if everything needed is in it."""
     from huggingface_hub import try_to_load_from_cache
 
     repo, revision = _repo_and_revision(name)
@@ -158,26 +144,26 @@ def _cached(name: str, tokenizer_only: bool) -> Path | None:
         for spelling in filter(None, (repo, long.get(repo), short.get(repo))):
             for file in (CONFIG, *_GPT2_TOKENIZER, *_ONE_FILE_TOKENIZER):
                 found = try_to_load_from_cache(spelling, file, revision=revision)
-                if isinstance(found, str) and _is_whole(Path(found).parent, tokenizer_only):
+                if isinstance(found, str) and _is_complete(Path(found).parent, tokenizer_only):
                     return Path(found).parent
     except ValueError as error:
         raise ValueError(f"{name!r} cannot be a name on the Hugging Face hub: {error}") from error
     return None
 
 
-def _is_whole(folder: Path, tokenizer_only: bool) -> bool:
-    """Whether all is there: a download may have been broken off, or another program wanted only a part."""
+def _is_complete(folder: Path, tokenizer_only: bool) -> bool:
+    """Whether nothing is missing: a download may have been interrupted, or another program needed only a part."""
     found = {file.name for file in folder.iterdir() if file.is_file()}
-    if _tokenizer_files(found) is None or tokenizer_only:
-        return _tokenizer_files(found) is not None
+    if tokenizer_only or not _has_tokenizer(found):
+        return _has_tokenizer(found)
     with suppress(ValueError):
         return CONFIG in found and all(file.is_file() for file in weight_files(folder))
     return False
 
 
-def _tokenizer_files(found: Iterable[str]) -> tuple[str, ...] | None:
-    """The files of a tokenizer that can be read, if they are among those found."""
-    return next((kind for kind in (_GPT2_TOKENIZER, _ONE_FILE_TOKENIZER) if set(kind) <= set(found)), None)
+def _has_tokenizer(found: Iterable[str]) -> bool:
+    """Whether `found`, names of files, include those of a tokenizer that can be read."""
+    return any(set(files) <= set(found) for files in (_GPT2_TOKENIZER, _ONE_FILE_TOKENIZER))
 
 
 # The hub
@@ -185,9 +171,9 @@ def _tokenizer_files(found: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def _download(name: str, tokenizer_only: bool) -> Path:
-    """Say how much will be downloaded and under which licence, then do it, one file after the other.
+    """Print the size of the download and the licence, then fetch one file after the other.
 
-    (The library's own way to fetch many files uses threads, which a Stop button cannot stop.)
+    (The library can fetch many files at once, but in threads, which Jupyter's Stop button does not stop.)
     """
     from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 
@@ -205,7 +191,7 @@ def _download(name: str, tokenizer_only: bool) -> Path:
     size = sum(sizes[file] for file in missing)
     _check_room(name, size, Path(constants.HF_HUB_CACHE))
     terms = _licence_of(info.card_data.to_dict() if info.card_data else {}) or "not named"
-    print(f"{name}: {_in_words(size)} to download once from the Hugging Face hub, licence {terms}", flush=True)
+    print(f"{name}: {bytes_text(size)} to download once from the Hugging Face hub, licence {terms}", flush=True)
     with _one_sentence(name):
         for file in files:
             path = hf_hub_download(repo, file, revision=revision)
@@ -213,17 +199,17 @@ def _download(name: str, tokenizer_only: bool) -> Path:
 
 
 def _needed_files(name: str, found: Iterable[str], model_type: str | None, tokenizer_only: bool) -> list[str]:
-    """Which of the files that the hub has are needed, the weights last; a model that cannot be read is refused."""
+    """The files to download, the weights last. Raises `Unavailable` if the model could not be read afterwards."""
     small = {CONFIG, *_GPT2_TOKENIZER, *_ONE_FILE_TOKENIZER, "README.md"}
     small |= {"added_tokens.json", "tokenizer_config.json", "special_tokens_map.json"}
     needed = sorted(small & set(found))
-    refused = f"{name!r} was not downloaded, since"
-    if _tokenizer_files(found) is None:
+    refused = f"{name!r} was not downloaded, because"
+    if not _has_tokenizer(found):
         raise Unavailable(f"{refused} it has no tokenizer.json: choose another GPT-2")
     if tokenizer_only:
         return needed
     if model_type not in (None, "gpt2"):
-        raise Unavailable(f"{refused} it is a {model_type!r}, and only a 'gpt2' can be computed here: choose a GPT-2")
+        raise Unavailable(f"{refused} it is a {model_type!r}, and gptcore computes only a 'gpt2': choose a GPT-2")
     index = f"{WEIGHTS}.index.json"
     if WEIGHTS in found:
         weights = [WEIGHTS]
@@ -232,10 +218,10 @@ def _needed_files(name: str, found: Iterable[str], model_type: str | None, token
     elif pickles := sorted(file for file in found if file.endswith(_PICKLES)):
         repo = name.partition("@")[0]
         raise Unavailable(
-            f"{refused} its weights are there only as {pickles[0]}, a pickle, which could run any code and is never "
-            f"read: convert it, either at https://huggingface.co/spaces/safetensors/convert, which adds a pull request "
-            f"to the model, so that '{repo}@refs/pr/1', with its number, can be loaded, or with `transformers`, which "
-            f"can load it where you trust it and save_pretrained() it in a folder"
+            f"{refused} its weights exist only as {pickles[0]}, a pickle, which could run any code and is never read: "
+            f"convert it, either at https://huggingface.co/spaces/safetensors/convert, which adds a pull request to "
+            f"the model, and load '{repo}@refs/pr/1', with that request's number, or, if you trust it, with "
+            f"`transformers`: load it there and save_pretrained() it in a folder"
         )
     else:
         raise Unavailable(f"{refused} it has no {WEIGHTS}: choose another GPT-2")
@@ -246,7 +232,7 @@ def _needed_files(name: str, found: Iterable[str], model_type: str | None, token
 
 @contextmanager
 def _one_sentence(name: str) -> Iterator[None]:
-    """Whatever the hub's library raises becomes an `Unavailable`."""
+    """Turn every error of the hub's library into an `Unavailable`."""
     try:
         yield
     except Exception as error:
@@ -254,43 +240,41 @@ def _one_sentence(name: str) -> Iterator[None]:
 
 
 def _problem(name: str, error: Exception) -> str:
+    """What went wrong and what to do, in one sentence without its full stop."""
     from huggingface_hub import constants, errors
 
+    hub, cache = "the Hugging Face hub", constants.HF_HUB_CACHE
     repo, revision = _repo_and_revision(name)
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, errors.HfHubHTTPError):
-        error = error.__cause__  # what the hub answered, behind the library's own explanation
+        error = error.__cause__  # the hub's own answer
     if isinstance(error, errors.GatedRepoError):
         return (
-            f"{name!r} is only given to those who ask its owner: accept the terms on https://huggingface.co/{repo} "
+            f"{name!r} needs its owner's permission: accept the terms on https://huggingface.co/{repo} "
             "and log in here with `hf auth login`"
         )
     if isinstance(error, errors.RepositoryNotFoundError):
-        return f"{name!r} is not on the Hugging Face hub, or not for everyone: check the name, and the network's rules"
+        return f"{name!r} is not on {hub}, or is private: check the name, and the rules of your network"
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"{name!r} is not on the Hugging Face hub, since {repo} has no revision {revision!r}: check it"
+        return f"{name!r} is not on {hub}, because {repo} has no revision {revision!r}: check the revision"
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
-        return f"{name!r} was refused by the Hugging Face hub (error {status}): log in here with `hf auth login`"
+        return f"{name!r} was refused by {hub} (error {status}): log in here with `hf auth login`"
     if status is not None:
-        return f"{name!r} could not be had, since the Hugging Face hub answered with error {status}: try again later"
-    number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        return f"{name!r} does not fit on the disk of {constants.HF_HUB_CACHE}: make room, or set HF_HOME to another"
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{name!r} cannot be written to {constants.HF_HUB_CACHE}: set HF_HOME to a folder of your own"
-    return (
-        f"{name!r} is not in the cache, and the Hugging Face hub could not be reached ({type(error).__name__}): "
-        "check the network"
-    )
+        return f"{name!r} could not be downloaded, because {hub} answered with error {status}: try again later"
+    code = getattr(error, "errno", None)
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        return f"{name!r} does not fit on the disk of {cache}: {_MORE_ROOM}"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{name!r} cannot be written to {cache}: set HF_HOME to a folder of your own"
+    return f"{name!r} is not in the cache, and {hub} could not be reached ({type(error).__name__}): check the network"
 
 
 def _check_room(name: str, size: int, cache: Path) -> None:
-    there = next(folder for folder in (cache, *cache.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(there).free
+    existing = next(folder for folder in (cache, *cache.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(existing).free
     if size > free:
         raise Unavailable(
-            f"{name!r} needs {_in_words(size)}, and the disk of {cache} has {_in_words(free)} left: "
-            "make room, or set HF_HOME to another"
+            f"{name!r} needs {bytes_text(size)}, and the disk of {cache} has {bytes_text(free)} left: {_MORE_ROOM}"
         )
 
 
@@ -299,11 +283,3 @@ def _licence_of(card: dict[str, Any]) -> str | None:
     if found == "other":
         found = card.get("license_name") or found
     return ", ".join(map(str, found)) if isinstance(found, list) else found and str(found)
-
-
-def _in_words(size: int) -> str:
-    """Bytes for people: "548 MB"."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.1f} {name}" if size < 10 * unit else f"{size / unit:.0f} {name}"
-    return f"{size} bytes"

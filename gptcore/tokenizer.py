@@ -5,7 +5,6 @@ library. The functions take the tokenizers of `transformers` too, and any object
 """
 
 import codecs
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,34 +25,6 @@ class Tokenizer:
         self.backend = backend  # a tokenizers.Tokenizer
         self.eos_token_id: int | None = backend.token_to_id(eos_token) if eos_token else None
         self._character_ids: dict[str, int] | None = backend.get_vocab() if _is_character_level(backend) else None
-
-    @classmethod
-    def from_folder(cls, folder: str | Path) -> "Tokenizer":
-        """Read `tokenizer.json`, which says all, or else `vocab.json` and `merges.txt`, GPT-2's own format.
-
-        Beside these two, `added_tokens.json` may hold tokens that were given to the tokenizer later.
-
-        Raises ValueError if the folder has neither, or if they cannot be read.
-        """
-        from tokenizers import Tokenizer as Backend
-
-        folder = Path(folder)
-        gpt2_files = folder / "vocab.json", folder / "merges.txt"
-        one_file, added = folder / "tokenizer.json", folder / "added_tokens.json"
-        try:
-            if one_file.is_file():
-                backend = Backend.from_file(str(one_file))
-                backend.no_truncation()  # the file may keep what its maker's batches needed
-                backend.no_padding()
-                return cls(backend, _end_token(backend))
-            if all(file.is_file() for file in gpt2_files):
-                backend = byte_level_bpe(*gpt2_files)
-                if added.is_file():
-                    _add_tokens(backend, json.loads(added.read_text(encoding="utf-8")))
-                return cls(backend)
-        except Exception as error:  # the library raises plain Exceptions
-            raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
-        raise ValueError(f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
 
     @classmethod
     def of_characters(cls, text: str) -> "Tokenizer":
@@ -115,16 +86,6 @@ def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = 
     if backend.token_to_id(END_OF_TEXT) is not None:
         backend.add_special_tokens([AddedToken(END_OF_TEXT, special=True, normalized=False)])
     return backend
-
-
-def _add_tokens(backend: Any, added: dict[str, int]) -> None:
-    """Give a `tokenizers.Tokenizer` the tokens {content: id} of an `added_tokens.json`."""
-    from tokenizers import AddedToken
-
-    in_order = sorted(added, key=lambda content: added[content])
-    backend.add_special_tokens([AddedToken(content, special=True, normalized=False) for content in in_order])
-    if wrong := [content for content in in_order if backend.token_to_id(content) != added[content]]:
-        raise ValueError(f"{wrong[0]!r} cannot have the id {added[wrong[0]]}")
 
 
 def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
@@ -281,11 +242,6 @@ def _joins_tokens_as_they_are(backend: Any) -> bool:
 
 def _is_character_level(backend: Any) -> bool:
     return _joins_tokens_as_they_are(backend) and all(len(token) == 1 for token in backend.get_vocab())
-
-
-def _end_token(backend: Any) -> str | None:
-    """The name of the token that ends a text: GPT-2's, or what other tokenizers call theirs."""
-    return next((name for name in (END_OF_TEXT, "</s>", "<eos>") if backend.token_to_id(name) is not None), None)
 
 
 @cache

@@ -6,8 +6,8 @@ import torch
 from hypothesis import settings
 
 from gptcore import GPTConfig, GPTModel, Tokenizer, save
-from gptcore.checkpoint import save_tokenizer
 from gptcore.tokenizer import END_OF_TEXT, byte_level_bpe
+from gptcore.tokenizer_files import save_tokenizer
 
 settings.register_profile("gptcore", deadline=None, derandomize=True)
 settings.load_profile("gptcore")

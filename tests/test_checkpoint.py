@@ -22,8 +22,9 @@ from gptcore import (
     save,
     token_label,
 )
-from gptcore.checkpoint import HUB_MODELS, STORYTELLER, save_tokenizer
+from gptcore.hub import HUB_MODELS, STORYTELLER
 from gptcore.tokenizer import stream_decode
+from gptcore.tokenizer_files import save_tokenizer
 
 SMALL = {"vocab_size": 61, "n_positions": 80, "n_embd": 32, "n_head": 4, "n_layer": 3}
 LENGTHS = [1, 2, 37, 80]
@@ -347,9 +348,12 @@ def renamed(before: str, after: str):
         (lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"), ["config.json", "JSON"]),
         (lambda f: (f / "config.json").write_text("[1]"), ["config.json", "list"]),
         (lambda f: (f / "model.safetensors").unlink(), ["model.safetensors"]),
-        (cut_in_half, ["model.safetensors", "whole"]),
-        (lambda f: (f / "model.safetensors").write_bytes(b""), ["model.safetensors", "whole"]),
-        (lambda f: (f / "model.safetensors").write_bytes(b"PK\x03\x04 garbage" * 99), ["model.safetensors", "whole"]),
+        (cut_in_half, ["model.safetensors", "complete"]),
+        (lambda f: (f / "model.safetensors").write_bytes(b""), ["model.safetensors", "complete"]),
+        (
+            lambda f: (f / "model.safetensors").write_bytes(b"PK\x03\x04 garbage" * 99),
+            ["model.safetensors", "complete"],
+        ),
         (pickle_only, ["model.safetensors", "pytorch_model.bin", "pickle"]),
         (sharded_with("{"), ["model.safetensors.index.json"]),
         (sharded_with('{"weight": 1}'), ["model.safetensors.index.json"]),
@@ -407,9 +411,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_the_known_ones(function
 @pytest.mark.parametrize("as_path", [False, True])
 def test_a_file_is_no_name_of_a_model(tiny_folder, as_path):
     file = tiny_folder / "model.safetensors"
-    with pytest.raises(
-        ValueError, match=re.escape(f"name must be that of a model's folder, got that of a file, '{file}'")
-    ):
+    with pytest.raises(ValueError, match=re.escape(f"name must be a model's folder, got a file, '{file}'")):
         load(file if as_path else str(file))
 
 
@@ -420,8 +422,8 @@ def test_weights_have_a_dtype_of_torch(tiny_folder, dtype):
 
 
 @pytest.mark.parametrize("name", [None, 5, ["gpt2"]])
-def test_a_name_is_a_text_or_a_path(name):
-    with pytest.raises(TypeError, match=re.escape(f"name must be a text or a path, got {name!r}")):
+def test_a_name_is_a_str_or_a_path(name):
+    with pytest.raises(TypeError, match=re.escape(f"name must be a str or a path, got {name!r}")):
         load(name)
 
 

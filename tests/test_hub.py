@@ -19,6 +19,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from gptcore import load, load_model, load_tokenizer
 from gptcore.hub import HUB_MODELS, STORYTELLER, Unavailable, find_folder, first_available, licence
+from gptcore.units import bytes_text
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SHA = "5" * 40
@@ -167,7 +168,7 @@ def test_the_size_and_the_licence_come_first_and_then_the_files(published, hub, 
     assert model.config.vocab_size == len(tokenizer)
     files = ["README.md", "config.json", "merges.txt", "tokenizer_config.json", "vocab.json", "model.safetensors"]
     size = sum((folder / file).stat().st_size for file in files)
-    assert told == [(f"{name}: {size / 1000:.0f} kB to download once from the Hugging Face hub, licence mit", [])]
+    assert told == [(f"{name}: {bytes_text(size)} to download once from the Hugging Face hub, licence mit", [])]
     assert hub.fetched == files
     assert "pytorch_model.bin" not in [path.name for path in find_folder(name).iterdir()]
 
@@ -212,7 +213,7 @@ def test_only_what_is_missing_is_counted_and_fetched(published, hub, capsys):
     assert find_folder("owner/name") == cached
     assert sorted(hub.fetched) == ["config.json", "vocab.json"]
     size = sum((folder / file).stat().st_size for file in ("vocab.json", "config.json"))
-    assert f"{size / 1000:.1f} kB to download" in capsys.readouterr().out
+    assert f"{bytes_text(size)} to download" in capsys.readouterr().out
 
 
 def test_a_download_that_broke_off_is_one_sentence_and_is_taken_up_again(published, hub, monkeypatch):
@@ -338,7 +339,7 @@ def test_a_model_of_another_kind_is_not_downloaded(published, hub):
 def test_a_disk_without_room_is_named_before_the_download(published, hub, monkeypatch):
     published("owner/name")
     monkeypatch.setattr("shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(10, 7, 3))
-    with pytest.raises(Unavailable, match=r"needs \d+ kB, and the disk of .* has 3 bytes left: make room"):
+    with pytest.raises(Unavailable, match=r"needs [\d.]+ kB, and the disk of .* has 3 bytes left: make room"):
         load("owner/name")
     assert hub.fetched == []
 

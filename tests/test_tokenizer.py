@@ -19,8 +19,8 @@ from gptcore import (
     save,
     token_label,
 )
-from gptcore.checkpoint import save_tokenizer
 from gptcore.tokenizer import END_OF_TEXT, decode, is_known, stream_decode, token_bytes
+from gptcore.tokenizer_files import save_tokenizer
 
 TEXTS = [
     "Once upon a time, there was a fox.",

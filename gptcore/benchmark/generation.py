@@ -12,10 +12,11 @@ from torch import Tensor
 from gptcore import stories
 from gptcore.benchmark import peers
 from gptcore.benchmark.measure import Row, durations, interleaved_seconds, rates
-from gptcore.checkpoint import STORYTELLER, load_model, load_tokenizer, save
+from gptcore.checkpoint import load_model, load_tokenizer, save
 from gptcore.config import GPT_CONFIG_124M
 from gptcore.costs import seconds_per_token
 from gptcore.generation import generate, generate_steps
+from gptcore.hub import STORYTELLER
 from gptcore.model import GPTModel, KVCache, evaluating
 from gptcore.timing import read_bandwidth
 

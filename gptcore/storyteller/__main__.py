@@ -12,10 +12,12 @@ from string import Template
 
 import torch
 
-from gptcore import GPTConfig, GPTModel, generate, load, save, stories
-from gptcore.checkpoint import STORYTELLER, save_tokenizer, write_text
+from gptcore import GPTConfig, GPTModel, generate, load, load_tokenizer, save, stories
+from gptcore.files import write_text
+from gptcore.hub import STORYTELLER
 from gptcore.model import resolve_device
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
+from gptcore.tokenizer_files import save_tokenizer
 from gptcore.training import Progress, evaluate, fit
 
 PROMPTS = {"en": "Once upon a time", "ko": "옛날 옛적에"}
@@ -76,7 +78,7 @@ def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
         if not checkpoint.is_file():
             print(f"tokenizer of {vocab_size:,} tokens → {place}", flush=True)
             save_tokenizer(place, make_tokenizer(vocab_size, languages))
-    tokenizer = Tokenizer.from_folder(folder)
+    tokenizer = load_tokenizer(folder)
     torch.manual_seed(0)
     model = GPTModel(GPTConfig(vocab_size=len(tokenizer), **SHAPE)).to(found)
     print(f"training {model.num_parameters():,} parameters on {model.device}", flush=True)

@@ -7,7 +7,7 @@ import gptcore
 from gptcore.benchmark import generation, peers
 from gptcore.benchmark.__main__ import SECTIONS, main
 from gptcore.benchmark.measure import Row, durations, interleaved_seconds, rates
-from gptcore.checkpoint import STORYTELLER
+from gptcore.hub import STORYTELLER
 
 
 def test_jobs_take_turns():

@@ -5,7 +5,7 @@ import torch
 
 import gptcore
 from gptcore import stories
-from gptcore.checkpoint import STORYTELLER
+from gptcore.hub import STORYTELLER
 from gptcore.storyteller import __main__ as storyteller
 from gptcore.tokenizer import END_OF_TEXT
 from gptcore.training import evaluate
