@@ -1,7 +1,7 @@
 """Text to token ids and back, and how one token is shown to a person.
 
-The byte-level byte-pair encoding of GPT-2 itself (Radford et al. 2019, section 2.2) is left to the `tokenizers`
-library. The functions take the tokenizers of `transformers` too, and any object that has `encode` and `decode`.
+The `tokenizers` library does the byte-level byte-pair encoding of GPT-2 itself (Radford et al. 2019, section 2.2). The
+functions also take tokenizers of `transformers`, and any object that has `encode` and `decode`.
 """
 
 import codecs
@@ -12,13 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gptcore.checks import check_text
+
 END_OF_TEXT = "<|endoftext|>"
 
 
 class Tokenizer:
-    """The tokenizer in a model's folder: `encode` gives token ids, `decode` gives text.
+    """The tokenizer of a model: `encode` gives token ids, `decode` gives text.
 
-    `len(tokenizer)` is the number of its tokens; `eos_token_id` is the token that ends a text, or None.
+    `len(tokenizer)` is the size of its vocabulary; `eos_token_id` is the token that ends a text, or None.
     """
 
     def __init__(self, backend: Any, eos_token: str | None = END_OF_TEXT):
@@ -28,7 +30,7 @@ class Tokenizer:
 
     @classmethod
     def of_characters(cls, text: str) -> "Tokenizer":
-        """A tokenizer with one token for each character that `text` has, in sorted order; no token ends a text.
+        """A tokenizer with one token for each different character of `text`, in sorted order, and no end-of-text token.
 
         It knows no other characters: `encode` raises ValueError for them.
 
@@ -40,27 +42,26 @@ class Tokenizer:
         from tokenizers import Regex, decoders, models, pre_tokenizers
         from tokenizers import Tokenizer as Backend
 
-        if not isinstance(text, str):
-            raise TypeError(f"text must be a str, got {type(text).__name__}")
+        check_text("text", text)
         if not text:
-            raise ValueError("text must hold at least one character, got an empty one")
+            raise ValueError("text must have at least one character, got ''")
         backend = Backend(models.WordLevel({character: i for i, character in enumerate(sorted(set(text)))}))
         backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
         backend.decoder = decoders.Fuse()
         return cls(backend, eos_token=None)
 
     def encode(self, text: str) -> list[int]:
-        """The token ids of `text`. Raises ValueError if it has a character for which there is no token."""
-        if self._character_ids is not None:  # a look into the dictionary is a hundred times as fast as the library
+        """The token ids of `text`. Raises ValueError if one of its characters has no token."""
+        if self._character_ids is not None:  # a dictionary is a hundred times as fast as the library
             if unknown := set(text) - self._character_ids.keys():
                 raise ValueError(
-                    f"text must hold only the {len(self)} characters that the tokenizer knows, got {min(unknown)!r}"
+                    f"text must have only the {len(self)} characters that the tokenizer knows, got {min(unknown)!r}"
                 )
             return [self._character_ids[character] for character in text]
         return self.backend.encode(text, add_special_tokens=False).ids
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of `token_ids`, special tokens by name; bytes that are no text become U+FFFD."""
+        """The text of `token_ids`, with the names of special tokens; bytes that are not valid UTF-8 become U+FFFD."""
         return self.backend.decode(list(token_ids), skip_special_tokens=False)
 
     @property
@@ -76,7 +77,7 @@ class Tokenizer:
 
 
 def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = None) -> Any:
-    """A `tokenizers.Tokenizer` of GPT-2's kind, read from its two files, or with nothing learned yet."""
+    """A `tokenizers.Tokenizer` of GPT-2's kind, read from its two files, or untrained."""
     from tokenizers import AddedToken, decoders, models, pre_tokenizers
     from tokenizers import Tokenizer as Backend
 
@@ -89,15 +90,18 @@ def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = 
 
 
 def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
-    """The text of `token_ids`; an id that the tokenizer does not have becomes `<id 40321>` and does not vanish."""
+    """The text of `token_ids`; an id that the tokenizer does not have is not dropped but becomes `<id 40321>`."""
     return "".join(stream_decode(tokenizer, token_ids))
 
 
 def stream_decode(tokenizer: Any, token_ids: Iterable[int]) -> Iterator[str]:
-    """Yield a piece of text for each token, and one for the end; joined, they are the text of all `token_ids`.
+    """Yield one piece of text for each token, and one for the end; joined, they are the text of all `token_ids`.
 
-    A character whose bytes are spread over several tokens comes whole, with the last of them; the pieces before it
-    are "". An id that the tokenizer does not have becomes `<id 40321>`.
+    If the bytes of a character are spread over several tokens, it comes whole with the last of them, and the pieces
+    before it are "". An id that the tokenizer does not have becomes `<id 40321>`.
+
+    >>> list(stream_decode(tokenizer, tokenizer.encode("a fox 용")))
+    ['a', ' fox', ' ', '', '', '용', '']
     """
     reader = _reader(tokenizer)
     for token_id in token_ids:
@@ -110,7 +114,7 @@ def stream_decode(tokenizer: Any, token_ids: Iterable[int]) -> Iterator[str]:
 
 def is_known(tokenizer: Any, token_id: int) -> bool:
     """Whether the tokenizer has a token with this id."""
-    if not 0 <= token_id < 2**32:  # the library counts in 32 bits
+    if not 0 <= token_id < 2**32:  # the ids of the library have 32 bits
         return False
     if (backend := _backend(tokenizer)) is not None:
         return backend.id_to_token(token_id) is not None
@@ -120,28 +124,35 @@ def is_known(tokenizer: Any, token_id: int) -> bool:
 
 
 def token_label(tokenizer: Any, token_id: int) -> str:
-    """How one token is shown to a person: "␣the", "⏎", `<0xEC>` for a byte that is no text on its own.
+    """How one token is shown to a person: "␣the", "⏎", or `<0xEC>` for a byte that is not text on its own.
 
-    Different ids have different labels, every character of a label can be seen, and an id that the tokenizer does not
+    Different ids have different labels, every character of a label is visible, and an id that the tokenizer does not
     have is `<id 40321>`. A label is plain text: escape it for HTML, and keep matplotlib from reading `$` as
     mathematics.
+
+    >>> token_label(tokenizer, tokenizer.encode(" the")[0])
+    '␣the'
     """
     if not is_known(tokenizer, token_id):
         return _unknown_label(token_id)
     if _is_single_byte(tokenizer, token_id):
         return _content(tokenizer, token_id)  # "<0x21>", since "!" may be a token of its own
-    # A byte that is no text becomes a lone surrogate, which no text can hold.
+    # A byte that is not valid UTF-8 becomes a lone surrogate, which no text contains.
     text = token_bytes(tokenizer, token_id).decode("utf-8", errors="surrogateescape")
     return visible(text)
 
 
 def visible(text: str) -> str:
-    """`text` as a label shows it, with a sign for every character that cannot be seen, or that a label uses itself."""
+    """`text` as a label shows it, with a sign for each character that is invisible or that labels use as a sign."""
     return "".join(_visible(character, text[i + 1 :]) for i, character in enumerate(text))
 
 
 def token_bytes(tokenizer: Any, token_id: int) -> bytes:
-    """The bytes that a token stands for. Raises ValueError if the tokenizer does not have it."""
+    """The bytes that a token stands for. Raises ValueError if the tokenizer does not have the token.
+
+    >>> b"".join(token_bytes(tokenizer, token_id) for token_id in tokenizer.encode("용")).decode()
+    '용'
+    """
     if not is_known(tokenizer, token_id):
         raise ValueError(f"token_id must be one that the tokenizer has, got {token_id!r}")
     content, backend = _content(tokenizer, token_id), _backend(tokenizer)
@@ -158,7 +169,7 @@ def token_bytes(tokenizer: Any, token_id: int) -> bytes:
 
 
 class _ByteReader:
-    """Joins tokens that are pieces of UTF-8, and holds back the bytes of an unfinished character."""
+    """Joins tokens that are pieces of UTF-8; holds back the bytes of an incomplete character."""
 
     def __init__(self, tokenizer: Any):
         self.tokenizer = tokenizer
@@ -172,20 +183,20 @@ class _ByteReader:
 
 
 class _TextReader:
-    """Joins the tokens of any other tokenizer: decodes all of them again and shows what is new."""
+    """Joins the tokens of any other tokenizer: decodes all of them again and returns what is new."""
 
     def __init__(self, tokenizer: Any):
         self.tokenizer = tokenizer
         self.token_ids: list[int] = []
         self.shown = 0
-        # Those of `transformers` may take away the space before a comma, or before "n't", when they see what follows.
+        # Those of `transformers` may later remove the space before a comma or "n't", when they see what follows.
         self.unsettled = 20 if getattr(tokenizer, "clean_up_tokenization_spaces", False) else 0
 
     def read(self, token_id: int) -> str:
         self.token_ids.append(token_id)
         if _is_single_byte(self.tokenizer, token_id):
-            return ""  # only with the end of a row of bytes is it clear whether they are text
-        text = self.tokenizer.decode(self.token_ids).rstrip("\ufffd")  # it may be the beginning of a character
+            return ""  # only the end of a run of bytes shows whether they are text
+        text = self.tokenizer.decode(self.token_ids).rstrip("\ufffd")  # perhaps the beginning of a character
         return self._show(text[: max(0, len(text) - self.unsettled)])
 
     def finish(self) -> str:
@@ -194,7 +205,7 @@ class _TextReader:
         text = self.tokenizer.decode(self.token_ids)
         rest = self._show(text)
         if self.unsettled or text.endswith("\ufffd") or _is_single_byte(self.tokenizer, self.token_ids[-1]):
-            self.token_ids, self.shown = [], 0  # what is shown must not change with what comes
+            self.token_ids, self.shown = [], 0  # later tokens must not change what is shown
         return rest
 
     def _show(self, text: str) -> str:
@@ -207,12 +218,12 @@ def _reader(tokenizer: Any) -> _ByteReader | _TextReader:
 
 
 def _backend(tokenizer: Any) -> Any | None:
-    """The `tokenizers.Tokenizer` inside ours, or inside one of `transformers`; None where there is none."""
+    """The `tokenizers.Tokenizer` inside ours, or inside one of `transformers`; None if there is none."""
     return tokenizer.backend if isinstance(tokenizer, Tokenizer) else getattr(tokenizer, "backend_tokenizer", None)
 
 
 def _content(tokenizer: Any, token_id: int) -> str | None:
-    """A token as its vocabulary writes it; None where `decode` alone can tell."""
+    """A token as its vocabulary writes it; None if only `decode` knows."""
     if (backend := _backend(tokenizer)) is not None:
         return backend.id_to_token(token_id)
     if hasattr(tokenizer, "convert_ids_to_tokens"):
@@ -221,14 +232,14 @@ def _content(tokenizer: Any, token_id: int) -> str | None:
 
 
 def _is_single_byte(tokenizer: Any, token_id: int) -> bool:
-    """Whether the token is one byte, as other tokenizers than GPT-2's write it: `<0xEC>`."""
+    """Whether the token is one byte, written as tokenizers other than GPT-2's do: `<0xEC>`."""
     if _joins_bytes(_backend(tokenizer)):
         return False
     return re.fullmatch("<0x[0-9A-F]{2}>", _content(tokenizer, token_id) or "") is not None
 
 
 def _joins_bytes(backend: Any | None) -> bool:
-    """Whether a text is the bytes of its tokens, end to end."""
+    """Whether the bytes of a text are those of its tokens, one after the other."""
     return backend is not None and (_is_byte_level(backend) or _joins_tokens_as_they_are(backend))
 
 
@@ -247,9 +258,9 @@ def _is_character_level(backend: Any) -> bool:
 @cache
 def _byte_alphabet() -> dict[str, int]:
     """{character: byte} of GPT-2's vocabulary: visible bytes stand for themselves, the others follow U+0100."""
-    seen = [byte for byte in range(256) if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255]
-    hidden = [byte for byte in range(256) if byte not in seen]
-    return {chr(byte): byte for byte in seen} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
+    printable = [byte for byte in range(256) if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255]
+    hidden = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
 
 
 def _unknown_label(token_id: int) -> str:
@@ -257,11 +268,11 @@ def _unknown_label(token_id: int) -> str:
 
 
 _SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
-_ESCAPES = ("0x", "U+", "id ")  # what follows "<" where a label itself explains something
+_ESCAPES = ("0x", "U+", "id ")  # what follows "<" where a label names a byte, a character or an id
 
 
 def _visible(character: str, rest: str) -> str:
-    """`character` as a label shows it, where `rest` follows: itself, a sign such as "␣", or `<U+200B>`."""
+    """`character`, followed by `rest`, as a label shows it: itself, a sign such as "␣", or `<U+200B>`."""
     if character in _SIGNS:
         return _SIGNS[character]
     code = ord(character)
