@@ -2,8 +2,10 @@
 
 >>> from gptcore import stories
 >>> story = stories.sample("en", seed=7)
->>> stories.score(story)                          # nats: the log of the product of its choices
->>> stories.next_word("Once upon a time")         # {word: probability}
+>>> round(stories.score(story), 1)  # nats: the log of the product of its choices
+-99.5
+>>> stories.next_word("Once upon a time there")  # {word: probability}
+{' lived': 0.5517995186601091, ' was': 0.44820048133989093}
 """
 
 from collections import defaultdict

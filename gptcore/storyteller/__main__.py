@@ -1,8 +1,8 @@
-"""Make the bundled model from nothing, or measure it.
+"""Make the bundled model from scratch, or measure it.
 
 python -m gptcore.storyteller make       writes the tokenizers, trains the model, measures it and writes its card;
-                                         broken off and started again, it goes on from its last checkpoint
-python -m gptcore.storyteller measure    measures the model and prints the table of the card
+                                         after an interruption it continues from its last checkpoint
+python -m gptcore.storyteller measure    measures the model and prints the card's table
 """
 
 import argparse
@@ -13,6 +13,7 @@ from string import Template
 import torch
 
 from gptcore import GPTConfig, GPTModel, generate, load, load_tokenizer, save, stories
+from gptcore.checks import check_integer
 from gptcore.files import write_text
 from gptcore.hub import STORYTELLER
 from gptcore.model import resolve_device
@@ -22,19 +23,19 @@ from gptcore.training import Progress, evaluate, fit
 
 PROMPTS = {"en": "Once upon a time", "ko": "옛날 옛적에"}
 
-# Seeds of stories: the tokenizers and the training begin at 0; these are held out from both.
+# Seeds of stories: the tokenizers and the training start at 0; these are held out from both.
 HELD_OUT, VALIDATION = 1_000_000_000, 2_000_000_000
-TRAINING_STORIES = 10_000_000  # more than training ever reads: no story comes twice but by chance
+TRAINING_STORIES = 10_000_000  # more than training reads, so that a story is repeated only by chance
 TOKENIZER_STORIES = 20_000
 HELD_OUT_STORIES, TOLD_STORIES = 1000, 200  # per language, for the measurement
-EVAL_INTERVAL = 500  # steps between checkpoints
+EVAL_INTERVAL = 500  # training steps between checkpoints
 
 VOCAB_SIZE, ENGLISH_VOCAB_SIZE = 3072, 1024
 SHAPE = {"context_length": 256, "emb_dim": 192, "n_heads": 6, "n_layers": 4, "drop_rate": 0.0}
 
 
 class Tales(Sequence):
-    """Stories as documents of token ids, told when they are asked for; one half is English, the other Korean."""
+    """Stories as documents of token ids, told when they are asked for; the `languages` alternate."""
 
     def __init__(self, tokenizer: Tokenizer, count: int, first_seed: int = 0, languages: Sequence[str] = ("en", "ko")):
         self.tokenizer, self.count, self.first_seed, self.languages = tokenizer, count, first_seed, languages
@@ -52,12 +53,12 @@ class Tales(Sequence):
 
 
 def make_tokenizer(vocab_size: int, languages: Sequence[str]) -> Tokenizer:
-    """A byte-level BPE in GPT-2's format: 256 bytes, the merges that are most frequent in the stories, end of text."""
+    """A byte-level BPE in GPT-2's format: 256 bytes, the most frequent merges in the stories, and end of text."""
     from tokenizers import pre_tokenizers, trainers
 
     backend = byte_level_bpe()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size - 1,  # GPT-2's end-of-text token is the last one
+        vocab_size=vocab_size - 1,  # the last one is the end-of-text token, as in GPT-2
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -69,18 +70,27 @@ def make_tokenizer(vocab_size: int, languages: Sequence[str]) -> Tokenizer:
 
 
 def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
-    """Tokenizers, training, measurement, card. A checkpoint that lies in `folder` is gone on from."""
-    checkpoint, found = folder / "training.safetensors", resolve_device(device)
-    for place, vocab_size, languages in (
-        (folder, VOCAB_SIZE, ("en", "ko")),
-        (folder / "english_tokenizer", ENGLISH_VOCAB_SIZE, ("en",)),
-    ):
-        if not checkpoint.is_file():
-            print(f"tokenizer of {vocab_size:,} tokens → {place}", flush=True)
-            save_tokenizer(place, make_tokenizer(vocab_size, languages))
+    """Write tokenizers, model and card to `folder`, continuing from the checkpoint if it holds one."""
+    found, checkpoint = resolve_device(device), folder / "training.safetensors"
+    if not checkpoint.is_file():
+        write_tokenizer(folder, VOCAB_SIZE, ("en", "ko"))
+        write_tokenizer(folder / "english_tokenizer", ENGLISH_VOCAB_SIZE, ("en",))
     tokenizer = load_tokenizer(folder)
     torch.manual_seed(0)
     model = GPTModel(GPTConfig(vocab_size=len(tokenizer), **SHAPE)).to(found)
+    train(model, tokenizer, max_steps, batch_size, checkpoint)
+    save(folder, model.cpu(), tokenizer)
+    write_text(folder / "README.md", card(model, measure(folder, device), max_steps, batch_size))
+    checkpoint.unlink()
+
+
+def write_tokenizer(folder: Path, vocab_size: int, languages: Sequence[str]) -> None:
+    print(f"tokenizer of {vocab_size:,} tokens → {folder}", flush=True)
+    save_tokenizer(folder, make_tokenizer(vocab_size, languages))
+
+
+def train(model: GPTModel, tokenizer: Tokenizer, max_steps: int, batch_size: int, checkpoint: Path) -> None:
+    """Train `model` on the tales; raises KeyboardInterrupt if the training was interrupted."""
     print(f"training {model.num_parameters():,} parameters on {model.device}", flush=True)
     history = fit(
         model,
@@ -99,10 +109,7 @@ def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
         autocast=torch.bfloat16,
     )
     if history.stopped_by == "interrupt":
-        raise KeyboardInterrupt  # half a training is no model: its checkpoint stays, and what was in the folder
-    save(folder, model.cpu(), tokenizer)
-    write_text(folder / "README.md", card(model, measure(folder, device), max_steps, batch_size))
-    checkpoint.unlink()
+        raise KeyboardInterrupt  # the checkpoint stays, and so does the model in the folder
 
 
 def print_progress(progress: Progress) -> None:
@@ -115,7 +122,7 @@ def print_progress(progress: Progress) -> None:
 
 
 def measure(folder: Path, device: str) -> str:
-    """A table: per language the loss beside the entropy of the source, and how many stories end and are possible."""
+    """A table with one row per language: loss, entropy of the source, and how many stories end and are possible."""
     model, tokenizer = load(folder, device)
     rows = [
         "| language | loss | entropy of the source | above it | ended | ended and possible |",
@@ -137,7 +144,7 @@ def measure(folder: Path, device: str) -> str:
 
 
 def tell(model: GPTModel, tokenizer: Tokenizer, prompt: str, count: int) -> list[str | None]:
-    """`count` stories at temperature 0.7 and top_k 10; None for one that does not end within the context."""
+    """`count` stories at temperature 0.7 and top_k 10; None for a story that does not end within the context."""
     prompt_ids = torch.tensor([tokenizer.encode(prompt)] * count, device=model.device)
     room = model.config.context_length - prompt_ids.shape[1]
     eos = tokenizer.eos_token_id
@@ -148,7 +155,7 @@ def tell(model: GPTModel, tokenizer: Tokenizer, prompt: str, count: int) -> list
 
 
 def card(model: GPTModel, table: str, max_steps: int, batch_size: int) -> str:
-    """The model card, with what was measured."""
+    """The model card, with the measurements."""
     config = model.config
     return CARD.substitute(
         table=table,
@@ -167,27 +174,27 @@ CARD = Template("""\
 # Storyteller
 
 The model that comes with gptcore: a GPT-2 of $parameters parameters ($shape) that tells fairy tales in English and
-Korean, and knows nothing else. It was made so that a lesson needs no network, and so that what it believes can be laid
-beside what is true.
+Korean, and knows nothing else. With it a lesson needs no network, and the model's probabilities can be compared with
+the true ones.
 
-**What it learned from.** Tales told by the programs in `gptcore/stories`, and no other text: $seen tokens of them,
-half English and half Korean, hardly one tale seen twice. Every word of a tale has a probability that `gptcore.stories`
-can compute, so the lowest loss that any model could reach is known: the entropy of the source.
+**Training data.** Tales told by the programs in `gptcore/stories`, and no other text: $seen tokens, half English and
+half Korean, with hardly any tale seen twice. `gptcore.stories` computes the probability of every word of a tale, so
+the lowest loss that any model could reach is known: the entropy of the source.
 
-**How good it is.** Loss in nats per token on $held_out tales per language that it has never seen, each read from its
-start and with its end counted; and how many of $told tales per language, told at temperature 0.7 and top_k 10, come
-to an end, and how many of them the source could have told, word for word.
+**Quality.** The loss is in nats per token, on $held_out held-out tales per language, each read from its start and
+with its end counted. The last two columns count, among $told tales per language told at temperature 0.7 and top_k 10,
+those that come to an end, and those that the source could have told, word for word.
 
 $table
 
-**What it cannot do.** It answers no questions and has no opinions; away from its tales it babbles. Its people and
-animals are invented.
+**Limits.** It answers no questions and has no opinions; outside its tales it babbles. Its people and animals are
+invented.
 
-**How it was made.** `python -m gptcore.storyteller make` makes the tokenizers and the model from nothing: $steps
-steps of $batch_size rows of $context_length tokens, AdamW, bfloat16 products, seed 0; on two processor cores it takes
-the better part of an hour. The same with `measure` prints the table. On another processor the weights come out a
-little different. `english_tokenizer` is a smaller tokenizer, trained on the English tales alone, for the lessons about
-tokens.
+**How to make it.** `python -m gptcore.storyteller make` makes the tokenizers and the model from scratch: $steps steps
+of $batch_size rows of $context_length tokens, AdamW, bfloat16 autocast, seed 0. With two CPU threads it
+takes the better part of an hour. `python -m gptcore.storyteller measure` prints the table. On a different CPU the
+weights differ slightly. `english_tokenizer` is a smaller tokenizer, trained on the English tales alone, for the lessons
+about tokens.
 
 MIT licence, like the rest of gptcore.
 """)
@@ -198,14 +205,14 @@ def main() -> None:
         prog="python -m gptcore.storyteller", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=["make", "measure"])
-    parser.add_argument("--folder", type=Path, default=STORYTELLER, help="where the model is (default: in the package)")
+    parser.add_argument("--folder", type=Path, default=STORYTELLER, help="the model's folder (default: in the package)")
     parser.add_argument("--device", default="auto", help='"auto", "cpu", "cuda" (default: auto)')
-    parser.add_argument("--steps", type=_count, default=9000, help="training steps (default: %(default)s)")
-    parser.add_argument(
-        "--batch-size", type=_count, default=16, help="rows of 256 tokens per step (default: %(default)s)"
-    )
+    parser.add_argument("--steps", type=int, default=9000, help="training steps (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=16, help="rows of 256 tokens per step (default: %(default)s)")
     arguments = parser.parse_args()
     try:
+        check_integer("--steps", arguments.steps, least=1)
+        check_integer("--batch-size", arguments.batch_size, least=1)
         if arguments.command == "make":
             make(arguments.folder, arguments.device, arguments.steps, arguments.batch_size)
         else:
@@ -213,13 +220,7 @@ def main() -> None:
     except ValueError as error:
         parser.exit(2, f"gptcore.storyteller: {error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "\nstopped; the same command goes on from the last checkpoint\n")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
-    return int(text)
+        parser.exit(130, "\nstopped; the same command continues from the last checkpoint\n")
 
 
 if __name__ == "__main__":
