@@ -12,8 +12,18 @@ from matplotlib.figure import Figure
 
 from gptcore.model import GPTModel
 from gptcore.recording import Recording, record
+from gptcore.show.charts import drawable, plot_shares, styled
 from gptcore.show.live import LiveView
-from gptcore.show.style import CHOSEN, CSS, KEPT, OTHERS, drawable, fonts, percent
+from gptcore.show.style import (
+    CHOSEN,
+    EMPTY_ROW,
+    KEPT,
+    caption_html,
+    others_label,
+    percent,
+    row_html,
+    stylesheet,
+)
 from gptcore.tokenizer import token_label
 
 STRONGEST = 5  # how many places have a row of their own
@@ -175,6 +185,7 @@ class AttentionView(LiveView):
         where = f"layer {self.layer}, head {self.head}, {self._name(self.position)}"
         return f"AttentionView: {where} looks most at {self._name(place)}, {percent(weight)}"
 
+    @styled
     def picture(self) -> Figure:
         """A small map for each head, a layer to a row, and below them where the chosen token looks, as bars.
 
@@ -190,8 +201,9 @@ class AttentionView(LiveView):
         for layer, row in enumerate(grid):
             row[0].set_ylabel(f"layer {layer}", fontsize=8)
             for head, ax in enumerate(row):
-                ax.set(xticks=[], yticks=[], title=f"head {head}" if layer == 0 else "")
-                ax.title.set_fontsize(8)
+                ax.spines[:].set_visible(True)
+                ax.set(xticks=[], yticks=[])
+                ax.set_title(f"head {head}" if layer == 0 else "", loc="center", fontsize=8)
                 if self.recording is not None:
                     _draw_map(ax, self.recording.attention[layer, head])
         ax = bottom.subplots()
@@ -199,9 +211,9 @@ class AttentionView(LiveView):
             ax.set_axis_off()
             return figure
         self._mark(grid[self.layer][self.head])
-        _draw_strongest(ax, self._rows())
+        plot_shares(ax, self._rows(), "share of the attention")
         title = f"Layer {self.layer}, head {self.head}: where {self._name(self.position)} looks"
-        ax.set_title(drawable(title), loc="left", parse_math=False, fontfamily=fonts())
+        ax.set_title(drawable(title))
         return figure
 
     def _mark(self, ax: Axes) -> None:
@@ -231,11 +243,12 @@ class AttentionView(LiveView):
         sliders = ipywidgets.HBox([self.controls[name] for name in ("layer", "head", "position")])
         sliders.layout.flex_flow = "row wrap"
         key = (
-            '<div class="gptcore"><div class="gptcore-look-key">The bar under a token is the share of the attention '
-            "that it gets; framed: the token that looks; pale: what it cannot see, because it comes later.</div></div>"
+            '<div class="gptcore"><div class="gptcore-key gptcore-look-key">The bar under a token is the share of the '
+            "attention that it gets; framed: the token that looks; pale: what it cannot see, because it comes later."
+            "</div></div>"
         )
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self.controls["text"], sliders, box, ipywidgets.HTML(key), self._message]
+            [ipywidgets.HTML(stylesheet()), self.controls["text"], sliders, box, ipywidgets.HTML(key), self._message]
             + [self._bars],
             layout=ipywidgets.Layout(max_width="1000px", width="100%"),
         )
@@ -243,14 +256,12 @@ class AttentionView(LiveView):
     def _show(self) -> None:
         self._chips.value = self._chips_html()
         self._bars.value = self._bars_html()
-        self._message.value = (
-            f'<div class="gptcore gptcore-look-say" role="status" aria-live="polite">{escape(self.reading)}</div>'
-        )
+        self._message.value = caption_html(self.reading, 2, 3)
 
     def _chips_html(self) -> str:
         weights = self.weights
         chips = [self._chip_html(place, weights) for place in range(len(self.labels))]
-        before = f'<span class="gptcore-look-key">… {self.left_out:,} tokens before … </span>' if self.left_out else ""
+        before = f'<span class="gptcore-key">… {self.left_out:,} tokens before … </span>' if self.left_out else ""
         return (
             '<div class="gptcore"><div class="gptcore-look" role="list" aria-label="The tokens, and how much attention '
             f'each gets">{before}{"".join(chips)}</div></div>'
@@ -276,14 +287,14 @@ class AttentionView(LiveView):
         others = len(self.weights) - len(strongest)
         rest = max(0.0, 1 - sum(weight for _, weight in strongest)) if others else 0.0
         rows = [(self._name(place), weight) for place, weight in strongest]
-        return [*rows, (f"{others:,} other{'s' * (others != 1)}" if others else "no others", rest)]
+        return [*rows, (others_label(others), rest)]
 
     def _bars_html(self) -> str:
         rows = self._rows() if self.recording is not None else []
-        lines = [_row_html(label, weight) for label, weight in rows[:-1]]
-        lines += ['<div class="gptcore-row"></div>'] * (STRONGEST - len(lines))
-        lines += [_row_html(label, weight, "gptcore-others") for label, weight in rows[-1:]]
-        lines += ['<div class="gptcore-row"></div>'] * (not rows)
+        lines = [row_html(label, weight, percent(weight), room=99) for label, weight in rows[:-1]]
+        lines += [EMPTY_ROW] * (STRONGEST - len(lines))
+        lines += [row_html(label, weight, percent(weight), "gptcore-others") for label, weight in rows[-1:]]
+        lines += [EMPTY_ROW] * (not rows)
         return (
             '<div class="gptcore gptcore-look-bars" role="list" aria-label="The places that are looked at most">'
             f"{''.join(lines)}</div>"
@@ -327,26 +338,6 @@ def put_last(slider: ipywidgets.IntSlider, count: int) -> None:
     slider.disabled = count < 2
 
 
-def _row_html(label: str, weight: float, kind: str = "") -> str:
-    text = escape(label)
-    return (
-        f'<div class="gptcore-row {kind}" role="listitem"><span class="gptcore-label" title="{text}">{text}</span>'
-        f'<div class="gptcore-track"><div class="gptcore-bar" style="width:{weight:.2%}"></div></div>'
-        f'<span class="gptcore-number">{escape(percent(weight))}</span></div>'
-    )
-
-
-def _draw_strongest(ax: Axes, rows: list[tuple[str, float]]) -> None:
-    bars = ax.barh(range(len(rows)), [weight for _, weight in rows], color=[KEPT] * (len(rows) - 1) + ["white"])
-    bars[-1].set(hatch="///", edgecolor=OTHERS)
-    for i, (_, weight) in enumerate(rows):
-        ax.text(weight + 0.01, i, percent(weight), va="center")
-    ax.set_yticks(range(len(rows)), [drawable(label) for label, _ in rows], parse_math=False, fontfamily=fonts())
-    ax.set(xlim=(0, 1.1), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel="share of the attention")
-    ax.invert_yaxis()
-    ax.spines[["top", "right"]].set_visible(False)
-
-
 def _draw_map(ax: Axes, attention: torch.Tensor) -> None:
     """One head's attention (T, T) on `ax`; what cannot be seen stays white."""
     weights = attention.float().cpu()
@@ -354,22 +345,3 @@ def _draw_map(ax: Axes, attention: torch.Tensor) -> None:
         weights = F.adaptive_max_pool2d(weights[None], MAP_SIZE)[0]
     colours = LinearSegmentedColormap.from_list("attention", ["white", KEPT, "#002B45"])
     ax.imshow(weights.sqrt().numpy(), cmap=colours, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-
-
-_CSS = """<style>
-.gptcore-look-box { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 4px; padding: 4px 8px;
-  box-sizing: border-box; }
-.gptcore-look { font-size: 14px; line-height: 1.75; overflow-wrap: anywhere; }
-.gptcore-look-chip { position: relative; display: inline-block; line-height: 1.45; padding: 0 3px 4px; margin: 0 1px;
-  border-radius: 3px; z-index: 0; white-space: pre-wrap; box-shadow: inset 0 0 0 1px var(--jp-border-color2, #bdbdbd); }
-.gptcore-look-chip::before { content: ""; position: absolute; inset: 0; z-index: -1; border-radius: 3px;
-  background: var(--gptcore-kept); opacity: calc(0.55 * var(--weight)); }
-.gptcore-look-chip::after { content: ""; position: absolute; left: 0; bottom: 0; height: 4px;
-  border-radius: 0 0 3px 3px; width: calc(100% * var(--weight)); background: var(--gptcore-kept); }
-.gptcore-look-later { opacity: 0.45; box-shadow: none; }
-.gptcore-look-from { box-shadow: inset 0 0 0 2px var(--gptcore-chosen); font-weight: 600; }
-.gptcore-look-key { font-size: 12px; line-height: 1.5; min-height: 1.5em; color: var(--jp-ui-font-color2, #616161); }
-.gptcore-look-say { min-height: 3.2em; }
-.gptcore-look-bars .gptcore-row { grid-template-columns: 14em 1fr 4.5em; }
-@media (max-width: 760px) { .gptcore-look-key { min-height: 3em; } .gptcore-look-say { min-height: 4.8em; } }
-</style>"""

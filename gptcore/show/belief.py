@@ -6,7 +6,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from gptcore.show.style import KEPT, OTHERS, drawable, fonts, percent
+from gptcore.show.charts import plot_pairs
+from gptcore.show.style import others_label, percent
 from gptcore.tokenizer import token_label
 
 
@@ -22,17 +23,10 @@ def plot_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer:
     others = len(belief) - len(likeliest)
     labels = [token_label(tokenizer, token_id) for token_id in likeliest]
     if others:
-        labels.append(f"{others:,} others")
+        labels.append(others_label(others))
         true.append(max(0.0, 1 - sum(true)))
         believed.append(max(0.0, 1 - sum(believed)))
-    rows = range(len(labels))
-    ax.barh([row - 0.2 for row in rows], true, 0.4, color="white", edgecolor=OTHERS, hatch="///", label="truth")
-    ax.barh([row + 0.2 for row in rows], believed, 0.4, color=KEPT, label="the model's belief")
-    for row, pair in enumerate(zip(true, believed, strict=True)):
-        for probability, place in zip(pair, (row - 0.2, row + 0.2), strict=True):
-            ax.text(probability + 0.005, place, percent(probability), va="center", fontsize=8)
-    ax.set_yticks(rows, [drawable(label) for label in labels], parse_math=False, fontfamily=fonts())
-    ax.set(xlabel="probability", xlim=(0, 1.15 * max(true + believed)))
-    ax.invert_yaxis()
-    ax.legend(loc="center right", frameon=False)
-    ax.spines[["top", "right"]].set_visible(False)
+    pairs = {"truth": true, "the model's belief": believed}
+    texts = {name: [percent(prob) for prob in probs] for name, probs in pairs.items()}
+    plot_pairs(ax, labels, pairs, texts, xlabel="probability")
+    ax.set(xlim=(0, 1.15 * max(true + believed)))

@@ -1,14 +1,14 @@
 """The likeliest next tokens as bars, with one bar for all others, so that what is shown adds up to 100%."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from matplotlib.axes import Axes
 
 from gptcore.fast.cores import threads_for
 from gptcore.sampling import Distribution
-from gptcore.show.style import KEPT, OTHERS, drawable, fonts, label_class, percent, short_label
+from gptcore.show.charts import plot_shares
+from gptcore.show.style import EMPTY_ROW, others_label, percent, row_html, short_label
 from gptcore.tokenizer import token_label
 
 
@@ -43,39 +43,27 @@ class Candidates:
 
     @property
     def others_label(self) -> str:
-        return f"{self.others_count:,} others" if self.others_count else "no others"
+        return others_label(self.others_count)
 
     def describe(self) -> str:
         """The bars in one line of text."""
         return " · ".join(f"{label} {percent(p)}" for label, p in self.rows())
 
 
-def candidates_html(candidates: Candidates, rows: int = 5) -> str:
+def candidates_html(candidates: Candidates | None, rows: int = 5) -> str:
     """The bars as HTML of constant height: `rows` bars and the one for all others."""
-    lines = [_row_html(label, p) for label, p in zip(candidates.short_labels, candidates.probs, strict=True)]
-    lines += ['<div class="gptcore-row"></div>'] * (rows - len(lines))
-    lines.append(_row_html(candidates.others_label, candidates.others, "gptcore-others"))
+    if candidates is None:
+        lines = [EMPTY_ROW] * (rows + 1)
+    else:
+        lines = [
+            row_html(label, p, percent(p)) for label, p in zip(candidates.short_labels, candidates.probs, strict=True)
+        ]
+        lines += [EMPTY_ROW] * (rows - len(lines))
+        lines.append(row_html(candidates.others_label, candidates.others, percent(candidates.others), "gptcore-others"))
     return f'<div class="gptcore" role="list" aria-label="Candidates for the next token">{"".join(lines)}</div>'
-
-
-def _row_html(label: str, probability: float, kind: str = "") -> str:
-    text, kind_of_label = escape(label), label_class(label, room=15)
-    return (
-        f'<div class="gptcore-row {kind}" role="listitem"><span class="{kind_of_label}" title="{text}">{text}</span>'
-        f'<div class="gptcore-track"><div class="gptcore-bar" style="width:{probability:.2%}"></div></div>'
-        f'<span class="gptcore-number">{escape(percent(probability))}</span></div>'
-    )
 
 
 def plot_candidates(ax: Axes, candidates: Candidates) -> None:
     """The bars on `ax`, the likeliest on top."""
-    rows = candidates.rows()
-    bars = ax.barh(range(len(rows)), [p for _, p in rows], color=[KEPT] * (len(rows) - 1) + ["white"])
     labels = [*candidates.short_labels, candidates.others_label]
-    bars[-1].set(hatch="///", edgecolor=OTHERS)
-    for i, (_, p) in enumerate(rows):
-        ax.text(p + 0.01, i, percent(p), va="center")
-    ax.set_yticks(range(len(rows)), [drawable(label) for label in labels], parse_math=False, fontfamily=fonts())
-    ax.set(xlim=(0, 1.1), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel="probability")
-    ax.invert_yaxis()
-    ax.spines[["top", "right"]].set_visible(False)
+    plot_shares(ax, list(zip(labels, [*candidates.probs, candidates.others], strict=True)), "probability")

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 
 from gptcore.config import GPT2_SIZES, GPTConfig
 from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
+from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
-from gptcore.show.style import CSS, KEPT, drawable, fonts
+from gptcore.show.style import KEPT, caption_html, stylesheet
 from gptcore.units import bytes_text, seconds_text, three_digits
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
@@ -172,6 +173,7 @@ class CostExplorer(LiveView):
         texts = f"{self.batch_size} texts" if self._many else "one text"
         return f"{texts} of {self.tokens:,} tokens, {_dtype_name(self.dtype)}, {bytes_text(self.bandwidth)}/s"
 
+    @styled
     def picture(self) -> Figure:
         figure = Figure(figsize=(11, 1.3 + 0.38 * len(self.configs)), layout="constrained")
         axes = figure.subplots(1, 3, sharey=True)
@@ -180,7 +182,7 @@ class CostExplorer(LiveView):
         _draw_lane(axes[1], "memory of the KV cache", [cost.cache for cost in costs], _MEMORY_AXIS, bytes_text)
         _draw_lane(axes[2], "least time for a token", [cost.seconds for cost in costs], _TIME_AXIS, seconds_text)
         names = [drawable(cost.name) for cost in costs]
-        axes[0].set_yticks(range(len(costs)), names, parse_math=False, fontfamily=fonts())
+        axes[0].set_yticks(range(len(costs)), names)
         axes[0].invert_yaxis()
         figure.suptitle(self._setting_text(), x=0.01, ha="left", fontsize=11)
         return figure
@@ -204,7 +206,7 @@ class CostExplorer(LiveView):
         wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         self.view = ipywidgets.VBox(
             [
-                ipywidgets.HTML(CSS + _CSS),
+                ipywidgets.HTML(stylesheet()),
                 ipywidgets.HBox([self.controls["tokens"], self.controls["batch_size"]], layout=wrap),
                 ipywidgets.HBox([self.controls["bandwidth"], self.controls["dtype"]], layout=wrap),
                 self._lanes,
@@ -218,9 +220,7 @@ class CostExplorer(LiveView):
         self._lanes.value = (
             f'<div class="gptcore gptcore-costs" role="list" aria-label="Costs of each model">{_HEAD}{rows}</div>'
         )
-        self._status.value = (
-            f'<div class="gptcore gptcore-costs-reading" role="status" aria-live="polite">{escape(self.reading)}</div>'
-        )
+        self._status.value = caption_html(self.reading, 3, 4)
 
 
 def _dtype_name(dtype: torch.dtype) -> str:
@@ -258,8 +258,7 @@ def _draw_lane(ax: Axes, title: str, values: list[float], axis: tuple[int, int],
     powers = range(low, high, 2)
     ax.set_xticks([(power - low) / (high - low) for power in powers], [text(10.0**power) for power in powers])
     ax.set_xlim(0, 1.2)
-    ax.set_title(title, loc="left", fontsize=10)
-    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title(title, fontsize=10)
 
 
 def _row_html(cost: Cost) -> str:
@@ -301,33 +300,3 @@ _HEAD = (
     + _head_cell_html("Least time for a token", _TIME_AXIS, _TIME_MARKS, seconds_text)
     + "</div>"
 )
-
-_CSS = """<style>
-.gptcore-costs { container-type: inline-size; margin-top: 6px; }
-.gptcore-costs-row { display: grid; grid-template-columns: 110px 1fr 1fr 1fr; gap: 0 20px; height: 28px;
-  align-items: center; }
-.gptcore-costs-row .gptcore-label { font-family: inherit; }
-.gptcore-costs-cell { display: grid; grid-template-columns: 1fr 68px; gap: 0 8px; align-items: center; min-width: 0; }
-.gptcore-costs-cell .gptcore-number { white-space: nowrap; font-size: 13px; }
-.gptcore-costs-lane { height: 18px; border-radius: 2px; background:
-  repeating-linear-gradient(90deg, var(--jp-border-color2, #bdbdbd) 0 1px, transparent 1px 28.571%),
-  var(--jp-layout-color2, #eeeeee); }
-.gptcore-costs-lane i { display: block; height: 18px; background: var(--gptcore-kept); border-radius: 0 2px 2px 0; }
-.gptcore-costs-head.gptcore-costs-row { height: auto; margin-bottom: 4px; }
-.gptcore-costs-head b { grid-column: 1 / -1; white-space: nowrap; }
-.gptcore-costs-axis { position: relative; height: 16px; font-size: 11px; line-height: 16px;
-  color: var(--jp-ui-font-color2, #616161); }
-.gptcore-costs-axis span { position: absolute; white-space: nowrap; }
-.gptcore-costs-reading { min-height: 4.8em; margin-top: 6px; }
-@container (max-width: 1000px) { .gptcore-costs-axis span:nth-child(even) { visibility: hidden; } }
-@container (max-width: 700px) {
-  .gptcore-costs-row { grid-template-columns: 84px 1fr 1fr 1fr; gap: 0 10px; height: 44px; }
-  .gptcore-costs-cell { grid-template-columns: 1fr; }
-  .gptcore-costs-cell .gptcore-number { grid-row: 1; text-align: left; }
-  .gptcore-costs-lane { grid-row: 2; }
-  .gptcore-costs-head.gptcore-costs-row { align-items: end; }
-  .gptcore-costs-head b { white-space: normal; line-height: 1.3; }
-  .gptcore-costs-row .gptcore-label, .gptcore-costs-cell .gptcore-number { font-size: 12px; }
-}
-@media (max-width: 760px) { .gptcore-costs-reading { min-height: 6.4em; } }
-</style>"""

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gptcore.sampling import Distribution, draw
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, drawable, fonts, percent
+from gptcore.show.charts import drawable, styled
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, percent
 from gptcore.tokenizer import token_label
 
 VISIBLE = 0.008  # a token that is narrower than this is drawn together with its narrow neighbours
@@ -101,24 +102,6 @@ def _segments(distribution: Distribution, hit: int, tokenizer: Any) -> list[Segm
 
 # As HTML ---------------------------------------------------------------------------------------------------------
 
-_CSS = f"""<style>
-.gptcore-dart {{ --dart-kept: var(--gptcore-kept, {KEPT}); --dart-chosen: var(--gptcore-chosen, {CHOSEN});
-  --dart-others: var(--gptcore-others, {OTHERS}); padding: 0 4px; }}
-.gptcore-dart > div {{ position: relative; height: 22px; white-space: pre; }}
-.gptcore-dart > .gptcore-dart-bar {{ height: 34px; margin: 2px 0 6px; background: var(--jp-layout-color2, #eee); }}
-.gptcore-dart i {{ position: absolute; top: 0; bottom: 0; box-sizing: border-box; overflow: hidden;
-  text-overflow: ellipsis; border-left: 1px solid var(--jp-layout-color0, #fff); background: var(--dart-kept);
-  color: var(--jp-layout-color0, #fff); font: 12px/34px var(--jp-code-font-family, monospace); text-align: center; }}
-.gptcore-dart i.n {{ background: repeating-linear-gradient(-45deg, var(--dart-others) 0 2px, transparent 2px 6px); }}
-.gptcore-dart i.n b {{ background: var(--jp-layout-color0, #fff); color: var(--jp-ui-font-color1, #212121);
-  font: italic 12px/16px var(--jp-ui-font-family, sans-serif); padding: 1px 3px; }}
-.gptcore-dart i.h {{ min-width: 5px; overflow: visible; z-index: 1; border: 0;
-  outline: 3px solid var(--dart-chosen); font-weight: 700; }}
-.gptcore-dart u {{ position: absolute; top: 0; text-decoration: none; font-variant-numeric: tabular-nums; }}
-.gptcore-dart u.d {{ color: var(--dart-chosen); width: 16px; margin-left: -8px; text-align: center; top: 3px; }}
-.gptcore-dart .gptcore-dart-hit {{ font-weight: 600; }}
-</style>"""
-
 
 def dart_html(distribution: Distribution, uniform: float, tokenizer: Any) -> str:
     """The bar and the dart as HTML of constant height; distribution is of shape (vocab_size,), uniform in [0, 1)."""
@@ -129,7 +112,7 @@ def dart_html(distribution: Distribution, uniform: float, tokenizer: Any) -> str
     half = round(0.42 * (columns(dart.name) + 1), 1)
     middle = f"clamp({half}ch,{(hit.left + hit.right) / 2:.3%},100% - {half}ch)"
     return (
-        f'{_CSS}<div class="gptcore gptcore-dart" role="img" aria-label="{escape(dart.describe())}">'
+        f'<div class="gptcore gptcore-dart" role="img" aria-label="{escape(dart.describe())}">'
         f'<div><u class="d" style="left:{dart.uniform:.3%}">▼</u>{_beside(dart.uniform, dart.place)}</div>'
         f'<div class="gptcore-dart-bar">{segments}</div>'
         f'<div class="gptcore-dart-hit"><u style="left:{middle};transform:translateX(-50%)">'
@@ -162,6 +145,7 @@ def _short(label: str, length: int) -> str:
 # As a chart ------------------------------------------------------------------------------------------------------
 
 
+@styled
 def plot_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: Any) -> None:
     """The bar and the dart on `ax`; distribution is of shape (vocab_size,), uniform in [0, 1)."""
     dart = Dart.of(distribution, uniform, tokenizer)
@@ -184,8 +168,8 @@ def plot_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: A
     _text(ax, middle, -0.8, dart.name, color=CHOSEN, ha=side)
     ax.set(xlim=(0, 1), ylim=(-1.05, 1), xticks=[0, 0.25, 0.5, 0.75, 1], yticks=[])
     ax.set_xlabel("the chances end to end, in the order of the vocabulary")
-    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines[["left"]].set_visible(False)
 
 
 def _text(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    ax.text(x, y, drawable(text), va="center", parse_math=False, fontfamily=fonts(), **style)
+    ax.text(x, y, drawable(text), va="center", **style)

@@ -11,9 +11,10 @@ from gptcore.fast.cores import one_thread
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling, draw, next_token_distribution
+from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
-from gptcore.show.panels import PANELS_CSS, Panels, panels_html, plot_panels, row_labels
-from gptcore.show.style import CSS, drawable, ending, fonts, percent
+from gptcore.show.panels import Panels, panels_html, plot_panels, row_labels
+from gptcore.show.style import ending, percent, stylesheet
 from gptcore.tokenizer import token_label
 
 TEMPERATURES = [*(i / 20 for i in range(41)), 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0, 100.0]
@@ -219,13 +220,14 @@ class DistributionExplorer(LiveView):
             f"entropy {self.entropy:.2f} nats, as if choosing among {_among(self.choices)}{drawn}"
         )
 
+    @styled
     def picture(self) -> Figure:
         figure = Figure(figsize=(11, 1.4 + 0.27 * self.rows), layout="constrained")
         axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.2])
         if self.distribution is not None:
             plot_panels(axes, self.panels, self.log)
         title = f"After “{ending(drawable(self.prompt), 70)}”, temperature {self.temperature:g}"
-        figure.suptitle(title, x=0.01, ha="left", parse_math=False, fontfamily=fonts())
+        figure.suptitle(title, x=0.01, ha="left")
         return figure
 
     def _make_controls(self, vocab_size: int) -> None:
@@ -255,7 +257,7 @@ class DistributionExplorer(LiveView):
         names = ("temperature", "top_k", "top_p", "min_p")
         self.view = ipywidgets.VBox(
             [
-                ipywidgets.HTML(CSS + PANELS_CSS + EXPLORER_CSS),
+                ipywidgets.HTML(stylesheet()),
                 self.controls["prompt"],
                 ipywidgets.HBox([self.controls[name] for name in names], layout=wrap),
                 ipywidgets.HBox([*self.buttons.values(), self.controls["rows"], self.controls["log"]], layout=wrap),
@@ -295,13 +297,6 @@ class DistributionExplorer(LiveView):
             f"Of {self.draws:,} draws, {label} came {int(self.counts[chosen]):,} times; "
             f"{self.draws * p:,.1f} were expected."
         )
-
-
-EXPLORER_CSS = """<style>
-.gptcore-reading { container-type: inline-size; margin-top: 2px; }
-.gptcore-reading div { min-height: 4.8em; }
-@container (max-width: 700px) { .gptcore-reading div { min-height: 8em; } }
-</style>"""
 
 
 def _among(choices: float) -> str:

@@ -1,24 +1,148 @@
-"""What all widgets share: a live view for a notebook that runs, a picture and a line of text for one that does not."""
+"""What all widgets share: settings as plain attributes, a live view, and a picture and a line of text for elsewhere."""
 
 import base64
 import io
+from collections.abc import Callable, Collection
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
+from gptcore.sampling import Sampling
+from gptcore.show.style import stylesheet
+
+OFF = object()  # None, for a control that offers a choice: its value cannot be None
+
+
+class Setting:
+    """A plain attribute of a widget that is the value of a control; setting it is as good as moving the control.
+
+    `check(name, value)` raises TypeError or ValueError for a value that is not allowed. `text` is how a value reads
+    that a control with a choice did not offer before.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[str, Any], None] = lambda name, value: None,
+        text: Callable[[Any], str] = lambda value: f"{value:,}" if isinstance(value, int) else f"{value:g}",
+    ):
+        self.check, self.text = check, text
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, widget: "LiveView | None", owner: type | None = None) -> Any:
+        if widget is None:
+            return self
+        value = widget.controls[self.name].value
+        return None if value is OFF else value
+
+    def __set__(self, widget: "LiveView", value: Any) -> None:
+        widget.change(**{self.name: value})
+
+    def put(self, control: Any, value: Any) -> None:
+        """Set the control, and make it offer `value` if it did not."""
+        if hasattr(control, "options"):
+            value = OFF if value is None else value
+            self._offer(control, value)
+        elif hasattr(control, "max"):
+            control.max = max(control.max, value)
+        control.value = value
+
+    def _offer(self, control: Any, value: Any) -> None:
+        options = [option if isinstance(option, tuple) else (str(option), option) for option in control.options]
+        if value in [known for _, known in options]:
+            return
+        off = [option for option in options if option[1] is OFF]
+        values = [option for option in options if option[1] is not OFF] + [(self.text(value), value)]
+        values.sort(key=lambda option: option[1])
+        control.options = off + values if options[0][1] is OFF else values + off
+
+
+def check_sampling(name: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless `value` is allowed for a setting of the sampler."""
+    Sampling(**{name: value})
+
+
+def check_bool(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+
 
 class LiveView:
-    """A widget is `view` in a running notebook; elsewhere it is `picture()`, and `describe()` says it in one line."""
+    """A widget is `view` in a running notebook; elsewhere it is `picture()`, and `describe()` says it in one line.
+
+    What is shown is a `record`, which has a `caption` and a `describe()` of its own; it is None if there is nothing to
+    show, and `problem` says why. Attributes that are a `Setting` have a control of the same name in `controls`.
+    """
 
     view: ipywidgets.DOMWidget
+    controls: dict[str, Any]
+    record: Any | None = None
+    problem: str | None = None  # what is wrong with a setting, in a sentence
+    _changing = False
 
-    def picture(self) -> Figure:
-        """The widget as it is now, as a chart."""
+    # Settings ----------------------------------------------------------------------------------------------------
+
+    def change(self, **settings: Any) -> None:
+        """Change several settings at once, and draw the picture once.
+
+        If one of them is not allowed, nothing changes, and `problem` says why.
+        """
+        try:
+            self._check(settings)
+        except (TypeError, ValueError) as error:
+            self.problem = str(error)
+            self._show()
+            return
+        self._put(**settings)
+        self._update(settings.keys())
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        known = [name for name in self.controls if isinstance(getattr(type(self), name, None), Setting)]
+        if unknown := sorted(settings.keys() - set(known)):
+            raise TypeError(f"settings are {', '.join(known)}, got {', '.join(unknown)}")
+        for name, value in settings.items():
+            getattr(type(self), name).check(name, value)
+
+    def _put(self, **settings: Any) -> None:
+        """Set controls without an update."""
+        self._changing = True
+        try:
+            for name, value in settings.items():
+                getattr(type(self), name).put(self.controls[name], value)
+        finally:
+            self._changing = False
+
+    def _watch(self) -> None:
+        """From now on a control that is moved by hand has its effect."""
+        for name, control in self.controls.items():
+            control.observe(lambda change, name=name: self._changing or self._update({name}), names="value")
+
+    def _update(self, names: Collection[str]) -> None:
+        """Bring everything up to date after the settings called `names` have changed."""
         raise NotImplementedError
+
+    def _show(self) -> None:
+        """Draw the record, and say its caption."""
+        raise NotImplementedError
+
+    # The same as words and as a picture --------------------------------------------------------------------------
+
+    @property
+    def caption(self) -> str:
+        """What is to be seen, in words."""
+        if self.record is None:
+            return f"There is nothing to show: {self.problem}."
+        return f"Not changed: {self.problem}. {self.record.caption}" if self.problem else self.record.caption
 
     def describe(self) -> str:
         """The widget as it is now, in one line of text that is the same on every machine."""
+        return f"{type(self).__name__}: {self.problem if self.record is None else self.record.describe()}"
+
+    def picture(self) -> Figure:
+        """The widget as it is now, as a chart."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -29,3 +153,35 @@ class LiveView:
             "image/png": base64.b64encode(file.getvalue()).decode("ascii"),
             "text/plain": self.describe(),
         }
+
+
+# Parts of a view -------------------------------------------------------------------------------------------------
+
+WIDE = {"width": "auto"}
+
+
+def framed(*parts: ipywidgets.Widget, width: int = 820) -> ipywidgets.VBox:
+    """The parts of a widget one below the other, in its style, at most `width` pixels wide."""
+    return ipywidgets.VBox([ipywidgets.HTML(stylesheet()), *parts], layout={"max_width": f"{width}px", "width": "100%"})
+
+
+def side_by_side(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Parts in one line, or in more where there is no room."""
+    return ipywidgets.HBox(parts, layout={"flex_flow": "row wrap", "align_items": "center"})
+
+
+def html() -> ipywidgets.HTML:
+    """A part that is written as HTML."""
+    return ipywidgets.HTML(layout=WIDE)
+
+
+def text_field(name: str, text: str = "") -> ipywidgets.Text:
+    """A field for a text; it has its effect after Enter, or when the field is left."""
+    return ipywidgets.Text(text, description=name, continuous_update=False, layout=WIDE)
+
+
+def button(name: str, action: Callable[[], None], icon: str, tooltip: str = "", **style: Any) -> ipywidgets.Button:
+    """A button that calls `action`."""
+    made = ipywidgets.Button(description=name, icon=icon, tooltip=tooltip or None, **style)
+    made.on_click(lambda _: action())
+    return made

@@ -14,8 +14,9 @@ from torch import Tensor
 from gptcore.model import GPTModel
 from gptcore.recording import Recording, lens_logits
 from gptcore.show.attention import number_slider, put_last, record_text
+from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
-from gptcore.show.style import CHOSEN, CSS, KEPT, drawable, fonts, percent
+from gptcore.show.style import CHOSEN, KEPT, caption_html, percent, stylesheet
 from gptcore.tokenizer import token_label
 
 WINDOW = 9  # how many places the table shows at once
@@ -205,6 +206,7 @@ class LogitLens(LiveView):
         here = f"{self.labels[self.position]} (place {self.position})"
         return f"LogitLens: after {here} the answer {self.answer} rises: rank {ranks}"
 
+    @styled
     def picture(self) -> Figure:
         """The window of the table, a row for each layer, the last on top; beside it the rank of the answer."""
         rows = self.model.config.n_layers + 1
@@ -214,6 +216,7 @@ class LogitLens(LiveView):
             left.set_axis_off()
             right.set_axis_off()
             return figure
+        left.spines[:].set_visible(True)
         self._draw_table(left)
         names = [row_name(row, rows, short=True) for row in range(rows)]
         right.plot(self.ranks, range(rows), color=KEPT, marker="o")
@@ -221,8 +224,7 @@ class LogitLens(LiveView):
             right.annotate(f"{rank:,}", (rank, row), xytext=(-7, 4), textcoords="offset points", ha="right", fontsize=8)
         right.set(xscale="log", xlim=(self.model.config.vocab_size * 10, 0.7), ylim=(-0.6, rows - 0.4))
         right.set(yticks=range(rows), yticklabels=names, xlabel="rank (1 is the likeliest)")
-        right.set_title(drawable(f"how {self.answer} rises"), loc="left", parse_math=False, fontfamily=fonts())
-        right.spines[["top", "right"]].set_visible(False)
+        right.set_title(drawable(f"how {self.answer} rises"))
         return figure
 
     def _draw_table(self, ax: Any) -> None:
@@ -234,14 +236,14 @@ class LogitLens(LiveView):
             for column, place in enumerate(places):
                 label, chance = cells[place]
                 text = drawable(_short(label)) + f"\n{percent(chance)}"
-                ax.text(column, row, text, ha="center", va="center", fontsize=8, parse_math=False, fontfamily=fonts())
+                ax.text(column, row, text, ha="center", va="center", fontsize=8)
                 if self.lens.top_ids[row, place] == self.lens.answer_ids[place]:
                     ax.add_patch(Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False, ec=KEPT, lw=1.5))
         labels = [drawable(_short(self.labels[place])) for place in places]
-        ax.set_xticks(range(len(places)), labels, parse_math=False, fontfamily=fonts())
+        ax.set_xticks(range(len(places)), labels)
         ax.get_xticklabels()[self.position - window.start].set(color=CHOSEN, bbox={"fc": "none", "ec": CHOSEN})
         ax.set_yticks(range(rows), [row_name(row, rows, short=True) for row in range(rows)])
-        ax.set_title("the likeliest next token after each layer (framed: already the final answer)", loc="left")
+        ax.set_title("the likeliest next token after each layer (framed: already the final answer)")
 
     def _make_controls(self) -> None:
         wide = ipywidgets.Layout(width="auto")
@@ -254,16 +256,14 @@ class LogitLens(LiveView):
         # The box that scrolls outlives what it shows, so that it stays where it is while the slider moves.
         box = ipywidgets.Box([self._table], layout={"overflow": "auto hidden", "display": "block"})
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self._text, self._place, box, self._message, self._rise],
+            [ipywidgets.HTML(stylesheet()), self._text, self._place, box, self._message, self._rise],
             layout=ipywidgets.Layout(max_width="1000px", width="100%"),
         )
 
     def _show(self) -> None:
         self._table.value = self._table_html()
         self._rise.value = self._rise_html()
-        self._message.value = (
-            f'<div class="gptcore gptcore-lens-say" role="status" aria-live="polite">{escape(self.reading)}</div>'
-        )
+        self._message.value = caption_html(self.reading, 2, 3)
 
     def _table_html(self) -> str:
         """A line for each place of the window, from top to bottom as one reads; a column for each layer."""
@@ -291,7 +291,7 @@ class LogitLens(LiveView):
             name = escape(cell_label)
             says = f"{name}, chance {escape(percent(chance))}{', the final answer' if final else ''}"
             cells.append(
-                f'<td class="gptcore-lens-cell{final}" style="--chance:{chance:.3f}" title="{says}">'
+                f'<td class="gptcore-lens-cell{final}" style="--prob:{chance:.3f}" title="{says}">'
                 f"<span>{name}</span><small>{escape(percent(chance))}</small></td>"
             )
         head = f'<th scope="row" title="{label}, place {place}"><span>{label}</span><small>place {place}</small></th>'
@@ -311,7 +311,7 @@ class LogitLens(LiveView):
         lines += ['<div class="gptcore-row"></div>'] * (rows - len(lines))
         answer = f"of {escape(self.answer)} " if self.answer else ""
         return (
-            f'<div class="gptcore"><div class="gptcore-lens-key">Rank and chance {answer}after each layer; a full bar '
+            f'<div class="gptcore"><div class="gptcore-key">Rank and chance {answer}after each layer; a full bar '
             'is rank 1</div><div role="list" aria-label="The rank of the final answer '
             f'after each layer">{"".join(lines)}</div></div>'
         )
@@ -335,29 +335,3 @@ def _short(label: str) -> str:
 
 def _at(probs: Tensor, token_ids: Tensor) -> Tensor:
     return probs.gather(-1, token_ids[:, None]).squeeze(-1)
-
-
-_CSS = """<style>
-.gptcore-lens { border-collapse: separate; border-spacing: 3px; width: 100%; table-layout: fixed; }
-.gptcore-lens caption { text-align: left; font-size: 12px; line-height: 1.5; height: 1.5em;
-  color: var(--jp-ui-font-color2, #616161); }
-.gptcore-lens th, .gptcore-lens td { height: 38px; padding: 1px 6px; box-sizing: border-box; overflow: hidden;
-  text-align: left; font-weight: normal; border-radius: 3px; }
-.gptcore-lens thead th { height: 24px; padding-right: 0; font-size: 13px; font-weight: 600; }
-.gptcore-lens span, .gptcore-lens small { display: block; white-space: pre; overflow: hidden; text-overflow: ellipsis;
-  line-height: 1.35; }
-.gptcore-lens span { font-family: var(--jp-code-font-family, monospace); }
-.gptcore-lens small { font-size: 11px; font-variant-numeric: tabular-nums; color: var(--jp-ui-font-color2, #616161); }
-.gptcore-lens-cell { position: relative; z-index: 0; background: var(--jp-layout-color2, #eeeeee); }
-.gptcore-lens-cell::before { content: ""; position: absolute; inset: 0; z-index: -1;
-  background: var(--gptcore-kept); opacity: calc(0.5 * var(--chance)); }
-.gptcore-lens-cell small { color: inherit; }
-.gptcore-lens-final { box-shadow: inset 0 0 0 2px var(--gptcore-kept); }
-.gptcore-lens-final span { font-weight: 700; }
-.gptcore-lens-here th { box-shadow: inset 0 0 0 2px var(--gptcore-chosen); }
-.gptcore-lens-here th span { font-weight: 700; }
-.gptcore-lens-key { font-size: 12px; line-height: 1.5; min-height: 1.5em; color: var(--jp-ui-font-color2, #616161); }
-.gptcore-lens-say { min-height: 3.2em; }
-.gptcore-row.gptcore-lens-row { grid-template-columns: 13em 1fr 6em 4.5em; }
-@media (max-width: 760px) { .gptcore-lens-say { min-height: 4.8em; } }
-</style>"""

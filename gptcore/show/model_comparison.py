@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Sampling
+from gptcore.show.charts import drawable, styled
 from gptcore.show.dart import dart_html
 from gptcore.show.live import LiveView
-from gptcore.show.style import CHOSEN, CSS, KEPT, drawable, fonts
+from gptcore.show.style import CHOSEN, KEPT, caption_html, stylesheet
 from gptcore.tokenizer import stream_decode
 
 TOP_KS = (1, 2, 5, 10, 50, 200, None)
@@ -157,6 +158,7 @@ class ModelComparison(LiveView):
         """Which models, and what they were asked; not what they wrote, which may differ between machines."""
         return f"ModelComparison: {', '.join(self.models)} go on from {self.prompt!r}, {self._settings_text()}"
 
+    @styled
     def picture(self) -> Figure:
         """The texts, and below them the losses."""
         texts = {name: wrap(" ".join(drawable(text).split()), 84)[:6] for name, text in self.texts.items()}
@@ -193,7 +195,7 @@ class ModelComparison(LiveView):
         self._other.on_click(lambda button: self.other_luck())
         wrapping = ipywidgets.Layout(flex_flow="row wrap")
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self._prompt]
+            [ipywidgets.HTML(stylesheet()), self._prompt]
             + [ipywidgets.HBox([self._temperature, self._top_k], layout=wrapping)]
             + [ipywidgets.HBox([self._place, self._other, self._luck], layout=wrapping), self._message]
             + list(self._boxes.values()),
@@ -224,9 +226,7 @@ class ModelComparison(LiveView):
             box.value = f'<div class="gptcore gptcore-model">{self._head_html(name)}{self._text_html(name)}</div>'
 
     def _say(self, sentence: str) -> None:
-        self._message.value = (
-            f'<div class="gptcore gptcore-model-say" role="status" aria-live="polite">{escape(sentence)}</div>'
-        )
+        self._message.value = caption_html(sentence, 1)
 
     def _settings_text(self) -> str:
         top_k = "all" if self.top_k is None else self.top_k
@@ -276,10 +276,9 @@ def _draw_losses(ax: Axes, losses: Mapping[str, float], floor: float | None = No
     if floor is not None:
         ax.axvline(floor, color=CHOSEN, linewidth=2, linestyle="--", label=_floor(floor))
         ax.legend(loc="lower right", frameon=False, fontsize=9)
-    ax.set_yticks(range(len(losses)), [drawable(name) for name in losses], parse_math=False, fontfamily=fonts())
+    ax.set_yticks(range(len(losses)), [drawable(name) for name in losses])
     ax.set(xlabel="loss on tales that no model has read, nats per token", xlim=(0, 1.1 * max(losses.values())))
     ax.invert_yaxis()
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _floor(floor: float) -> str:
@@ -287,19 +286,4 @@ def _floor(floor: float) -> str:
 
 
 def _write(ax: Axes, y: float, text: str, fontsize: float = 9.5, **style: Any) -> None:
-    style |= {"parse_math": False, "fontfamily": fonts(), "fontsize": fontsize}
-    ax.text(0, y, text, va="top", transform=ax.transAxes, **style)
-
-
-_CSS = """<style>
-.gptcore-model { margin: 6px 0 10px; }
-.gptcore-model-head { display: grid; grid-template-columns: 8em minmax(60px, 1fr) 11em; gap: 10px;
-  align-items: center; }
-.gptcore-model-loss { position: relative; height: 12px; background: var(--jp-layout-color2, #eeeeee); }
-.gptcore-model-loss i { position: absolute; left: 0; top: 0; bottom: 0; background: var(--gptcore-kept); }
-.gptcore-model-loss s { position: absolute; top: -3px; bottom: -3px; width: 0;
-  border-left: 2px dashed var(--gptcore-chosen); }
-.gptcore-model-text { height: 6em; min-height: 0; overflow-y: auto; font-size: 15px; margin: 2px 0; }
-.gptcore-model-choices { font-size: 12px; color: var(--jp-ui-font-color2, #616161); }
-.gptcore-model-say { min-height: 1.6em; }
-</style>"""
+    ax.text(0, y, text, va="top", transform=ax.transAxes, fontsize=fontsize, **style)

@@ -10,8 +10,9 @@ from gptcore.generation import Step, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
+from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
-from gptcore.show.style import CSS, drawable, ending, fonts, percent
+from gptcore.show.style import ending, percent, stylesheet
 from gptcore.tokenizer import decode, token_label
 
 
@@ -110,13 +111,14 @@ class NextToken(LiveView):
             return f"NextToken: {self.text!r} is over"
         return f"NextToken: {self.text!r} may go on with {self.candidates.describe()}"
 
+    @styled
     def picture(self) -> Figure:
         figure = Figure(figsize=(7, 2.6), layout="constrained")
         ax = figure.subplots()
         if self.candidates is not None:
             plot_candidates(ax, self.candidates)
         title = f"After “{ending(drawable(self.text), 50)}”"  # matplotlib's own wrapping reads `$` as mathematics
-        ax.set_title(title, loc="left", parse_math=False, fontfamily=fonts())
+        ax.set_title(title)
         return figure
 
     def _make_controls(self, prompt: str) -> None:
@@ -130,7 +132,7 @@ class NextToken(LiveView):
         self._new.on_click(lambda button: self.new_story())
         buttons = ipywidgets.HBox([self._add, self._new])
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self._prompt, buttons, self._text, self._message, self._bars],
+            [ipywidgets.HTML(stylesheet()), self._prompt, buttons, self._text, self._message, self._bars],
             layout=ipywidgets.Layout(max_width="820px", width="100%"),
         )
 
@@ -162,9 +164,3 @@ class NextToken(LiveView):
         if self.last.token_id == self.tokenizer.eos_token_id:
             return f"Drawn: the end of the text, which had a chance of {chance}. The story is over."
         return "There is no more room: the text is as long as what the model can look back on."
-
-
-_CSS = """<style>
-.gptcore-next-say { container-type: inline-size; }
-@container (max-width: 640px) { .gptcore-next-say div { min-height: 3.2em; } }
-</style>"""

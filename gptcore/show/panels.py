@@ -11,75 +11,12 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, drawable, fonts, label_class, percent, short_label
+from gptcore.show.charts import drawable, styled
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, label_class, percent, short_label
 from gptcore.tokenizer import token_label
 
 STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))
 LOG_FLOOR = 6  # the logarithmic axis goes from 10**-6 to 1
-
-PANELS_CSS = """<style>
-.gptcore-panels { container-type: inline-size; }
-.gptcore-trio { display: grid; grid-template-columns: 105px 1fr 54px 1fr 54px 1.8fr 52px 86px; gap: 0 8px; height: 26px;
-  align-items: center; }
-.gptcore-trio .gptcore-number { white-space: nowrap; font-size: 13px; line-height: 1.2; }
-.gptcore-trio .gptcore-count { font-size: 12px; color: var(--gptcore-chosen); }
-.gptcore-lane { display: grid; grid-template: 18px / 100%; height: 18px; background: var(--jp-layout-color2, #eeeeee);
-  border-radius: 2px; }
-.gptcore-lane > * { grid-area: 1 / 1; }
-.gptcore-lane i { margin-top: 2px; height: 14px; background: var(--gptcore-kept); min-width: 1px; }
-.gptcore-lane.gptcore-p i { border-radius: 0 2px 2px 0; }
-.gptcore-counted .gptcore-p i { margin-top: 1px; height: 10px; }
-.gptcore-lane u { margin-top: 12px; height: 5px; background: var(--gptcore-chosen); }
-.gptcore-lane em { margin-left: 6px; overflow: hidden; white-space: nowrap;
-  font-size: 12px; line-height: 18px; color: var(--jp-ui-font-color2, #616161); }
-.gptcore-label + .gptcore-lane { background: linear-gradient(var(--jp-ui-font-color2, #757575) 0 0) no-repeat
-  var(--gptcore-zero) / 1px 100% var(--jp-layout-color2, #eeeeee); }
-.gptcore-lane, .gptcore-axis div, .gptcore-head > div { margin-left: 10px; }
-.gptcore-panels .gptcore-cut i, .gptcore-panels .gptcore-others i, .gptcore-mass .gptcore-cut {
-  background: repeating-linear-gradient(-45deg, var(--gptcore-others) 0 3px, transparent 3px 6px);
-  box-shadow: inset 0 0 0 1px var(--gptcore-others); }
-.gptcore-cut .gptcore-label, .gptcore-cut .gptcore-number { color: var(--jp-ui-font-color2, #616161); }
-.gptcore-drawn .gptcore-label { box-shadow: inset 0 0 0 2px var(--gptcore-chosen); border-radius: 3px;
-  font-weight: 600; padding: 0 4px; }
-.gptcore-lane i.gptcore-beyond { -webkit-mask: linear-gradient(90deg, transparent, #000 24px);
-  mask: linear-gradient(90deg, transparent, #000 24px); }
-.gptcore-trio.gptcore-head { height: auto; align-items: end; margin: 6px 0 4px; }
-.gptcore-head > div { grid-column: span 2; }
-.gptcore-head > div:last-child { grid-column: span 3; display: flex; justify-content: space-between; align-items: end; }
-.gptcore-head b, .gptcore-head small { display: block; white-space: nowrap; }
-.gptcore-head small { font-size: 12px; line-height: 1.3; min-height: 2.6em; white-space: normal;
-  color: var(--jp-ui-font-color2, #616161); }
-.gptcore-trio.gptcore-axis { height: 18px; }
-.gptcore-axis div { display: flex; justify-content: space-between; white-space: nowrap; font-size: 11px;
-  color: var(--jp-ui-font-color2, #616161); }
-.gptcore-mass { display: flex; height: 16px; margin-top: 8px; border-radius: 2px; overflow: hidden; }
-.gptcore-mass div { min-width: 1px; background: var(--gptcore-kept); }
-.gptcore-mass .gptcore-cut + .gptcore-cut { border-left: 3px solid var(--jp-layout-color0, #ffffff); }
-.gptcore-legend { font-size: 13px; min-height: 1.6em; }
-@container (max-width: 700px) {
-  .gptcore-trio { grid-template: auto 18px / 84px 1fr 1fr 48px 0.8fr; gap: 0 10px; height: 42px;
-    align-content: center; }
-  .gptcore-lane, .gptcore-axis div, .gptcore-head > div { margin-left: 0; }
-  .gptcore-trio .gptcore-number { font-size: 12px; }
-  .gptcore-trio > :nth-child(1) { grid-area: 1 / 1 / 3; }
-  .gptcore-trio > :nth-child(2) { grid-area: 2 / 2; }
-  .gptcore-trio > :nth-child(3) { grid-area: 1 / 2; }
-  .gptcore-trio > :nth-child(4) { grid-area: 2 / 3; }
-  .gptcore-trio > :nth-child(5) { grid-area: 1 / 3; }
-  .gptcore-trio > :nth-child(6) { grid-area: 2 / 4 / 3 / 6; }
-  .gptcore-trio > :nth-child(7) { grid-area: 1 / 4; text-align: left; }
-  .gptcore-trio > :nth-child(8) { grid-area: 1 / 5; }
-  .gptcore-trio .gptcore-label { font-size: 12px; }
-  .gptcore-trio .gptcore-label.gptcore-long { font-size: 11px; max-height: 36px; }
-  .gptcore-trio.gptcore-others .gptcore-label { font-size: 11px; }
-  .gptcore-trio.gptcore-head { grid-template-rows: auto; align-items: start; }
-  .gptcore-trio.gptcore-head > :nth-child(2) { grid-area: 1 / 2; }
-  .gptcore-trio.gptcore-head > :nth-child(3) { grid-area: 1 / 3; }
-  .gptcore-trio.gptcore-head > :nth-child(4) { grid-area: 1 / 4 / 2 / 6; flex-direction: column; align-items: stretch; }
-  .gptcore-head .gptcore-count { min-height: 1.2em; }
-  .gptcore-head small { min-height: 3.9em; } .gptcore-legend { min-height: 4.8em; }
-}
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -335,6 +272,7 @@ def _tokens(count: int) -> str:
 # As a chart ------------------------------------------------------------------------------------------------------
 
 
+@styled
 def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:
     """The three panels on three `axes` side by side."""
     low, high = panels.axis
@@ -361,10 +299,9 @@ def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None
         axes[2].barh([i + 0.38 for i in range(rows + 1)], shares, height=0.18, color=CHOSEN)
 
     labels = [drawable(label) for label in (*panels.short_labels, panels.others_label)]
-    axes[0].set_yticks(range(rows + 1), labels, parse_math=False, fontfamily=fonts())
+    axes[0].set_yticks(range(rows + 1), labels)
     for ax in axes:
         ax.set_ylim(rows + 0.5, -0.5)
-        ax.spines[["top", "right"]].set_visible(False)
     for ax in axes[1:]:
         ax.set_yticks([])
 

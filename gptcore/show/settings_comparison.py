@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Sampling
+from gptcore.show.charts import drawable, styled
 from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.live import LiveView
-from gptcore.show.style import CSS, drawable, fonts
+from gptcore.show.style import caption_html, stylesheet
 from gptcore.tokenizer import decode, stream_decode
 
 NAMES = ("A", "B")
@@ -150,14 +151,13 @@ class SettingsComparison(LiveView):
         first, second = (_setting_text(setting) for setting in self.settings)
         return f"SettingsComparison: {first} against {second}, seed {self.seed}: {self._verdict()}"
 
+    @styled
     def picture(self) -> Figure:
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         for ax, name, step, setting in zip(figure.subplots(2), NAMES, self.steps, self.settings, strict=False):
             plot_dart(ax, step.distribution, step.uniform, self.tokenizer)
-            ax.set_title(
-                drawable(f"{name}: {_setting_text(setting)}"), loc="left", parse_math=False, fontfamily=fonts()
-            )
-        figure.suptitle(drawable(self._verdict()), ha="left", x=0.01, parse_math=False, fontfamily=fonts(), fontsize=11)
+            ax.set_title(drawable(f"{name}: {_setting_text(setting)}"))
+        figure.suptitle(drawable(self._verdict()), ha="left", x=0.01, fontsize=11)
         return figure
 
     def _make_controls(self, prompt: str) -> None:
@@ -183,7 +183,7 @@ class SettingsComparison(LiveView):
             for pair in zip(self._temperatures, self._top_ks, strict=True)
         ]
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self._prompt, *rows, ipywidgets.HBox([self._other, self._luck])]
+            [ipywidgets.HTML(stylesheet()), self._prompt, *rows, ipywidgets.HBox([self._other, self._luck])]
             + [self._message, self._story, self._darts],
             layout=ipywidgets.Layout(max_width="900px", width="100%"),
         )
@@ -212,9 +212,7 @@ class SettingsComparison(LiveView):
         self._darts.value = f'<div class="gptcore gptcore-luck-two">{self._darts_html()}</div>'
 
     def _say(self, sentence: str) -> None:
-        self._message.value = (
-            f'<div class="gptcore gptcore-luck-say" role="status" aria-live="polite">{escape(sentence)}</div>'
-        )
+        self._message.value = caption_html(sentence)
 
     def _verdict(self) -> str:
         same, most = self.agreement, max(map(len, self.token_ids))
@@ -259,7 +257,7 @@ class SettingsComparison(LiveView):
             + dart_html(step.distribution, step.uniform, self.tokenizer)
             for name, step in zip(NAMES, self.steps, strict=True)
         )
-        return f'<div class="gptcore-luck-key">{key}</div>{darts}'
+        return f'<div class="gptcore-key">{key}</div>{darts}'
 
 
 def _setting_text(setting: Mapping[str, Any]) -> str:
@@ -268,17 +266,6 @@ def _setting_text(setting: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in words.items())
 
 
-_KEY = """<div class="gptcore-luck-key"><mark class="gptcore-luck-first">framed</mark> the first token that differs ·
+_KEY = """<div class="gptcore-key"><mark class="gptcore-luck-first">framed</mark> the first token that differs ·
 <span class="gptcore-new">coloured</span> the same token at the same place ·
 <span class="gptcore-luck-differs">dotted</span> another token</div>"""
-
-_CSS = """<style>
-.gptcore-luck-one { height: 7.5em; overflow-y: auto; margin-bottom: 4px; }
-.gptcore-luck-name { font-weight: 600; }
-.gptcore-luck-first { background: none; color: inherit; font-weight: 700; border: 2px solid var(--gptcore-chosen);
-  border-radius: 3px; display: inline-block; line-height: 1.35; }
-.gptcore-luck-differs { text-decoration: underline dotted var(--gptcore-others) 2px; text-underline-offset: 3px; }
-.gptcore-luck-key { font-size: 12px; line-height: 1.7; min-height: 1.7em; color: var(--jp-ui-font-color2, #616161); }
-.gptcore-luck-say { min-height: 3.2em; }
-.gptcore-luck-two { min-height: 240px; }
-</style>"""

@@ -15,10 +15,11 @@ from gptcore.generation import generate_steps, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.candidates import Candidates, plot_candidates
+from gptcore.show.charts import drawable, styled
 from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.live import LiveView
 from gptcore.show.streaming import running_loop
-from gptcore.show.style import CSS, drawable, fonts, percent
+from gptcore.show.style import caption_html, percent, stylesheet
 from gptcore.tokenizer import decode, token_label
 
 CHOICES = 6  # how many candidates have a button
@@ -225,12 +226,11 @@ class GenerationStepper(LiveView):
             return f"{written}, is over"
         return f"{written}, may go on with {self.candidates.describe()}; the dart hits {self._label(self.drawn_id)}"
 
+    @styled
     def picture(self) -> Figure:
         figure = Figure(figsize=(8, 4.4), layout="constrained")
         top, bottom = figure.subplots(2, height_ratios=[3, 1.5])
-        top.set_title(
-            drawable(f"After “{self.text[-70:]}”"), loc="left", wrap=True, parse_math=False, fontfamily=fonts()
-        )
+        top.set_title(drawable(f"After “{self.text[-70:]}”"), wrap=True)
         if self.distribution is None:
             top.set_axis_off()
             bottom.set_axis_off()
@@ -264,7 +264,7 @@ class GenerationStepper(LiveView):
         buttons.layout.flex_flow = "row wrap"
         choices = ipywidgets.HBox([ipywidgets.VBox(self._choices, layout={"flex": "0 0 auto"}), self._bars])
         self.view = ipywidgets.VBox(
-            [html(CSS + _CSS), self._prompt, self._tape, buttons, self._place, self._message, choices]
+            [html(stylesheet()), self._prompt, self._tape, buttons, self._place, self._message, choices]
             + [self._dart, self._sums],
             layout=ipywidgets.Layout(max_width="900px", width="100%"),
         )
@@ -339,9 +339,7 @@ class GenerationStepper(LiveView):
         self._place.value = self.position
 
     def _say(self, sentence: str) -> None:
-        self._message.value = (
-            f'<div class="gptcore gptcore-step-say" role="status" aria-live="polite">{escape(sentence)}</div>'
-        )
+        self._message.value = caption_html(sentence)
 
     def _show_choices(self, candidates: Candidates | None) -> None:
         candidates = candidates or Candidates([], [], [], 0.0, 0)
@@ -384,7 +382,7 @@ class GenerationStepper(LiveView):
         chips += [*written, here, *after, *(["…"] if end < len(self.tape) else [])]
         return (
             '<div class="gptcore"><div class="gptcore-step-tape" tabindex="0" role="list" aria-label="The tape">'
-            f'<div>{"".join(chips)}</div></div><div class="gptcore-step-key">The bar under a token is the chance '
+            f'<div>{"".join(chips)}</div></div><div class="gptcore-key">The bar under a token is the chance '
             "that it had; a dashed frame: chosen by you; pale: ahead of this place.</div></div>"
         )
 
@@ -393,7 +391,7 @@ class GenerationStepper(LiveView):
         name = escape(f"{label}: chance {percent(told.chance)}{hand}")
         kind += " gptcore-step-yours" if told.by_hand else ""
         return (
-            f'<span class="gptcore-step-told{kind}" role="listitem" style="--chance:{told.chance:.3f}" title="{name}" '
+            f'<span class="gptcore-step-told{kind}" role="listitem" style="--prob:{told.chance:.3f}" title="{name}" '
             f'aria-label="{name}">{escape(label)}</span>'
         )
 
@@ -424,7 +422,7 @@ def _sums_html(yours: float, models: float) -> str:
         for name, nats in (("this text", yours), ("the dart alone", models))
     )
     return (
-        '<div class="gptcore"><div class="gptcore-step-key">Surprise so far, in nats: of this text, and '
+        '<div class="gptcore"><div class="gptcore-key">Surprise so far, in nats: of this text, and '
         f"of what the dart would have written in its places</div>{''.join(rows)}</div>"
     )
 
@@ -439,27 +437,3 @@ def _sum_html(name: str, nats: float, width: float) -> str:
 
 def _count(number: int, name: str) -> str:
     return f"{number} {name}{'s' * (number != 1)}"
-
-
-_CSS = """<style>
-.gptcore-step-tape { border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 4px; padding: 6px 8px;
-  height: 9.5em; overflow-y: auto; display: flex; flex-direction: column-reverse; font-size: 15px; line-height: 2; }
-.gptcore-step-tape > div { margin-bottom: auto; overflow-wrap: anywhere; }
-.gptcore-step-told { display: inline-block; line-height: 1.45; padding: 0 3px 4px; margin: 0 1px; border-radius: 3px;
-  border: 1px solid transparent; white-space: pre-wrap; }
-.gptcore-step-told[role] { background: linear-gradient(var(--gptcore-kept) 0 0) no-repeat left bottom;
-  background-size: max(2px, calc(100% * var(--chance))) 3px;
-  background-color: color-mix(in srgb, var(--gptcore-kept) calc(6% + 34% * var(--chance)), transparent); }
-.gptcore-step-yours { border: 1px dashed var(--gptcore-chosen); }
-.gptcore-step-later { opacity: 0.45; }
-.gptcore-step-here { color: var(--gptcore-chosen); font-weight: 900; }
-.gptcore-step-key { font-size: 12px; line-height: 1.5; min-height: 1.5em; color: var(--jp-ui-font-color2, #616161); }
-.gptcore-step-say { min-height: 3.2em; }
-.gptcore-step-choice { display: grid; grid-template-columns: 1fr 4em 10em; gap: 8px; align-items: center;
-  height: 32px; }
-.gptcore-step-hit .gptcore-track { outline: 2px solid var(--gptcore-chosen); }
-.gptcore-step-bars { margin-top: -2px; }
-.gptcore-step-rest { height: 24px; font-style: italic; }
-.gptcore-step-dart { height: 90px; overflow: hidden; }
-.gptcore-step-sum { height: 24px; }
-</style>"""

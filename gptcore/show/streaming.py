@@ -20,8 +20,9 @@ from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
+from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
-from gptcore.show.style import CSS, drawable, fonts
+from gptcore.show.style import caption_html, stylesheet
 from gptcore.tokenizer import decode, stream_decode
 
 REFRESH = 0.06  # seconds between two pictures: more often than eyes can follow
@@ -193,13 +194,14 @@ class StreamingGenerator(LiveView):
             return f"StreamingGenerator: ready to go on from {self.text!r}, up to {self.max_length} tokens"
         return f"StreamingGenerator: {self.text!r}, {len(self.new_ids)} new tokens, {self.state}"
 
+    @styled
     def picture(self) -> Figure:
         figure = Figure(figsize=(7, 2.6), layout="constrained")
         ax = figure.subplots()
         if self.candidates is not None:
             plot_candidates(ax, self.candidates)
         title = f"After “{self.text[-70:]}”"
-        ax.set_title(drawable(title), loc="left", wrap=True, parse_math=False, fontfamily=fonts())
+        ax.set_title(drawable(title), wrap=True)
         return figure
 
     def _make_controls(self, prompt: str) -> None:
@@ -220,7 +222,7 @@ class StreamingGenerator(LiveView):
         buttons.layout.flex_flow = "row wrap"
         self.view = ipywidgets.VBox(
             [
-                ipywidgets.HTML(CSS + _CSS),
+                ipywidgets.HTML(stylesheet()),
                 self._prompt,
                 buttons,
                 self._story,
@@ -245,9 +247,7 @@ class StreamingGenerator(LiveView):
     def _show(self) -> None:
         """All of it, when something begins or ends."""
         self._show_text()
-        status = (
-            f'<div class="gptcore gptcore-stream-say" role="status" aria-live="polite">{escape(self._sentence())}</div>'
-        )
+        status = caption_html(self._sentence(), 1)
         self._message.value = status
         self._start.disabled = self._prompt.disabled = self.running
         self._stop.disabled = not self.running
@@ -322,12 +322,3 @@ def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
 def _interrupt_all(signal_number: int, frame: Any) -> None:
     for generator in list(_RUNNING):
         generator._end("interrupted")
-
-
-_CSS = """<style>
-.gptcore-stream-box { height: 10.5em; overflow-y: auto; display: flex; flex-direction: column-reverse; }
-.gptcore-stream-box > div { margin-bottom: auto; }
-.gptcore-stream-progress { display: grid; grid-template-columns: 1fr auto 13em; gap: 12px; align-items: center;
-  height: 28px; }
-.gptcore-stream-say { min-height: 1.6em; }
-</style>"""

@@ -1,68 +1,43 @@
-"""One look for all widgets and charts, in JupyterLab's light and dark theme."""
+"""One look for all widgets: the stylesheet, its colours, how labels and values read, and the HTML that they share."""
 
+import re
 import unicodedata
-from functools import cache, lru_cache
-from importlib.util import find_spec
+from functools import lru_cache
+from html import escape
 from pathlib import Path
 
-from matplotlib import font_manager
-
-# Blue and orange that colour-blind eyes tell apart (Okabe & Ito 2008); lighter ones where the background is dark.
-KEPT, KEPT_DARK = "#0072B2", "#56B4E9"
-CHOSEN, CHOSEN_DARK = "#B84E00", "#FFA64D"
-OTHERS = "#9A9A9A"
-LONGEST = 28  # columns: a label that is longer is cut short in a chart, and in a row of HTML
-
-# ipywidgets' own arrow is black, in the dark theme too.
-ARROW = (
-    "url(\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'>"
-    "<path d='M5 7l4 4 4-4' fill='none' stroke='%23e0e0e0' stroke-width='2'/></svg>\")"
-)
-
-CSS = f"""<style>
-.gptcore {{ --gptcore-kept: {KEPT}; --gptcore-chosen: {CHOSEN}; --gptcore-others: {OTHERS};
-  color: var(--jp-ui-font-color1, #212121); font-family: var(--jp-ui-font-family, system-ui, sans-serif);
-  font-size: 14px; line-height: 1.6; }}
-[data-jp-theme-light="false"] .gptcore, body.vscode-dark .gptcore {{
-  --gptcore-kept: {KEPT_DARK}; --gptcore-chosen: {CHOSEN_DARK}; }}
-[data-jp-theme-light="false"] .widget-dropdown {{ --jp-widgets-dropdown-arrow: {ARROW}; }}
-.gptcore-text {{ border: 1px solid var(--jp-border-color2, #bdbdbd); border-radius: 4px; padding: 8px 12px;
-  min-height: 7.5em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 16px; line-height: 1.5; }}
-.gptcore-new {{ color: var(--gptcore-kept); }}
-.gptcore-last {{ border-bottom: 2px solid var(--gptcore-chosen); font-weight: 600; }}
-.gptcore-row {{ display: grid; grid-template-columns: 9.5em 1fr 4.5em; gap: 8px; align-items: center; height: 26px;
-  contain: size; contain-intrinsic-width: 300px; }}
-.gptcore-label {{ font-family: var(--jp-code-font-family, monospace); text-align: right; white-space: pre;
-  overflow: hidden; text-overflow: ellipsis; }}
-.gptcore-label.gptcore-long {{ font-size: 11px; line-height: 12px; white-space: pre-wrap;
-  overflow-wrap: anywhere; max-height: 24px; }}
-.gptcore-track {{ background: var(--jp-layout-color2, #eeeeee); height: 16px; border-radius: 2px; }}
-.gptcore-bar {{ background: var(--gptcore-kept); height: 100%; border-radius: 2px; min-width: 1px; }}
-.gptcore-others .gptcore-bar {{ background: repeating-linear-gradient(-45deg, var(--gptcore-others) 0 3px,
-  transparent 3px 6px); outline: 1px solid var(--gptcore-others); outline-offset: -1px; }}
-.gptcore-others .gptcore-label {{ font-style: italic; font-family: inherit; }}
-.gptcore-number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-</style>"""
+CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+KEPT, CHOSEN, OTHERS = (re.search(rf"--gptcore-{name}: (#\w+);", CSS)[1] for name in ("kept", "chosen", "others"))
+HUES = tuple(re.findall(r"--hue: (#\w+);", CSS))
+LONGEST = 28  # columns: a longer label is cut short in a chart, and in a row of HTML
+EMPTY_ROW = '<div class="gptcore-row"></div>'
 
 
-@cache
-def fonts() -> list[str]:
-    """Font families for charts: matplotlib's own, and one for Hangul, which that has not.
-
-    The font file comes with the package koreanize-matplotlib, whose code is not run: it does not start on Python 3.12.
-    """
-    families = ["DejaVu Sans"]
-    package = find_spec("koreanize_matplotlib")
-    if package is not None:
-        file = Path(package.submodule_search_locations[0]) / "fonts" / "NanumGothic.ttf"
-        font_manager.fontManager.addfont(file)
-        families.append(font_manager.FontProperties(fname=file).get_name())
-    return families
+def stylesheet() -> str:
+    """The style of all widgets, as an element for a view."""
+    return f"<style>{CSS}</style>"
 
 
-def drawable(text: str) -> str:
-    """`text` with the code, as in <U+1F98A>, of every character that none of the `fonts` can draw."""
-    return "".join(c if ord(c) in _glyphs() else f"<U+{ord(c):04X}>" for c in text)
+# Words -----------------------------------------------------------------------------------------------------------
+
+
+def percent(prob: float) -> str:
+    """A probability for people: "71.6%". What is possible is never shown as 0, nor what is uncertain as 100."""
+    if 0 < prob < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= prob < 1:
+        return ">99.9%"
+    return f"{prob:.1%}"
+
+
+def counted(count: int, what: str) -> str:
+    """ "1 token", "1,000 tokens" """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def others_label(count: int) -> str:
+    """The label of the bar for the `count` tokens that have no bar of their own."""
+    return counted(count, "other") if count else "no others"
 
 
 @lru_cache(maxsize=4096)  # the labels of a widget stay the same while a slider moves
@@ -72,17 +47,17 @@ def columns(text: str) -> int:
 
 
 def short_label(label: str, token_id: int) -> str:
-    """A label for a row: a very long one is cut short and named by its id, so that it differs from all others still."""
+    """A label for a row: a very long one is cut short and ends in its id, so that no two are the same."""
     return label if columns(label) <= LONGEST else f"{label[: LONGEST // 2]}… id {token_id}"
 
 
-def label_class(label: str, room: int) -> str:
-    """The class of a label in a row of HTML: what has no `room` in one line, in columns, is set smaller, in two."""
-    return "gptcore-label gptcore-long" if columns(label) > room else "gptcore-label"
+def shortened(text: str, length: int) -> str:
+    """`text`, or if it has more than `length` characters, its beginning."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def ending(text: str, room: int) -> str:
-    """`text`, or if it has no `room`, in columns, its end: for the title of a chart."""
+    """`text`, or if it is wider than `room`, in columns, its end."""
     if columns(text) <= room:
         return text
     end = text[-room:]
@@ -91,16 +66,28 @@ def ending(text: str, room: int) -> str:
     return f"…{end}"
 
 
-@cache
-def _glyphs() -> frozenset[int]:
-    files = [font_manager.findfont(family) for family in fonts()]
-    return frozenset().union(*(font_manager.get_font(file).get_charmap() for file in files))
+# HTML ------------------------------------------------------------------------------------------------------------
 
 
-def percent(probability: float) -> str:
-    """A probability for people: "71.6%". What is possible is never shown as 0, nor what is uncertain as 100."""
-    if 0 < probability < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= probability < 1:
-        return ">99.9%"
-    return f"{probability:.1%}"
+def label_class(label: str, room: int) -> str:
+    """The class of a label in a row; one that is wider than `room`, in columns, is set smaller, in two lines."""
+    return "gptcore-label gptcore-long" if columns(label) > room else "gptcore-label"
+
+
+def row_html(label: str, share: float, number: str, kind: str = "", room: int = 15) -> str:
+    """A bar from 0 to `share`, at most 1, between its label and its value."""
+    text = escape(label)
+    return (
+        f'<div class="gptcore-row {kind}" role="listitem"><span class="{label_class(label, room)}" title="{text}">'
+        f'{text}</span><div class="gptcore-track"><div class="gptcore-bar" style="width:{share:.2%}"></div></div>'
+        f'<span class="gptcore-number">{escape(number)}</span></div>'
+    )
+
+
+def caption_html(caption: str, lines: int = 2, narrow_lines: int | None = None) -> str:
+    """The sentence of a widget, with room for so many `lines`, or `narrow_lines` where there are 700 pixels or less."""
+    room = f"--lines:{lines};--narrow-lines:{narrow_lines or lines}"
+    return (
+        f'<div class="gptcore gptcore-caption" style="{room}"><div role="status" aria-live="polite">'
+        f"{escape(caption)}</div></div>"
+    )

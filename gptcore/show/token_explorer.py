@@ -14,12 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
-from gptcore.show.style import CSS, columns, drawable, fonts, short_label
+from gptcore.show.style import HUES, caption_html, columns, short_label, stylesheet
 from gptcore.tokenizer import is_known, token_bytes, token_label, visible
 
-# Blue, orange, green and purple that colour-blind eyes tell apart (Okabe & Ito 2008). They only part neighbours.
-HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 MOST_CHIPS = 300  # of a longer text only the last ones are drawn: there one types
 BLOCK = 25  # chips that are sent to the browser together: a key changes few blocks, and the rest stays as it is
 STEP = 100  # so many are left out at once, since then all blocks change; a multiple of BLOCK
@@ -189,6 +188,7 @@ class TokenExplorer(LiveView):
         )
         return f"TokenExplorer: {self.text!r} becomes {made}"
 
+    @styled
     def picture(self) -> Figure:
         lines = [_lines(tokens) for tokens in self.tokens.values()]
         heights = [0.7 + PITCH * max(1, len(rows)) for rows in lines]
@@ -196,9 +196,7 @@ class TokenExplorer(LiveView):
         axes = figure.subplots(len(lines), height_ratios=heights, squeeze=False)[:, 0]
         for ax, (name, tokens), rows in zip(axes, self.tokens.items(), lines, strict=True):
             plot_tokens(ax, tokens, rows)
-            ax.set_title(
-                drawable(f"{self._in_words(name)}{tokens.describe()}"), loc="left", parse_math=False, fontfamily=fonts()
-            )
+            ax.set_title(drawable(f"{self._in_words(name)}{tokens.describe()}"))
         return figure
 
     def _in_words(self, name: str) -> str:
@@ -211,16 +209,14 @@ class TokenExplorer(LiveView):
         self._chips = {name: Chips(name, known) for name, known in self._known.items()}
         self._text.observe(lambda change: self._show(), names="value")
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self._text, self._status, *(chips.view for chips in self._chips.values())],
+            [ipywidgets.HTML(stylesheet()), self._text, self._status, *(chips.view for chips in self._chips.values())],
             layout=ipywidgets.Layout(max_width="820px", width="100%"),
         )
 
     def _show(self) -> None:
         text = _storable(self.text)
         self.tokens = {name: self._read(text, name) for name in self.tokenizers}
-        self._status.value = (
-            f'<div class="gptcore gptcore-tokens-say" role="status" aria-live="polite">{escape(self.reading)}</div>'
-        )
+        self._status.value = caption_html(self.reading)
         for name, tokens in self.tokens.items():
             self._chips[name].show(tokens)
 
@@ -300,6 +296,7 @@ def _bracket_html(text: str, chips: str, count: int) -> str:
 # Chips as a chart --------------------------------------------------------------------------------------------------
 
 
+@styled
 def plot_tokens(ax: Axes, tokens: Tokens, lines: list[list[Piece]] | None = None) -> None:
     """The chips on `ax`, from left to right and line by line."""
     lines = _lines(tokens) if lines is None else lines
@@ -322,7 +319,7 @@ def plot_tokens(ax: Axes, tokens: Tokens, lines: list[list[Piece]] | None = None
 
 
 def _write(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    ax.text(x, y, drawable(text), ha="center", parse_math=False, fontfamily=fonts(), **style)
+    ax.text(x, y, drawable(text), ha="center", **style)
 
 
 def _draw_chip(ax: Axes, x: float, y: float, label: str, token_id: int, place: int) -> float:
@@ -382,40 +379,3 @@ def _count(number: int, what: str) -> str:
 def _listed(tokens: Tokens, most: int = 20) -> str:
     chips = [f"{label} {i}" for label, i in zip(tokens.labels[:most], tokens.token_ids, strict=False)]
     return ", ".join(chips) + (", …" if len(tokens.labels) > most else "") if chips else "none"
-
-
-_HUES = "\n".join(f".gptcore-hue{i} {{ --hue: {hue}; }}" for i, hue in enumerate(HUES))
-_CSS = f"""<style>
-.gptcore-tokens-say {{ min-height: 3.2em; }}
-.gptcore-tokens {{ display: block; margin-top: 8px; }}
-.gptcore-tokens .widget-html {{ margin: 0; }}
-.gptcore-tokens-name {{ font-weight: 600; }}
-.gptcore-tokens-box {{ display: flex; flex-direction: column-reverse; overflow-y: auto; min-height: 158px;
-  max-height: 236px; box-sizing: border-box; padding: 8px; border: 1px solid var(--jp-border-color2, #bdbdbd);
-  border-radius: 4px; contain: layout style paint; }}
-.gptcore-tokens-box:focus-within {{ outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: -2px; }}
-.gptcore-tokens-end {{ outline: none; height: 1px; }}
-.gptcore-tokens-box > div {{ display: block; flex: none; margin-bottom: auto; }}
-.gptcore-chips {{ display: flex; flex-wrap: wrap; gap: 6px 4px; align-items: flex-end; }}
-.gptcore-chips > div, .gptcore-chips .widget-html-content, .gptcore-block {{ display: contents; }}
-.gptcore-chip {{ text-align: center; box-sizing: border-box; max-width: 100%; padding: 1px 6px; line-height: 1.3;
-  border: 1px solid var(--hue); border-bottom-width: 3px; border-radius: 4px; }}
-.gptcore-chip span, .gptcore-chip small {{ display: block; }}
-.gptcore-chip span {{ font-family: var(--jp-code-font-family, monospace); white-space: pre-wrap;
-  overflow-wrap: anywhere; unicode-bidi: isolate; }}
-.gptcore-chip small {{ font-size: 11px; font-variant-numeric: tabular-nums;
-  color: var(--jp-ui-font-color2, #616161); }}
-.gptcore-part {{ border-style: dashed; border-bottom-style: solid; padding: 1px 3px; }}
-.gptcore-part span {{ font-size: 12px; line-height: 18px; }}
-.gptcore-joined {{ display: inline-flex; flex-direction: column; align-items: stretch; max-width: 100%;
-  margin: 0 3px; text-align: center; }}
-.gptcore-joined > b {{ font-size: 16px; line-height: 1.3; unicode-bidi: isolate; }}
-.gptcore-joined > b::after {{ content: ""; display: block; height: 4px; margin-bottom: 3px;
-  border: solid var(--jp-ui-font-color2, #616161); border-width: 1.5px 1.5px 0; border-radius: 4px 4px 0 0; }}
-.gptcore-joined > span {{ display: flex; flex-wrap: wrap; gap: 4px 2px; justify-content: center; }}
-.gptcore-tokens-more {{ margin-top: 6px; font-style: italic; }}
-{_HUES}
-.gptcore-chip {{ background: color-mix(in srgb, var(--hue) 18%, transparent); }}
-[data-jp-theme-light="false"] .gptcore-chip, body.vscode-dark .gptcore-chip {{
-  background: color-mix(in srgb, var(--hue) 34%, transparent); }}
-</style>"""

@@ -23,8 +23,9 @@ from matplotlib.figure import Figure
 from gptcore.checks import check_integer
 from gptcore.generation import generate_text
 from gptcore.model import GPTModel
+from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
-from gptcore.show.style import CHOSEN, CSS, KEPT, OTHERS, drawable, fonts
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, caption_html, stylesheet
 from gptcore.steps import Steps
 from gptcore.training import History, Progress, fit
 
@@ -195,6 +196,7 @@ class TrainingMonitor(LiveView):
         floor = "" if self.floor is None else f", above the floor of {self.floor:.2f} nats per token"
         return f"TrainingMonitor: training and validation loss, step by step{floor}"
 
+    @styled
     def picture(self) -> Figure:
         """The curves; and once something was learned, what the model wrote before and after."""
         figure = Figure(figsize=(8, 5.2 if self.samples else 3.2), layout="constrained")
@@ -207,7 +209,7 @@ class TrainingMonitor(LiveView):
         texts.set_axis_off()
         for line, height in zip(lines, (0.95, 0.45), strict=True):
             wrapped = textwrap.fill(drawable(line), 105, max_lines=4, placeholder=" …")
-            texts.text(0, height, wrapped, va="top", fontsize=9, parse_math=False, fontfamily=fonts())
+            texts.text(0, height, wrapped, va="top", fontsize=9)
         return figure
 
     def _make_controls(self) -> None:
@@ -216,16 +218,14 @@ class TrainingMonitor(LiveView):
         self._stop.on_click(lambda button: self.stop())
         self._message, self._numbers, self._curves, self._texts = (ipywidgets.HTML(layout=wide) for _ in range(4))
         self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(CSS + _CSS), self._stop, self._message, self._numbers, self._curves, self._texts],
+            [ipywidgets.HTML(stylesheet()), self._stop, self._message, self._numbers, self._curves, self._texts],
             layout=ipywidgets.Layout(max_width="820px", width="100%"),
         )
 
     def _show(self) -> None:
         """All of it, when something begins or ends."""
         self._stop.disabled = not self.running
-        self._message.value = (
-            f'<div class="gptcore gptcore-train-say" role="status" aria-live="polite">{escape(self._sentence())}</div>'
-        )
+        self._message.value = caption_html(self._sentence())
         self._show_numbers()
         self._show_samples()
 
@@ -288,6 +288,7 @@ class TrainingMonitor(LiveView):
 # The chart, twice: with matplotlib for paper, and as SVG for a page that changes ------------------------------------
 
 
+@styled
 def plot_losses(ax: Axes, monitor: TrainingMonitor) -> None:
     """Both losses of a `TrainingMonitor` on a scale where every line is twice the one below, and the floor."""
     low, high = _limits(monitor)
@@ -305,7 +306,6 @@ def plot_losses(ax: Axes, monitor: TrainingMonitor) -> None:
     if not monitor.max_steps:
         ax.set_xticks([0])
     ax.legend(loc="best", frameon=False)
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _limits(monitor: TrainingMonitor) -> tuple[float, float]:
@@ -388,22 +388,3 @@ _LEGEND = f"""<line class="training" x1="430" x2="460" y1="14" y2="14"/>{_svg_te
 <line class="validation" x1="590" x2="620" y1="14" y2="14"/><circle cx="605" cy="14" r="3.5"/>
 {_svg_text(626, 19, "validation loss")}
 {_svg_text(0, 19, "nats per token")}{_svg_text((LEFT + WIDTH) / 2 + 90, HEIGHT - 8, "step")}"""
-
-_CSS = """<style>
-.gptcore-train-curves { width: 100%; display: block; fill: none; }
-.gptcore-train-curves text { fill: var(--jp-ui-font-color1, #212121); font-size: 15px; stroke: none; }
-.gptcore-train-curves .grid { stroke: var(--jp-border-color2, #bdbdbd); stroke-width: 1; }
-.gptcore-train-curves .start { stroke: var(--gptcore-others); stroke-width: 2; stroke-dasharray: 2 4; }
-.gptcore-train-curves .floor { stroke: var(--jp-ui-font-color1, #212121); stroke-width: 1.5; stroke-dasharray: 8 5; }
-.gptcore-train-curves .training { stroke: var(--gptcore-kept); stroke-width: 2; }
-.gptcore-train-curves .validation { stroke: var(--gptcore-chosen); stroke-width: 2; }
-.gptcore-train-curves circle { fill: var(--gptcore-chosen); }
-.gptcore-train-say { min-height: 3.2em; }
-.gptcore-train-progress { display: grid; grid-template-columns: 1fr auto; gap: 12px; align-items: center;
-  height: 28px; }
-.gptcore-train-cells { display: grid; grid-template-columns: repeat(5, 1fr); gap: 8px; align-items: end;
-  line-height: 1.4; font-size: 13px; }
-.gptcore-train-number { display: block; font-size: 18px; font-variant-numeric: tabular-nums; min-height: 1.4em; }
-.gptcore-train-texts { height: 9em; overflow-y: auto; }
-.gptcore-train-when { font-size: 13px; color: var(--jp-ui-font-color2, #616161); }
-</style>"""

@@ -33,7 +33,7 @@ import gptcore
 from gptcore import GPTConfig, GPTModel, next_token_distribution, stories
 from gptcore.show import Candidates, DistributionExplorer, GenerationStepper, StreamingGenerator, TokenExplorer
 from gptcore.show.candidates import candidates_html
-from gptcore.show.style import CSS
+from gptcore.show.style import stylesheet
 from gptcore.tokenizer import byte_level_bpe
 import ipywidgets
 from tokenizers import pre_tokenizers, trainers
@@ -82,7 +82,7 @@ def show(change=None):
 
 slider.observe(show, names="value")
 show()
-ipywidgets.VBox([ipywidgets.HTML(CSS), slider, bars])
+ipywidgets.VBox([ipywidgets.HTML(stylesheet()), slider, bars])
 """,
     "three panels, gptcore": "DistributionExplorer(model, tokenizer, 'x', rows=20)",
     "one panel, interact and matplotlib": """

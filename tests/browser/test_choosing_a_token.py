@@ -40,9 +40,9 @@ def test_the_dart_in_both_themes(open_notebook, keep):
     page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
     page.keyboard.press("Control+a")
     code = (
-        "import ipywidgets; from gptcore.show.dart import dart_html; from gptcore.show.style import CSS; "
+        "import ipywidgets; from gptcore.show.dart import dart_html; from gptcore.show.style import stylesheet; "
         "five = next_token_distribution(belief.logits, top_k=5); flat = next_token_distribution(torch.zeros(50_257)); "
-        "ipywidgets.HTML(CSS + dart_html(belief, 0.62, tokenizer) + dart_html(five, 0.9, tokenizer) + "
+        "ipywidgets.HTML(stylesheet() + dart_html(belief, 0.62, tokenizer) + dart_html(five, 0.9, tokenizer) + "
         "dart_html(flat, 0.4, tokenizer) + dart_html(flat, 1 - 1e-9, tokenizer))"
     )
     page.keyboard.insert_text(code)

@@ -206,7 +206,7 @@ def test_nothing_that_is_typed_is_read_as_html(explorer, bundled, text):
     for shown in (explorer, evil):
         page = Page(html_of(shown) + shown._status.value)
         assert page.tags <= {"div", "span", "small", "b"}
-        assert page.attributes <= {"class", "role", "aria-label", "aria-live", "title", "tabindex"}
+        assert page.attributes <= {"class", "role", "aria-label", "aria-live", "title", "tabindex", "style"}
     assert Page(html_of(evil)).chips[0][0] == f"{token_label(evil.tokenizers[text], 7)}, id 7"
     explorer.picture().canvas.draw()
     evil.picture().canvas.draw()

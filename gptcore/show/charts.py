@@ -1,0 +1,186 @@
+"""One look for all charts: `chart` makes the axes, and the `plot_*` functions here draw what many lessons need."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, ending, percent
+
+HATCHED = {"facecolor": "white", "edgecolor": OTHERS, "hatch": "///"}
+# A line is known by its colour, its dashes and its marks.
+LINES = ((KEPT, "-", "o"), (CHOSEN, "--", "s"), ("#009E73", "-.", "^"), ("#555555", ":", "D"))
+FEW_POINTS = 40  # of a line with more points, the points are not marked
+
+
+@cache
+def fonts() -> list[str]:
+    """Font families for charts: matplotlib's own, and one for Hangul, which that one lacks.
+
+    The font file comes with the package koreanize-matplotlib, whose code is not run: it does not start on Python 3.12.
+    """
+    families = ["DejaVu Sans"]
+    package = find_spec("koreanize_matplotlib")
+    if package is not None:
+        file = Path(package.submodule_search_locations[0]) / "fonts" / "NanumGothic.ttf"
+        font_manager.fontManager.addfont(file)
+        families.append(font_manager.FontProperties(fname=file).get_name())
+    return families
+
+
+def drawable(text: str) -> str:
+    """`text` with the code, as in <U+1F98A>, of every character that none of the `fonts` can draw."""
+    return "".join(c if ord(c) in _glyphs() else f"<U+{ord(c):04X}>" for c in text)
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    files = [font_manager.findfont(family) for family in fonts()]
+    return frozenset().union(*(font_manager.get_font(file).get_charmap() for file in files))
+
+
+# For every function that makes text or axes; matplotlib reads most of these settings when it makes them.
+styled = matplotlib.rc_context(
+    {
+        "font.family": fonts(),
+        "text.parse_math": False,  # a `$` is a dollar
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
+    }
+)
+
+
+@styled
+def chart(
+    width: float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    title: str = "",
+    titles: Iterable[str] = (),
+    **layout: Any,
+) -> tuple[Figure, Any]:
+    """A figure of so many inches, and its axes: one, or an array of them if there are more `rows` or `columns`.
+
+    `title` stands above the whole, `titles` above each of the axes; `layout` is that of `Figure.subplots`.
+
+    >>> figure, (before, after) = chart(8, 3.6, rows=2, titles=["no cut", "top-k 10"])
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, **layout)
+    if title:
+        figure.suptitle(drawable(title), x=0.01, ha="left")
+    for ax, text in zip(figure.axes, titles, strict=False):
+        ax.set_title(drawable(text))
+    return figure, axes
+
+
+def after(text: str, room: int = 50) -> str:
+    """The title of a chart of what comes after `text`."""
+    return f"After “{ending(drawable(text), room)}”"
+
+
+@styled
+def plot_bars(
+    ax: Axes,
+    labels: Sequence[str],
+    values: Sequence[float],
+    texts: Sequence[str] = (),
+    *,
+    hatched: Iterable[int] = (),
+    xlabel: str = "",
+    fontsize: float = 10,
+    **style: Any,
+) -> None:
+    """A bar from 0 to each of `values`, from top to bottom, with a text beside it; those in `hatched` are hatched."""
+    bars = ax.barh(range(len(labels)), [float(value) for value in values], **{"color": KEPT} | style)
+    for row in hatched:
+        bars[row].set(**HATCHED)
+    write_values(ax, bars, texts, fontsize)
+    _label_rows(ax, labels, xlabel)
+
+
+def plot_shares(ax: Axes, shares: Sequence[tuple[str, float]], xlabel: str) -> None:
+    """Bars for (label, share) that add up to 1; the last, hatched, is that of all others together."""
+    labels, values = zip(*shares, strict=True)
+    plot_bars(ax, labels, values, [percent(share) for share in values], hatched=[len(labels) - 1], xlabel=xlabel)
+    ax.set(xlim=(0, 1.1), xticks=[0, 0.25, 0.5, 0.75, 1])
+
+
+@styled
+def plot_pairs(
+    ax: Axes,
+    labels: Sequence[str],
+    pairs: Mapping[str, Sequence[float]],
+    texts: Mapping[str, Sequence[str]] | None = None,
+    *,
+    xlabel: str = "",
+) -> None:
+    """Two bars for each label, one below the other: the first of `pairs`, hatched, is what the second is held against.
+
+    >>> plot_pairs(ax, ["a", "b"], {"expected": [500, 500], "drawn": [512, 488]}, xlabel="of 1,000 draws")
+    """
+    for (name, values), side, style in zip(pairs.items(), (-0.2, 0.2), (HATCHED, {"color": KEPT}), strict=True):
+        rows = [row + side for row in range(len(labels))]
+        bars = ax.barh(rows, [float(value) for value in values], 0.4, label=name, **style)
+        write_values(ax, bars, (texts or {}).get(name, ()), fontsize=8)
+    _label_rows(ax, labels, xlabel)
+    ax.legend(loc="best")
+
+
+@styled
+def plot_lines(
+    ax: Axes,
+    x: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    log: bool = False,
+    ends: bool = False,
+) -> None:
+    """A line over `x` for each of `lines`, with its name in a legend; one that has fewer points ends earlier.
+
+    With `log` the vertical axis is logarithmic. With `ends` the lines are thin and grey, and each has its name at its
+    end: what something else is held against.
+    """
+    x, named = list(x), sum(not line.get_label().startswith("_") for line in ax.lines)
+    for (name, values), (color, dashes, mark) in zip(lines.items(), islice(cycle(LINES), named, None), strict=False):
+        if ends:
+            ax.plot(x[: len(values)], values, color="#555555", lw=1)
+            ax.annotate(
+                drawable(name), (x[len(values) - 1], values[-1]), (4, 0), textcoords="offset points", va="center"
+            )
+            continue
+        few = len(values) <= FEW_POINTS
+        ax.plot(x[: len(values)], values, dashes, color=color, marker=mark if few else None, ms=5, label=drawable(name))
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter("{x:g}")
+    ax.set(xlabel=xlabel or ax.get_xlabel(), ylabel=ylabel or ax.get_ylabel())
+    if any(line.get_label() and not line.get_label().startswith("_") for line in ax.lines):
+        ax.legend()
+
+
+@styled
+def write_values(ax: Axes, bars: Iterable[Any], texts: Iterable[str], fontsize: float = 10) -> None:
+    """The text of each bar, to its right; of a bar that goes to the left, to the right of 0."""
+    for bar, text in zip(bars, texts, strict=False):
+        end = max(bar.get_x(), bar.get_x() + bar.get_width()), bar.get_y() + bar.get_height() / 2
+        ax.annotate(drawable(text), end, (4, 0), textcoords="offset points", va="center", fontsize=fontsize)
+        ax.margins(x=0.15)  # room for them
+
+
+def _label_rows(ax: Axes, labels: Sequence[str], xlabel: str) -> None:
+    ax.set_yticks(range(len(labels)), [drawable(label) for label in labels])
+    ax.set(ylim=(len(labels) - 0.5, -0.5), xlabel=xlabel)
