@@ -21,35 +21,33 @@ CANDIDATES, LABEL_WIDTH, BAR_WIDTH = 5, 16, 30
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m gptcore",
-        description="Go on with a text, token by token.",
+        description="Continue a text, token by token.",
         epilog='examples: python -m gptcore "Once upon a time" --seed 7    '
         'echo "옛날 옛적에" | python -m gptcore - --steps',
     )
     parser.add_argument("prompt", nargs="?", default="Once upon a time", help='the beginning; "-" reads standard input')
     parser.add_argument("--model", default="storyteller", help="the bundled model, a folder, or a Hugging Face name")
-    parser.add_argument("--max-new-tokens", type=int, default=200, help="default: %(default)s")
+    parser.add_argument("--max-new-tokens", type=int, default=200, help="the most to write (default: %(default)s)")
     parser.add_argument("--temperature", type=float, default=0.7, help="0: always the likeliest (default: %(default)s)")
     parser.add_argument("--top-k", type=int, help="keep the k likeliest tokens (default: 10, if no --top-p is given)")
     parser.add_argument("--top-p", type=float, help="keep the likeliest tokens that together reach this probability")
-    parser.add_argument("--seed", type=int, help="the same number tells the same story (default: new luck)")
-    parser.add_argument(
-        "--device", default="auto", help='"auto", "cpu", "cuda", "mps" (default: CUDA where there is one)'
-    )
-    parser.add_argument("--steps", action="store_true", help="show the five likeliest candidates for every token")
+    parser.add_argument("--seed", type=int, help="the same seed writes the same text (default: a new one each time)")
+    parser.add_argument("--device", default="auto", help='"cpu", "cuda" or "mps" (default: CUDA if there is one)')
+    parser.add_argument("--steps", action="store_true", help="show the five likeliest candidates for each token")
     return parser
 
 
 def main() -> int:
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # a terminal without UTF-8 gets \\uXXXX for what it lacks
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a terminal without UTF-8 gets \\uXXXX for the rest
         stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args()
     try:
         return _write(arguments)
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is what Windows says of a closed pipe
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is Windows' error for a closed pipe
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # whoever read our output has gone; Python's own last flush goes nowhere
+        return 141  # the reader has closed the pipe; now Python's last flush cannot fail
 
 
 def _write(arguments: argparse.Namespace) -> int:
@@ -71,13 +69,13 @@ def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
     top_k = 10 if arguments.top_k is None and arguments.top_p is None else arguments.top_k
     check_integer("max_new_tokens", arguments.max_new_tokens, least=0)
     sampling = Sampling(arguments.temperature, top_k, arguments.top_p)
-    with redirect_stdout(sys.stderr):  # what is said about a download is no part of the story
+    with redirect_stdout(sys.stderr):  # messages about a download are not part of the text
         model, tokenizer = load(arguments.model, arguments.device)
-    what = model, prompt, tokenizer, arguments.max_new_tokens
+    job = model, prompt, tokenizer, arguments.max_new_tokens
     if not arguments.steps:
-        yield from stream_text(*what, **vars(sampling), seed=arguments.seed)
+        yield from stream_text(*job, **vars(sampling), seed=arguments.seed)
         return
-    prompt_ids, steps = text_steps(*what, sampling, arguments.seed)
+    prompt_ids, steps = text_steps(*job, sampling, arguments.seed)
     token_ids = list(prompt_ids)
     for step in steps:
         yield _chart(step, tokenizer)
@@ -87,7 +85,7 @@ def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def _chart(step: Step, tokenizer: Any) -> str:
-    """The likeliest candidates of a step as bars of text, the chosen one marked, and last if it is none of them."""
+    """The likeliest candidates of a step as bars of text; the drawn one is marked, and added if missing."""
     probs = step.distribution.probs
     shown = probs.topk(min(CANDIDATES, int(step.distribution.kept_count))).indices.tolist()
     if step.token_id not in shown:
@@ -104,7 +102,7 @@ def _chart(step: Step, tokenizer: Any) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal `text` takes: a Hangul syllable takes two."""
+    """How many columns `text` takes in a terminal: a Hangul syllable takes two."""
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
@@ -115,7 +113,7 @@ def _as_written(text: str) -> str:
 
 
 def _as_utf8(argument: str) -> str:
-    """`argument`, read as UTF-8 if the terminal's own encoding could not read it."""
+    """`argument`, decoded as UTF-8 if the terminal's own encoding could not decode it."""
     try:
         argument.encode()
     except UnicodeEncodeError:
@@ -125,9 +123,9 @@ def _as_utf8(argument: str) -> str:
 
 
 def _read_prompt() -> str:
-    """What comes on standard input: UTF-8, or else the terminal's own encoding."""
+    """The text on standard input, in UTF-8 or else in the terminal's own encoding."""
     if sys.stdin is None:
-        raise ValueError('prompt "-" is what comes on standard input, which is closed')
+        raise ValueError('prompt "-" reads standard input, which is closed')
     data = sys.stdin.buffer.read()
     try:
         return data.decode("utf-8-sig").rstrip("\r\n")

@@ -100,8 +100,8 @@ def stream_decode(tokenizer: Any, token_ids: Iterable[int]) -> Iterator[str]:
     If the bytes of a character are spread over several tokens, it comes whole with the last of them, and the pieces
     before it are "". An id that the tokenizer does not have becomes `<id 40321>`.
 
-    >>> list(stream_decode(tokenizer, tokenizer.encode("a fox 용")))
-    ['a', ' fox', ' ', '', '', '용', '']
+    >>> list(stream_decode(tokenizer, tokenizer.encode("a fox 🦊")))
+    ['a', ' fox', ' ', '', '', '', '🦊', '']
     """
     reader = _reader(tokenizer)
     for token_id in token_ids:

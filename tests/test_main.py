@@ -6,16 +6,31 @@ import sys
 
 import pytest
 
-from gptcore import __main__ as command_line
+from gptcore import __main__ as program
 from gptcore import generate_text, load
 
 PROMPT = "옛날 옛적에"
 UTF8 = {**os.environ, "PYTHONIOENCODING": "utf-8"}
 
 
+def command(*arguments) -> list[str]:
+    return [sys.executable, "-m", "gptcore", *map(str, arguments)]
+
+
 def python(*arguments, stdin: bytes | None = None, **settings) -> subprocess.CompletedProcess:
     settings = {"input": stdin, "capture_output": True, "timeout": 120, "env": UTF8, **settings}
-    return subprocess.run([sys.executable, "-m", "gptcore", *map(str, arguments)], **settings)
+    return subprocess.run(command(*arguments), **settings)
+
+
+@pytest.fixture
+def endless(tiny_folder):
+    """The command while it writes a long text, after its first word."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    arguments = command("Once", "--model", tiny_folder, "--max-new-tokens", 100000)
+    with subprocess.Popen(arguments, env=UTF8, **pipes) as process:
+        assert process.stdout.read(4) == b"Once"
+        yield process
+        process.kill()
 
 
 @pytest.fixture
@@ -24,7 +39,7 @@ def run(monkeypatch, capsys, tiny_folder):
 
     def run(*arguments) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["gptcore", "--model", str(tiny_folder), "--device", "cpu", *arguments])
-        return command_line.main(), *capsys.readouterr()
+        return program.main(), *capsys.readouterr()
 
     return run
 
@@ -78,38 +93,29 @@ def test_a_closed_stream_ends_in_no_traceback(tiny_folder, closed, code, errors)
     assert re.fullmatch(errors, found.stderr)
 
 
-def test_a_closed_pipe_ends_it_without_a_word(tiny_folder):
-    command = [sys.executable, "-m", "gptcore", "Once", "--model", str(tiny_folder), "--max-new-tokens", "100000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8) as process:
-        assert process.stdout.read(4) == b"Once"
-        process.stdout.close()
-        assert process.wait(timeout=60) == 141
-        assert process.stderr.read() == b""
+def test_a_closed_pipe_ends_it_without_a_message(endless):
+    endless.stdout.close()
+    assert endless.wait(timeout=60) == 141
+    assert endless.stderr.read() == b""
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_an_interrupt_ends_it_without_a_traceback(tiny_folder):
-    command = [sys.executable, "-m", "gptcore", "Once", "--model", str(tiny_folder), "--max-new-tokens", "100000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8) as process:
-        assert process.stdout.read(4) == b"Once"
-        process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert errors == b"" and rest.endswith(b"\n")
+def test_an_interrupt_ends_it_without_a_traceback(endless):
+    endless.send_signal(signal.SIGINT)
+    rest, errors = endless.communicate(timeout=60)
+    assert endless.returncode == 130
+    assert errors == b"" and rest.endswith(b"\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_an_interrupt_may_end_the_reader_first(tiny_folder):
-    """Ctrl-C reaches all of `python -m gptcore | tee story.txt`, and tee is quicker."""
-    command = [sys.executable, "-m", "gptcore", "Once", "--model", str(tiny_folder), "--max-new-tokens", "100000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8) as process:
-        assert process.stdout.read(4) == b"Once"
-        process.send_signal(signal.SIGSTOP)
-        process.send_signal(signal.SIGINT)
-        process.stdout.close()
-        process.send_signal(signal.SIGCONT)
-        assert process.wait(timeout=60) in (130, 141)
-        assert process.stderr.read() == b""
+def test_an_interrupt_may_end_the_reader_first(endless):
+    """Ctrl-C reaches all of `python -m gptcore | tee story.txt`, and tee may end first."""
+    endless.send_signal(signal.SIGSTOP)
+    endless.send_signal(signal.SIGINT)
+    endless.stdout.close()
+    endless.send_signal(signal.SIGCONT)
+    assert endless.wait(timeout=60) in (130, 141)
+    assert endless.stderr.read() == b""
 
 
 def test_steps_show_the_five_likeliest_candidates_and_what_was_drawn(run):
@@ -139,7 +145,7 @@ def test_steps_end_without_the_end_of_text_token(run, monkeypatch, tiny_folder):
     tokenizer.eos_token_id = tokenizer.encode("x")[0]
     model.final_norm.weight.data.zero_()
     model.final_norm.bias.data.copy_(1e3 * model.token_embedding.weight[tokenizer.eos_token_id])
-    monkeypatch.setattr(command_line, "load", lambda *arguments: (model, tokenizer))
+    monkeypatch.setattr(program, "load", lambda *arguments: (model, tokenizer))
     assert run("Once", "--temperature", "0")[1] == "Once\n"
     assert run("Once", "--temperature", "0", "--steps")[1].endswith("\n\nOnce\n")
 
@@ -151,8 +157,8 @@ def test_bars_begin_in_the_same_column(run):
     for chart in charts:
         rows = re.findall(r"^  .+%", chart, flags=re.MULTILINE)
         assert len({len(row) for row in rows}) > 1 or not re.search("[가-힣]", chart)
-        assert len({command_line._columns(row) for row in rows}) == 1
-    assert [command_line._columns(label) for label in ("the", "여우", "")] == [3, 4, 0]
+        assert len({program._columns(row) for row in rows}) == 1
+    assert [program._columns(label) for label in ("the", "여우", "")] == [3, 4, 0]
 
 
 @pytest.mark.parametrize("setting", [("--top-k", "1"), ("--temperature", "0"), ("--top-p", "1e-9")])
