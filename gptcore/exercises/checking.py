@@ -1,145 +1,225 @@
-"""What the self-checks share: a learner's answer is run, and whatever is wrong with it becomes one sentence."""
+"""Self-checks as tables: what is right, on which cases, and the usual mistakes, each beside its hint.
 
+    check_double = Exercise(  # function(row (n,)) → each value twice (n,)
+        right="each value is doubled.",
+        reference=lambda row: 2 * row,
+        cases=[case(tensor([1.0, 3.0])), case(tensor([0.5, -2.0]), given="a row with a negative value")],
+        edges=[case(tensor([]), why="An empty row stays empty.")],
+        mistakes=[
+            ("That is the square. Twice is 2 * row.", lambda row: row**2),
+            ("That is the sum. Double each value.", lambda row: 2 * row.sum(), lambda row: row.sum()),
+        ],
+        reminder="Multiply each value by 2.",
+    )
+    check_answer = Value(right="6 × 7.", reference=42, mistakes=[("13 is the sum.", 13)], reminder="Multiply.")
+
+`check_double(double)` prints one line, `Right: …` or `Not yet: …`, and never raises. The `cases` are judged together,
+the `edges` one by one, each only if everything before it is right. A mistake is what a learner might have written. Its
+hint is a diagnosis: it is given only if the answer returns what the mistake returns on every case so far; raising the
+same type of exception counts as returning the same. Otherwise the line says what went in, what was expected and what
+came out, followed by the case's `why` or the exercise's `reminder`, which hold whatever the learner wrote.
+"""
+
+import copy
+import inspect
+import itertools
+import math
 import warnings
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from gptcore.checks import is_number
+from gptcore.exercises.outcomes import difference, named, same, show
+
+ENOUGH = 500  # calls of a model: no exercise needs as many
+
+TENSOR_ERRORS = {  # part of an exception → what helps, in every exercise
+    "return_types": "`.max(-1)` returns two tensors, the values and the indices: take .values or .indices.",
+    "size of tensor a": "The shapes do not fit: one value per row is a column, made with keepdim=True or [:, None].",
+    "one element tensors": "math works on one number at a time. For a whole tensor write x.exp() or x.log().",
+    '"dim"': "Say along which axis: dim=-1, the last one.",
+    "zero-dimensional tensor": "torch.cat joins rows: make the one token a row with new[None].",
+    "(batch, tokens)": "The model reads a batch of texts: keep the first axis, or make one with token_ids[None].",
+}
 
 
-class NotYet(Exception):
-    """What an answer lacks, and a hint, in one sentence or two."""
+@dataclass(frozen=True)
+class Case:
+    """Arguments for the learner's function; `given` puts them into words, `why` explains what is expected."""
+
+    arguments: tuple[Any, ...]
+    given: str
+    why: str
 
 
-def one_line(check: Callable[[Any], str]) -> Callable[[Any], None]:
-    """A check that prints `Right: …`, what `check` returns, or `Not yet: …`, the `NotYet` that it raises."""
+def case(*arguments: Any, given: str = "", why: str = "") -> Case:
+    """A case; without `given`, its arguments are shown under the names that the reference gives them."""
+    return Case(arguments, given, why)
 
-    @wraps(check)
-    def run(answer: Any = None) -> None:
+
+class _NotYet(Exception):
+    """What is wrong, in a sentence for the learner."""
+
+
+class _Endless(BaseException):  # so that no `except Exception` of the learner's stops it
+    """A model was called far more often than any answer needs."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class _Check:
+    right: str
+    reference: Any
+    mistakes: Sequence[tuple[Any, ...]] = ()  # (hint, mistake, other ways to write the same mistake …)
+    reminder: str = ""
+
+    def __call__(self, answer: Any = None) -> None:
+        """Print whether `answer` is right, and if not, why."""
         try:
-            line = f"Right: {check(answer)}"
-        except NotYet as problem:
-            line = f"Not yet: {problem}"
+            problem = self._problem(answer)
+        except _NotYet as found:
+            problem = str(found)
         except Exception as error:  # nothing that a learner writes may end in a traceback from here
-            line = f"Not yet: this answer could not be read, {named(error)}."
+            problem = f"this answer could not be read, {named(error)}."
+        line = f"Right: {self.right}" if problem is None else f"Not yet: {problem}"
         print(" ".join(line.split()))
 
-    return run
+    def _problem(self, answer: Any) -> str | None:
+        raise NotImplementedError
 
 
-def ask(function: Any, *arguments: Any, given: str, hint: str = "") -> Any:
-    """What a learner's function returns; raises `NotYet` if it cannot be called, fails, is a stub or changes its input.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Value(_Check):
+    """An exercise whose answer is a value. `what` names it; `observe(value)` is compared with the reference."""
 
-    `given` says in words what went in, `hint` what helps a function that works elsewhere and gives nothing here.
-    An exception of the learner's becomes a sentence.
-    """
-    given = given.rstrip(",")
-    if not callable(function):
-        raise NotYet(
-            f"the check needs the function itself, without brackets after its name, and got {brief(function)}."
-        )
-    copies = [argument.clone() if isinstance(argument, Tensor) else argument for argument in arguments]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = function(*copies)
-    except OverflowError:
-        raise NotYet(f"given {given}, exp grew too large for the computer: {OVERFLOW_HINT}") from None
-    except ZeroDivisionError:
-        raise NotYet(f"given {given}, your function divided by zero: {ZERO_HINT}") from None
-    except NotImplementedError:
-        result = None
-    except Exception as error:
-        hint = hint or error_hint(error)
-        hint = f". {hint[0].upper()}{hint[1:]}" if hint else ""
-        raise NotYet(f"given {given}, your function stopped with {named(error)}{hint}") from None
-    if any(isinstance(new, Tensor) and not _same(new, old) for new, old in zip(copies, arguments, strict=True)):
-        raise NotYet(
-            f"given {given}, the answer changed the tensor that it was given, so that whoever looks at it later sees "
-            "other numbers. Make a new one: x = x / 2, not x /= 2."
-        )
-    if result is None or result is Ellipsis:
-        if hint:
-            raise NotYet(f"given {given}, your function returned nothing: {hint}")
-        raise NotYet("your function returns nothing so far. Replace the dots, and end with return.")
-    return result
+    what: str = "a number"
+    tolerance: float = 1e-6  # relative
+    observe: Callable[[Any], Any] | None = None
+
+    def _problem(self, answer: Any) -> str | None:
+        if answer is None or answer is Ellipsis:
+            return f"replace the dots by {self.what}."
+        if isinstance(answer, Tensor) and answer.numel() == 1:
+            answer = answer.item()
+        if is_number(self.reference) and not is_number(answer):
+            return f"the answer is {self.what}, and you gave {show(answer)}."
+        for hint, *mistakes in self.mistakes:
+            if any(self._equal(answer, mistake) for mistake in mistakes):
+                return hint
+        if self.observe is None:
+            return None if self._equal(answer, self.reference) else f"you gave {show(answer)}. {self.reminder}"
+        try:
+            found = self.observe(answer)
+        except (TypeError, ValueError) as error:
+            return f"{error}."
+        if found == self.reference:
+            return None
+        return f"given {show(answer)}, expected {self.reference}, got {found}. {self.reminder}"
+
+    def _equal(self, answer: Any, other: Any) -> bool:
+        if is_number(answer) and is_number(other):
+            return math.isclose(answer, other, rel_tol=self.tolerance)
+        return answer == other
 
 
-OVERFLOW_HINT = (
-    "subtract the largest score first, as in scores - scores.max(). No chance changes, and no exp is above 1."
-)
-ZERO_HINT = "at temperature 0 there is nothing to divide by. It means: the likeliest token, with chance 1."
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Exercise(_Check):
+    """An exercise whose answer is a function. What is compared is what `observe(function, *arguments)` returns."""
+
+    cases: Sequence[Case]
+    edges: Sequence[Case] = ()
+    tolerance: float = 1e-4  # absolute, and relative
+    errors: Mapping[str, str] = field(default_factory=dict)  # part of an exception → what helps
+    luck: str = "Use what the function is given, and nothing random."
+    observe: Callable[..., Any] = lambda function, *arguments: function(*arguments)
+
+    def _problem(self, answer: Any) -> str | None:
+        if not callable(answer):
+            return f"the check needs the function itself, without brackets after its name, and got {show(answer)}."
+        seen: list[tuple[Case, Any]] = []
+        for level in (self.cases, *([edge] for edge in self.edges)):
+            seen += [(case, self._ask(answer, case)) for case in level]
+            for case, found in seen:
+                expected = self._ask(self.reference, case)
+                if not same(found, expected, self.tolerance):
+                    return self._explain(answer, case, expected, seen)
+        return None
+
+    def _ask(self, function: Callable[..., Any], case: Case, seed: int = 0) -> Any:
+        """What `function` does with copies of the arguments: what it returns (None for a stub) or its exception."""
+        copies = [_copy(argument) for argument in case.arguments]
+        try:
+            with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+                warnings.simplefilter("ignore")
+                torch.default_generator.manual_seed(seed)  # so that a mistake meets the same dropout as the answer
+                found = self.observe(function, *copies)
+        except NotImplementedError:
+            return None
+        except (Exception, _Endless) as error:
+            return error.with_traceback(None)
+        if any(_changed(new, old) for new, old in zip(copies, case.arguments, strict=True)):
+            raise _NotYet(
+                f"given {self._words(case)}, your function changed what it was given, and its caller still needs that. "
+                "Build the answer in something new: x = x / 2, not x /= 2."
+            )
+        return None if found is Ellipsis else found
+
+    def _explain(self, answer: Callable[..., Any], case: Case, expected: Any, seen: list[tuple[Case, Any]]) -> str:
+        """What is wrong with what was found on this case, the first wrong one of those seen."""
+        given = f"given {self._words(case)}, your function"
+        found = next(found for other, found in seen if other is case)
+        diagnosis = self._diagnosis(seen)
+        if all(found is None for _, found in seen):
+            return "your function returns nothing so far. Replace the dots, and end with return."
+        if found is None:
+            return f"{given} returned nothing: every way through it ends with return. {diagnosis or case.why}"
+        if isinstance(found, _Endless):
+            return f"{given} called the model {ENOUGH} times: the loop never ends. {diagnosis or case.why}"
+        if isinstance(found, Exception):
+            return f"{given} stopped with {named(found)}. {diagnosis or self._error_hint(found) or case.why}"
+        if not diagnosis:
+            for seed in range(1, 6):
+                again = self._ask(answer, case, seed)
+                if not same(again, found, self.tolerance) and show(again) != show(found):
+                    return f"{given} gives {show(found)}, and asked again {show(again)}. {self.luck}"
+        return f"given {self._words(case)}, {difference(expected, found)}. {diagnosis or case.why or self.reminder}"
+
+    def _diagnosis(self, seen: list[tuple[Case, Any]]) -> str:
+        """The hint for the mistake that gives the same as the answer on all cases, or ""."""
+        for hint, *mistakes in self.mistakes:
+            for mistake in mistakes:
+                if all(same(found, self._ask(mistake, case), self.tolerance) for case, found in seen):
+                    return hint
+        return ""
+
+    def _error_hint(self, error: Exception) -> str:
+        text = f"{type(error).__name__}: {error}"
+        return next((hint for part, hint in {**self.errors, **TENSOR_ERRORS}.items() if part in text), "")
+
+    def _words(self, case: Case) -> str:
+        names = inspect.signature(self.reference).parameters
+        words = [f"{name} {show(value)}" for name, value in zip(names, case.arguments, strict=True)]
+        return case.given or " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-_ERROR_HINTS = (  # (a part of what torch says, what to do about it)
-    ("return_types", ".max(-1) gives two things, the values and their places: take .values, or write amax(-1)."),
-    (
-        "size of tensor a",
-        "The shapes do not fit: one number per row is a column, made with keepdim=True or with [:, None].",
-    ),
-    ("one element tensors", "math works on one number at a time. For a whole tensor write x.exp() or x.log()."),
-    ('"dim"', "Say along which axis: dim=-1, the last one."),
-    ("zero-dimensional tensor", "torch.cat joins rows: make the one token a row with new[None]."),
-    ("(batch, tokens)", "The model reads a batch of texts: keep the first axis, or make one with token_ids[None]."),
-    (
-        "no attribute 'probs'",
-        "gptcore.draw(distribution, uniform) wants what next_token_distribution gave, then a dart.",
-    ),
-)
+def _copy(argument: Any) -> Any:
+    """A copy that a learner's function may change; a model counts how often it is called."""
+    if isinstance(argument, nn.Module):
+        argument, calls = copy.deepcopy(argument), itertools.count(1)
+
+        def count(*_: Any) -> None:
+            if next(calls) > ENOUGH:
+                raise _Endless
+
+        argument.register_forward_pre_hook(count)
+        return argument
+    return copy.deepcopy(argument) if isinstance(argument, Tensor | list | dict) else argument
 
 
-def error_hint(error: Exception) -> str:
-    """What helps against the usual errors of tensors, or ""."""
-    return next((hint for part, hint in _ERROR_HINTS if part in str(error)), "")
-
-
-def named(error: Exception) -> str:
-    """An error in a few words."""
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:120]}{'…' * (len(words) > 120)}" if words else type(error).__name__
-
-
-def as_tensor(result: Any, given: str) -> Tensor:
-    """`result` as float64; lists are welcome."""
-    given = given.rstrip(",")
-    if "return_types" in str(type(result)):
-        raise NotYet(f"given {given}, a tensor was expected, and there came two. {_ERROR_HINTS[0][1]}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.as_tensor(result).detach().double()
-    except (TypeError, ValueError, RuntimeError):
-        raise NotYet(f"given {given}, a tensor was expected, and your function returned {brief(result)}.") from None
-
-
-def brief(value: Any) -> str:
-    """A value in a few characters."""
-    try:
-        if isinstance(value, Tensor):
-            numbers = [f"{number:.4g}" for number in value.flatten()[:6].tolist()]
-            return f"[{', '.join(numbers)}{', …' if value.numel() > 6 else ''}]"
-        text = repr(value)
-    except Exception:
-        text = type(value).__name__
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def close(a: Tensor, b: Tensor, tolerance: float = 1e-4) -> bool:
-    """Whether two tensors have one shape and, within `tolerance`, the same numbers."""
-    return a.shape == b.shape and torch.allclose(a.double(), b.double(), atol=tolerance, rtol=tolerance)
-
-
-def as_number(answer: Any, what: str) -> float:
-    """A number that a learner filled in; raises `NotYet` if it is none yet."""
-    if answer is None or answer is Ellipsis:
-        raise NotYet(f"replace the dots by {what}.")
-    try:
-        return float(answer)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise NotYet(f"the answer is {what}, and you gave {brief(answer)}.") from None
-
-
-def _same(new: Tensor, old: Tensor) -> bool:
-    return new.shape == old.shape and torch.equal(torch.nan_to_num(new), torch.nan_to_num(old))
+def _changed(new: Any, old: Any) -> bool:
+    if isinstance(old, Tensor):
+        return new.shape != old.shape or not torch.equal(torch.nan_to_num(new), torch.nan_to_num(old))
+    return isinstance(old, list | dict) and new != old

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from gptcore.exercises.checking import NotYet, brief, named, one_line
+from gptcore.exercises.by_hand import NotYet, brief, named, one_line
 
 
 def _ask(function: Any, argument: Any, given: str) -> Any:

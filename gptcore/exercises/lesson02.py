@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from gptcore.config import GPTConfig
-from gptcore.exercises.checking import NotYet, as_number, as_tensor, ask, brief, close, one_line
+from gptcore.exercises.by_hand import NotYet, as_number, as_tensor, ask, brief, close, one_line
 from gptcore.model import GPTModel, evaluating
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gptcore.config import GPTConfig
-from gptcore.exercises.checking import error_hint, named
+from gptcore.exercises.by_hand import error_hint, named
 from gptcore.generation import generate
 from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import draw, next_token_distribution

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptcore.config import GPTConfig
-from gptcore.exercises.checking import NotYet, as_number, as_tensor, ask, brief, one_line
+from gptcore.exercises.by_hand import NotYet, as_number, as_tensor, ask, brief, one_line
 from gptcore.model import GPTModel
 from gptcore.training import evaluate
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gptcore.config import GPTConfig
-from gptcore.exercises.checking import NotYet, as_tensor, ask, brief, close, one_line
+from gptcore.exercises.by_hand import NotYet, as_tensor, ask, brief, close, one_line
 from gptcore.model import GPTModel, evaluating
 from gptcore.recording import lens_logits
 

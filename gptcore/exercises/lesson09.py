@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gptcore.config import GPT_CONFIG_1558M, GPTConfig
 from gptcore.costs import cache_bytes, num_parameters
-from gptcore.exercises.checking import NotYet, as_number, as_tensor, ask, brief, close, one_line
+from gptcore.exercises.by_hand import NotYet, as_number, as_tensor, ask, brief, close, one_line
 from gptcore.model import GPTModel, KVCache, evaluating
 
 PROMPT = [3, 1, 4]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gptcore.checkpoint import load_tokenizer
 from gptcore.config import GPT_CONFIG_355M, GPTConfig
-from gptcore.exercises.checking import NotYet, as_number, as_tensor, ask, brief, one_line
+from gptcore.exercises.by_hand import NotYet, as_number, as_tensor, ask, brief, one_line
 from gptcore.model import GPTModel, evaluating
 from gptcore.tokenizer import Tokenizer
 
