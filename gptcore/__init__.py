@@ -27,6 +27,7 @@ _LATER = {
     "save": "gptcore.checkpoint",
     "evaluate": "gptcore.training",
     "fit": "gptcore.training",
+    "fit_steps": "gptcore.training",
     "read_text": "gptcore.training",
     "read_bandwidth": "gptcore.timing",
     "time_per_token": "gptcore.timing",

@@ -20,6 +20,7 @@ from gptcore import (
     next_token_distribution,
     stream_text,
 )
+from gptcore.model import TransformerBlock
 from gptcore.tokenizer import decode
 
 CONFIG = GPTConfig(vocab_size=17, context_length=10, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.3)
@@ -70,6 +71,21 @@ def reference(model, prompt, n, temperature=1.0, top_k=None, seed=0, eos_token_i
 def padded(rows: list[list[int]], eos_token_id: int) -> list[list[int]]:
     length = max(map(len, rows))
     return [row + [eos_token_id] * (length - len(row)) for row in rows]
+
+
+@pytest.mark.parametrize("function", ["generate", "generate_steps"])
+def test_without_the_cache_the_code_that_is_read_runs(function, monkeypatch):
+    """Each token calls the block's `forward`, `next_token_distribution` and `draw`: a breakpoint there is hit."""
+    model, calls = make_model(), []
+
+    def counted(name, original):
+        return lambda *args, **kwargs: calls.append(name) or original(*args, **kwargs)
+
+    monkeypatch.setattr(TransformerBlock, "forward", counted("block", TransformerBlock.forward))
+    for name in ("next_token_distribution", "draw"):
+        monkeypatch.setattr(gptcore.generation, name, counted(name, getattr(gptcore.generation, name)))
+    list(getattr(gptcore, function)(model, torch.tensor([[1, 2]]), 3, top_k=4, seed=1, use_cache=False))
+    assert calls == ["block", "block", "next_token_distribution", "draw"] * 3
 
 
 SETTINGS = [{}, {"temperature": 0}, {"temperature": 0.7, "top_k": 4}]

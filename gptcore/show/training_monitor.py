@@ -26,8 +26,8 @@ from gptcore.model import GPTModel
 from gptcore.show.charts import drawable, styled
 from gptcore.show.live import LiveView
 from gptcore.show.style import CHOSEN, KEPT, OTHERS, caption_html, stylesheet
-from gptcore.steps import Steps
-from gptcore.training import History, Progress, fit
+from gptcore.training import History, Progress, fit_steps
+from gptcore.training.evaluation import Steps
 
 REFRESH = 0.5  # seconds between two pictures
 TURN = 0.1  # seconds after which the kernel has its turn, as soon as a step is done
@@ -103,7 +103,7 @@ class TrainingMonitor(LiveView):
         try:
             self._write_sample(step=0)
             self.history = await self._take(
-                fit.steps(
+                fit_steps(
                     self.model,
                     train_ids,
                     val_ids,

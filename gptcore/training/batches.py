@@ -1,20 +1,42 @@
-"""Text as a model reads it while it learns: rows of token ids, in which each token is foretold from those before it.
+"""Text as a model reads it while it learns: rows of token ids, in which each token is predicted from those before it.
 
 Text comes as one long row of token ids (N,), or as documents, each read from its start. Documents are a sequence of
-rows of token ids; one that makes them when it is asked for them is checked as it is read, all else before any work.
+rows of token ids. A sequence that makes its rows on demand is checked as it is read, everything else before any work.
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gptcore.config import GPTConfig
+from gptcore.seeds import step_seed
 
 Documents = Sequence[Sequence[int] | Tensor]
 
-_IGNORED = -100  # the target of a place that is only there to fill a row; cross_entropy leaves it out
-_WHOLE = (torch.uint8, torch.int16, torch.int32, torch.int64)
+_IGNORED = -100  # the target of a position that only fills up a row; cross_entropy ignores it
+_INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+
+
+def read_text(file: str | Path) -> str:
+    """The text of a UTF-8 file, with "\\n" at the end of every line.
+
+    Raises ValueError if the file is missing or empty, or if it is not UTF-8.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise ValueError(f"file must be a text file, but there is none at {str(file)!r}")
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} must be UTF-8, but its byte {error.start:,} is not: open it in an editor and save it as UTF-8"
+        ) from error
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")  # which some editors write
+    if not text.strip():
+        raise ValueError(f"{file} must hold some text, but it is empty")
+    return text
 
 
 class TrainingRows:
@@ -34,7 +56,7 @@ class TrainingRows:
 
     def of_step(self, step: int) -> Tensor:
         """(batch_size, context_length + 1)"""
-        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) % 2**63)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, step))
         if isinstance(self.token_ids, Tensor):
             starts = torch.randint(len(self.token_ids) - self.row_length + 1, (self.batch_size,), generator=generator)
             return self.token_ids[starts[:, None] + torch.arange(self.row_length)]
@@ -61,9 +83,9 @@ def _random_below(limit: int, generator: torch.Generator) -> int:
 
 
 def evaluation_rows(name: str, token_ids: Tensor | Documents, config: GPTConfig) -> list[Tensor]:
-    """Rows of at most context_length + 1 tokens, in which each token of the text is foretold once.
+    """Rows of at most context_length + 1 tokens, in which each token of the text is predicted once.
 
-    Raises TypeError or ValueError, naming the argument, if there is no token to foretell, or one that is not in the
+    Raises TypeError or ValueError, naming the argument, if there is no token to predict, or one that is not in the
     vocabulary.
     """
     text = checked_text(name, token_ids, config)
@@ -75,7 +97,7 @@ def evaluation_rows(name: str, token_ids: Tensor | Documents, config: GPTConfig)
         rows = [_checked_row(f"{name}[{i}]", document, config)[: T + 1] for i, document in enumerate(text)]
         rows = sorted((row for row in rows if len(row) > 1), key=len)  # rows of one batch are about equally long
     if not rows:
-        raise ValueError(f"{name} must hold at least two tokens, so that there is one to foretell")
+        raise ValueError(f"{name} must hold at least two tokens, so that there is one to predict")
     return rows
 
 
@@ -118,9 +140,9 @@ def _checked_row(name: str, row: Sequence[int] | Tensor, config: GPTConfig, shor
     try:
         row = torch.as_tensor(row) if len(row) else torch.zeros(0, dtype=torch.long)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} must be a row of token ids, whole numbers, but PyTorch says: {error}") from error
-    if row.dtype not in _WHOLE:
-        raise TypeError(f"{name} must be whole numbers (torch.int64, int32, int16 or uint8), got {row.dtype}")
+        raise TypeError(f"{name} must be a row of integers, but PyTorch says: {error}") from error
+    if row.dtype not in _INTEGERS:
+        raise TypeError(f"{name} must be integers (torch.int64, int32, int16 or uint8), got {row.dtype}")
     if row.ndim != 1:
         raise ValueError(f"{name} must be one row of token ids, (N,), got the shape {tuple(row.shape)}")
     if len(row) < shortest:

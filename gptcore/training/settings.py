@@ -1,0 +1,54 @@
+"""How to train, as one checked record."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gptcore.checks import check_integer, check_number, is_number
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How `fit` trains; the settings are checked when they are put together.
+
+    Raises TypeError or ValueError, naming the setting and what is allowed, if one makes no sense.
+    """
+
+    max_steps: int
+    batch_size: int = 32  # rows per step, of context_length + 1 tokens each
+    learning_rate: float = 1e-3  # the highest, at the end of the warm-up
+    min_learning_rate: float | None = None  # the last; None is a tenth of the highest
+    warmup_steps: int = 100
+    weight_decay: float = 0.1  # it spares biases, norms and embeddings
+    clip_norm: float = 1.0  # a longer gradient is shortened to this
+    betas: tuple[float, float] = (0.9, 0.99)  # AdamW's
+    eval_interval: int = 250  # steps between two evaluations
+    report_interval: int = 50  # steps between two reports
+    seed: int = 0
+    patience: int | None = None  # evaluations in a row without a new best that end training
+    autocast: torch.dtype | None = None  # torch.bfloat16 computes matrix products in it: faster, a little less exact
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "batch_size", "eval_interval", "report_interval"):
+            check_integer(name, getattr(self, name), least=1)
+        if self.patience is not None:
+            check_integer("patience", self.patience, least=1)
+        for name in ("warmup_steps", "seed"):
+            check_integer(name, getattr(self, name), least=0)
+        for name in ("learning_rate", "clip_norm", "weight_decay"):
+            _check_rate(name, getattr(self, name), may_be_0=name == "weight_decay")
+        if self.min_learning_rate is not None:
+            _check_rate("min_learning_rate", self.min_learning_rate, may_be_0=True)
+        pair = isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
+        if not pair or not all(is_number(beta) and 0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers, each at least 0 and below 1, got {self.betas!r}")
+        if self.autocast not in (None, torch.bfloat16):
+            raise ValueError(f"autocast must be torch.bfloat16, or None for the model's own type, got {self.autocast}")
+
+
+def _check_rate(name: str, value: Any, may_be_0: bool) -> None:
+    check_number(name, value)
+    if not 0 <= value < math.inf or (value == 0 and not may_be_0):
+        raise ValueError(f"{name} must be {'0 or above' if may_be_0 else 'above 0'} and finite, got {value}")
