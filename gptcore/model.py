@@ -1,8 +1,8 @@
-"""GPT-2, to be read: token ids go in, one score (logit) per token of the vocabulary comes out, at every position.
+"""A GPT-2 to read: token ids go in, and one score (logit) per token of the vocabulary comes out at every position.
 
 The architecture is that of Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.
-In the comments, B is the batch, T the number of new tokens, S the number of tokens that can be looked at, and C is
-`emb_dim`.
+In the comments, B is the batch size, T the number of new tokens, S the number of tokens that attention can see, and C
+is `emb_dim`. `Linear` and `GELU` are `nn.Linear` and `nn.GELU`, quicker on a CPU: read them as those.
 """
 
 import math
@@ -15,16 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.config import GPTConfig
-from gptcore.costs import num_parameters
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
 
 
 class KVCache:
-    """The keys and values of all layers for the tokens seen so far, so that no token is read twice.
+    """The keys and values of all layers for the tokens read so far, so that no token is read twice.
 
-    Its length is the number of tokens that it holds. Memory is taken once: 2 * n_layers * batch_size * max_length *
-    emb_dim numbers. `max_length` defaults to the context length of the model.
+    Its length is the number of tokens that it holds. Memory is allocated once: 2 * n_layers * batch_size * max_length *
+    emb_dim values. `max_length` defaults to the context length of the model.
     """
 
     def __init__(
@@ -45,9 +44,9 @@ class KVCache:
         return self.length
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Store new keys and values (B, n_heads, T, head_dim) of a layer; return all (B, n_heads, S, head_dim).
+        """Store new keys and values (B, n_heads, T, head_dim) of a layer; return all of them (B, n_heads, S, head_dim).
 
-        The length grows only when the model has extended every layer.
+        The length grows once the model has extended every layer.
         """
         end = self.length + keys.shape[2]
         self.keys[layer, :, :, self.length : end] = keys
@@ -69,12 +68,12 @@ class CausalSelfAttention(nn.Module):
         B, T, C = x.shape
         queries, keys, values = (
             part.view(B, T, self.n_heads, C // self.n_heads).transpose(1, 2)  # (B, n_heads, T, head_dim)
-            for part in self.qkv(x).contiguous().split(C, dim=-1)  # vectors in one piece are what attention is quick on
+            for part in self.qkv(x).contiguous().split(C, dim=-1)  # attention is quickest on contiguous vectors
         )
         if kv_cache is not None:
             keys, values = kv_cache.extend(layer, keys, values)  # (B, n_heads, S, head_dim)
         S = keys.shape[2]
-        mask = None  # one new token may look at everything
+        mask = None  # a single new token may see everything
         if 1 < T < S:
             mask = torch.ones(T, S, dtype=torch.bool, device=x.device).tril(diagonal=S - T)
         mixed = F.scaled_dot_product_attention(
@@ -89,7 +88,7 @@ class CausalSelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Every token thinks for itself: widen, bend, narrow."""
+    """Each token by itself: project up, bend, project down (Vaswani et al. 2017, section 3.3)."""
 
     def __init__(self, config: GPTConfig):
         super().__init__()
@@ -102,7 +101,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then feed-forward; each reads a normalised copy of the stream and adds its result to it."""
+    """Attention, then feed-forward: each reads a normalised copy of the stream and adds its result to the stream."""
 
     def __init__(self, config: GPTConfig):
         super().__init__()
@@ -120,8 +119,8 @@ class TransformerBlock(nn.Module):
 class GPTModel(nn.Module):
     """A GPT-2: `GPTModel(config)(token_ids)` turns token ids (B, T) into logits (B, T, vocab_size).
 
-    `config` is a `GPTConfig`, or a mapping with its names as keys. The weights are random until they are trained or
-    loaded: see `gptcore.load` for a model that can write.
+    `config` is a `GPTConfig`, or a mapping with its names as keys. The weights are random until they are trained;
+    `gptcore.load` returns a model that can write.
 
     >>> model = GPTModel(GPT_CONFIG_124M)
     >>> model(torch.tensor([[7454, 2402, 257, 640]])).shape
@@ -140,11 +139,12 @@ class GPTModel(nn.Module):
         if config.tie_embeddings:
             self.head.weight = self.token_embedding.weight
         self._init_weights()
+        self._num_parameters = sum(parameter.numel() for parameter in self.parameters())
 
     def forward(self, token_ids: Tensor, kv_cache: KVCache | None = None) -> Tensor:
         """Logits (B, T, vocab_size) for token_ids (B, T), integers; with a cache, T counts only the new tokens.
 
-        Raises TypeError or ValueError if token_ids have another dtype, shape or device, if one is not in the
+        Raises TypeError or ValueError if token_ids have another dtype, shape or device, if one is outside the
         vocabulary, or if there are more tokens than the context (or the cache) holds.
         """
         check_token_ids(self, token_ids)
@@ -154,9 +154,11 @@ class GPTModel(nn.Module):
         """What the head reads, (B, T, emb_dim): the stream after the last block, normalised."""
         T = token_ids.shape[1]
         start = 0 if kv_cache is None else len(kv_cache)
-        limit = self.config.context_length if kv_cache is None else kv_cache.max_length
+        limit, holder = self.config.context_length, "context"
+        if kv_cache is not None:
+            limit, holder = kv_cache.max_length, "cache"
         if start + T > limit:
-            raise ValueError(f"token_ids must fit into the {limit} tokens that can be looked back on, got {start + T}")
+            raise ValueError(f"token_ids must fit into the {limit} tokens that the {holder} holds, got {start + T}")
         positions = torch.arange(start, start + T, device=token_ids.device)
         x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(positions))  # (B, T, C)
         for layer, block in enumerate(self.blocks):
@@ -174,11 +176,11 @@ class GPTModel(nn.Module):
         return self.final_norm.weight.dtype
 
     def num_parameters(self) -> int:
-        """How many numbers the model has learned, or can learn; a shared head counts once."""
-        return num_parameters(self.config)
+        """How many values training can change; a head that shares the embedding counts once."""
+        return self._num_parameters
 
     def _init_weights(self) -> None:
-        """GPT-2's start: N(0, 0.02), biases 0; what is added to the stream is smaller the more layers add to it."""
+        """GPT-2's initialisation: N(0, 0.02), biases 0; the more layers add to the stream, the less each adds."""
         for name, parameter in self.named_parameters():
             if parameter.ndim == 1:
                 nn.init.constant_(parameter, 1.0 if name.endswith("norm.weight") else 0.0)
@@ -188,22 +190,22 @@ class GPTModel(nn.Module):
 
 
 def check_model(model: Any) -> None:
-    """Raise TypeError, in one sentence, unless `model` can write as a GPTModel does."""
+    """Raise TypeError, in one sentence, unless `model` has what a GPTModel has."""
     if not (isinstance(model, nn.Module) and hasattr(model, "hidden_states")):
-        both = ": load() gives the model and its tokenizer" if isinstance(model, tuple) else ""
+        both = ": load() returns the model and its tokenizer" if isinstance(model, tuple) else ""
         raise TypeError(f"model must be a GPTModel, got {type(model).__name__}{both}")
 
 
 def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:
-    """Raise TypeError or ValueError, in one sentence, unless token_ids are integers (B, T) that `model` can read."""
+    """Raise TypeError or ValueError, in one sentence, unless token_ids (B, T) are integers that `model` can read."""
     if not isinstance(token_ids, Tensor):
         raise TypeError(f"token_ids must be a torch tensor, got {type(token_ids).__name__}")
     if token_ids.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"token_ids must be whole numbers (torch.int64 or torch.int32), got {token_ids.dtype}")
+        raise TypeError(f"token_ids must be integers (torch.int64 or torch.int32), got {token_ids.dtype}")
     if token_ids.ndim != 2 or 0 in token_ids.shape:
         raise ValueError(f"token_ids must have the shape (batch, tokens), neither empty, got {tuple(token_ids.shape)}")
     if token_ids.device != model.device:
-        raise ValueError(f"token_ids must be where the model is, on {model.device}, got {token_ids.device}")
+        raise ValueError(f"token_ids must be on the device of the model, {model.device}, got {token_ids.device}")
     low, high = token_ids.aminmax()
     if low < 0 or high >= model.config.vocab_size:
         wrong = int(low if low < 0 else high)
@@ -213,7 +215,7 @@ def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """The device that is meant: "auto" is CUDA where there is one, else the CPU.
+    """The device that `device` names; "auto" is CUDA where there is a GPU, otherwise the CPU.
 
     Raises ValueError if PyTorch does not know the device, or if this machine does not have it.
     """
@@ -229,7 +231,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch off gradients, and dropout in every part of the model; afterwards everything is as it was."""
+    """Switch off gradients, and dropout in every part of the model; restore every mode afterwards."""
     training = [module for module in model.modules() if module.training]
     for module in training:
         module.training = False

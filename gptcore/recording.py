@@ -1,26 +1,26 @@
-"""What happens inside a model while it reads: who looks at whom, and how the answer grows from layer to layer.
+"""What happens inside a model while it reads: which token attends to which, and how the answer grows by layer.
 
-The forward pass again, slower and with nothing hidden: attention is written out as softmax(Q Kᵀ / √d), where the model
-itself leaves it to PyTorch's fast `scaled_dot_product_attention`. The two agree as far as rounding allows.
+This is the forward pass again, slower and with nothing hidden: attention is written out as softmax(Q Kᵀ / √d), where
+the model calls PyTorch's fast `scaled_dot_product_attention`. The two agree as far as rounding allows.
 """
 
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from gptcore.checks import is_integer
 from gptcore.model import CausalSelfAttention, GPTModel, check_token_ids, evaluating
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Recording:
-    """One forward pass over T tokens, written down."""
+    """One forward pass over T tokens, on record."""
 
     token_ids: Tensor  # (T,)
-    attention: Tensor  # (n_layers, n_heads, T, T): each row says how one place shares its attention; it sums to 1
+    attention: Tensor  # (n_layers, n_heads, T, T): each row is how one position shares out its attention; it sums to 1
     residuals: Tensor  # (n_layers + 1, T, emb_dim): the stream after the embedding, and after each block
     logits: Tensor  # (T, vocab_size)
 
@@ -32,8 +32,8 @@ class Recording:
 def record(model: GPTModel, token_ids: Tensor, ablated: Collection[tuple[int, int]] = ()) -> Recording:
     """What `model` does while it reads token_ids, (T,) or (1, T): in eval mode, without gradients.
 
-    `ablated` names heads, (layer, head) counted from 0, whose output is replaced by zeros: what can the others do
-    without them? The attention takes n_layers * n_heads * T * T numbers.
+    `ablated` names heads, (layer, head) counted from 0, whose output is replaced by zeros, to see what the others can
+    do without them. The attention takes n_layers * n_heads * T * T values.
 
     Raises TypeError or ValueError if the model cannot read token_ids, or has no such head.
     """
@@ -47,8 +47,8 @@ def record(model: GPTModel, token_ids: Tensor, ablated: Collection[tuple[int, in
         x = model.token_embedding(token_ids) + model.position_embedding.weight[: len(token_ids)]  # (T, C)
         residuals = [x]
         for layer, block in enumerate(model.blocks):
-            quiet = [head for ablated_layer, head in ablated if ablated_layer == layer]
-            seen, gathered = _attend(block.attention, block.attention_norm(x), quiet)
+            heads = [head for ablated_layer, head in ablated if ablated_layer == layer]
+            seen, gathered = _attend(block.attention, block.attention_norm(x), heads)
             x = x + gathered
             x = x + block.feed_forward(block.feed_forward_norm(x))
             weights.append(seen)
@@ -57,10 +57,10 @@ def record(model: GPTModel, token_ids: Tensor, ablated: Collection[tuple[int, in
 
 
 def lens_logits(model: GPTModel, residuals: Tensor) -> Tensor:
-    """What the head would say if `residuals` (..., emb_dim) were the last: logits (..., vocab_size).
+    """The logits (..., vocab_size) that the head would compute if `residuals` (..., emb_dim) were the last.
 
-    The stream of every layer has the same width, so the final norm and the head can read each of them; after the last
-    block that is what the model itself does. Known as the logit lens (nostalgebraist 2020, "interpreting GPT: the
+    The stream has the same width after every layer, so the final norm and the head can read it anywhere; after the last
+    block they compute the model's own logits. Known as the logit lens (nostalgebraist 2020, "interpreting GPT: the
     logit lens").
     """
     with evaluating(model):
@@ -68,7 +68,7 @@ def lens_logits(model: GPTModel, residuals: Tensor) -> Tensor:
 
 
 def _attend(attention: CausalSelfAttention, x: Tensor, ablated: Collection[int]) -> tuple[Tensor, Tensor]:
-    """The weights (n_heads, T, T) with which each place looks back, and what it gathers so, (T, C)."""
+    """The weights (n_heads, T, T) with which each position looks back, and what it gathers with them, (T, C)."""
     T, C = x.shape
     queries, keys, values = (
         part.view(T, attention.n_heads, -1).transpose(0, 1)  # (n_heads, T, head_dim)
@@ -93,7 +93,7 @@ def _check_size(model: GPTModel, token_ids: Tensor) -> None:
 def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:
     layers, per_layer = model.config.n_layers, model.config.n_heads
     if not isinstance(heads, Collection) or not all(_is_pair(head) for head in heads):
-        raise TypeError(f"ablated must be a list of heads, each a pair of whole numbers (layer, head), got {heads!r}")
+        raise TypeError(f"ablated must be a list of heads, each a pair of integers (layer, head), got {heads!r}")
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < per_layer):
             raise ValueError(
@@ -102,4 +102,4 @@ def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:
 
 
 def _is_pair(head: object) -> bool:
-    return isinstance(head, (tuple, list)) and len(head) == 2 and all(isinstance(number, Integral) for number in head)
+    return isinstance(head, (tuple, list)) and len(head) == 2 and all(is_integer(number) for number in head)

@@ -293,7 +293,7 @@ BAD_INPUTS = [
     ({"allowed": torch.ones(17, dtype=torch.bool, device="meta")}, ValueError, ["allowed", "on cpu", "on meta"]),
     ({"model": None}, TypeError, ["model must be a GPTModel", "NoneType"]),
     ({"model": make_model().state_dict()}, TypeError, ["model must be a GPTModel", "OrderedDict"]),
-    ({"model": (make_model(), None)}, TypeError, ["model must be a GPTModel", "tuple", "load() gives"]),
+    ({"model": (make_model(), None)}, TypeError, ["model must be a GPTModel", "tuple", "load() returns"]),
     ({"token_ids": torch.tensor([[1, 17]])}, ValueError, ["token_ids", "0 to 16", "17"]),
     ({"token_ids": torch.tensor([-1])}, ValueError, ["token_ids", "0 to 16", "-1"]),
     ({"token_ids": torch.tensor([1.0])}, TypeError, ["token_ids", "torch.float32"]),
@@ -389,7 +389,7 @@ def test_an_empty_prompt_needs_an_end_of_text_token(tokenizer):
         ({"max_length": -5}, ValueError, ["max_length", "-5", "at least 0"]),
         ({"max_length": "long"}, TypeError, ["max_length", "'long'", "integer"]),
         ({"device": "gpu"}, ValueError, ["device", "'gpu'"]),
-        ({"model": (make_model(), None)}, TypeError, ["model must be a GPTModel", "tuple", "load() gives"]),
+        ({"model": (make_model(), None)}, TypeError, ["model must be a GPTModel", "tuple", "load() returns"]),
         ({"tokenizer": None}, TypeError, ["tokenizer", "encode", "NoneType"]),
         ({"tokenizer": "gpt2"}, TypeError, ["tokenizer", "encode", "str"]),
     ],
@@ -476,5 +476,5 @@ def test_cuda_draws_the_tokens_that_the_cpu_draws(tokenizer):
     assert generate_text(model, "Once", tokenizer, seed=0, device="auto") == text
     assert model.device.type == "cuda"
     assert torch.equal(generate(model, token_ids.cuda(), 30, 0.8, 10, seed=0).cpu(), expected)
-    with pytest.raises(ValueError, match="token_ids must be where the model is"):
+    with pytest.raises(ValueError, match="token_ids must be on the device of the model"):
         generate(model, token_ids, 1)

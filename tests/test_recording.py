@@ -134,7 +134,7 @@ def test_a_recording_has_a_short_repr():
     ("token_ids", "error", "words"),
     [
         ([1, 2], TypeError, "token_ids must be a torch tensor"),
-        (torch.tensor([1.0, 2.0]), TypeError, "token_ids must be whole numbers"),
+        (torch.tensor([1.0, 2.0]), TypeError, "token_ids must be integers"),
         (torch.tensor([], dtype=torch.int64), ValueError, "neither empty"),
         (torch.tensor([13]), ValueError, "from 0 to 12"),
         (torch.ones(2, 3, dtype=torch.int64), ValueError, "one text, .* got 2 of them"),

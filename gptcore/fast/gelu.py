@@ -1,4 +1,4 @@
-"""GPT-2's activation, quicker on a processor: there PyTorch's tanh is slow, and its sigmoid is not.
+"""GPT-2's activation, quicker on a CPU, where PyTorch's tanh is slow and its sigmoid is not.
 
 0.5 · x · (1 + tanh(u)) is x · sigmoid(2u), where u = √(2/π) · (x + 0.044715 · x³) (Hendrycks & Gimpel 2016).
 """
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-MANY = 2**12  # numbers: for fewer, several operations take longer than one
+MANY = 2**12  # values: with fewer, several operations take longer than one
 
 _SLOPE = 2 * math.sqrt(2 / math.pi)  # 2u = _SLOPE · x + _BEND · x³
 _BEND = 0.044715 * _SLOPE
@@ -18,7 +18,7 @@ _START = torch.tensor(_SLOPE, dtype=torch.float32, device="cpu")
 
 
 class GELU(nn.GELU):
-    """`nn.GELU`, with "tanh" quicker for many float32 numbers on the CPU. They are the same up to rounding."""
+    """`nn.GELU`, with "tanh" quicker for many float32 values on the CPU, and the same up to rounding."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.numel() < MANY or self.approximate != "tanh" or x.device.type != "cpu" or x.dtype != torch.float32:
@@ -27,7 +27,7 @@ class GELU(nn.GELU):
 
 
 def _gate(x: Tensor) -> Tensor:
-    """sigmoid(2u): how much of x comes through. All steps but the first work in the same memory."""
+    """sigmoid(2u): the share of x that passes. All operations but the first work in place."""
     return torch.addcmul(_START, x, x, value=_BEND).mul_(x).sigmoid_()
 
 

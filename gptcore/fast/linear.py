@@ -1,11 +1,11 @@
-"""A matrix product for a model that writes: a few rows at a time, and all cores at work.
+"""Matrix products for a model that writes: a few rows at a time, with all threads at work.
 
-While it writes, a model multiplies every matrix that it has by a single row, and the time goes into reading the matrix
-from memory. PyTorch gives the product of one row to one core, which reads less than memory could deliver. A *batch* of
-products it spreads over all cores, so here the matrix is seen as a batch: each core has a share of the outputs.
+For each new token a model multiplies every matrix by a single row, and the time goes into reading the matrix from
+memory. PyTorch gives the product of one row to one thread, which reads less than memory could deliver. It spreads a
+*batch* of products over all threads, so here the matrix is viewed as a batch: each thread has a share of the outputs.
 
 A few rows, of several texts or of a short prompt, are multiplied as columns, weight · xᵀ instead of x · weightᵀ, which
-cores share out better. The numbers are those of `nn.Linear` up to rounding, and the parameters are too.
+divides better among threads. The results are those of `nn.Linear` up to rounding; the parameters are the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,15 +17,15 @@ from torch import Tensor, nn
 
 Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features), (in_features,) → (out_features,)
 
-FEW_ROWS = 128  # with more, arithmetic takes the time, and nn.Linear is as quick
-TILE = 16  # columns that are multiplied at a time: of a small matrix, 13 take longer than 16
-LARGE = 2**18  # numbers in a matrix that is worth sharing out: a smaller one is read in less time than that takes
+FEW_ROWS = 128  # with more rows the time goes into arithmetic, and nn.Linear is as quick
+TILE = 16  # columns that are multiplied at a time: with a small matrix, 13 take longer than 16
+LARGE = 2**18  # values in a matrix that is worth dividing: reading a smaller one takes less time than dividing it
 
 
 class Linear(nn.Linear):
-    """`nn.Linear`, with a large matrix and a few rows quicker on the CPU: (…, in_features) → (…, out_features).
+    """`nn.Linear`, quicker on the CPU for a few rows: (…, in_features) → (…, out_features).
 
-    Only without gradients: training goes the common way.
+    With gradients it is `nn.Linear` itself.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,33 +34,34 @@ class Linear(nn.Linear):
         return self.product(x.numel() // x.shape[-1])(x)
 
     def product(self, rows: int) -> Product:
-        """What `forward` does to inputs of so many rows, without gradients: whoever asks once need not choose again."""
+        """The function that `forward` applies to inputs of so many rows, without gradients, chosen once."""
         weight, bias = self.weight, self.bias
         if weight.device.type == "cpu" and rows > 0:
-            several_cores = torch.get_num_threads() > 1
+            several_threads = torch.get_num_threads() > 1
             if weight.dtype == torch.float32 and rows == 1:
-                shared = several_cores and weight.numel() >= LARGE
-                return product_on_all_cores(weight, bias) if shared else _product_of_one_row(weight, bias)
-            as_columns = several_cores and rows <= FEW_ROWS and (weight.numel() >= LARGE or rows % TILE == 0)
+                shared = several_threads and weight.numel() >= LARGE
+                return product_on_all_threads(weight, bias) if shared else _product_of_one_row(weight, bias)
+            as_columns = several_threads and rows <= FEW_ROWS and (weight.numel() >= LARGE or rows % TILE == 0)
             if weight.dtype == torch.float32 and as_columns:
                 return _product_of_columns(weight, bias)
             if weight.dtype in (torch.float16, torch.bfloat16) and rows == 1:
                 return _product_without_onednn(weight, bias)
-            if weight.dtype == torch.float16:  # most processors have no quick product of many rows of these
+            if weight.dtype == torch.float16:  # most CPUs have no fast float16 product of many rows
                 return lambda x: F.linear(x.float(), weight.float(), None if bias is None else bias.float()).half()
         return lambda x: F.linear(x, weight, bias)
 
 
-def product_on_all_cores(weight: Tensor, bias: Tensor | None = None) -> Product:
-    """One row x, (…, in), times weight (out, in), plus bias (out,): (…, out). The cores share out the outputs."""
+def product_on_all_threads(weight: Tensor, bias: Tensor | None = None) -> Product:
+    """One row x, (…, in), times weight (out, in), plus bias (out,): (…, out). The threads share out the outputs."""
     outputs = weight.shape[0]
-    cores = min(torch.get_num_threads(), outputs)
-    each = outputs // cores
-    shares, rest = weight[: cores * each].unflatten(0, (cores, each)), weight[cores * each :]  # (cores, each, in)
+    threads = min(torch.get_num_threads(), outputs)
+    each = outputs // threads
+    shares = weight[: threads * each].unflatten(0, (threads, each))  # (threads, each, in)
+    rest = weight[threads * each :]
 
     def product(x: Tensor) -> Tensor:
-        column = x.reshape(1, -1).t()  # (in, 1); with the strides of a column, without which bmm takes a slow way
-        y = torch.bmm(shares, column.expand(cores, -1, 1)).flatten()  # (cores * each,)
+        column = x.reshape(1, -1).t()  # (in, 1); bmm is slow unless the strides are those of a column
+        y = torch.bmm(shares, column.expand(threads, -1, 1)).flatten()  # (threads * each,)
         if len(rest):
             y = torch.cat([y, (rest @ column).flatten()])
         if bias is not None:
@@ -71,7 +72,7 @@ def product_on_all_cores(weight: Tensor, bias: Tensor | None = None) -> Product:
 
 
 def _product_of_columns(weight: Tensor, bias: Tensor | None) -> Product:
-    """What comes out lies in memory as columns too, and stays so in the operations that follow."""
+    """The result lies in memory as columns too, and stays so in the operations that follow."""
     bias = None if bias is None else bias[:, None]
 
     def product(x: Tensor) -> Tensor:
@@ -83,7 +84,7 @@ def _product_of_columns(weight: Tensor, bias: Tensor | None) -> Product:
 
 
 def _product_of_one_row(weight: Tensor, bias: Tensor | None) -> Product:
-    """A row that comes as a vector is multiplied as one: less is asked and arranged before it is."""
+    """A vector is multiplied as a vector, which PyTorch prepares in less time than a matrix of one row."""
 
     def product(x: Tensor) -> Tensor:
         if x.ndim > 1:
@@ -94,7 +95,7 @@ def _product_of_one_row(weight: Tensor, bias: Tensor | None) -> Product:
 
 
 def _product_without_onednn(weight: Tensor, bias: Tensor | None) -> Product:
-    """oneDNN is made for many rows: PyTorch's own product reads one row's weights twice as fast."""
+    """oneDNN is made for many rows: for one row, PyTorch's own product reads the weights twice as fast."""
 
     def product(x: Tensor) -> Tensor:
         with _without_onednn():

@@ -1,16 +1,15 @@
-"""Weights as whole numbers: little more than a quarter of float32's bytes to keep, and to read for every new token.
+"""Weights as integers: little more than a quarter of float32's bytes to store, and to read for every new token.
 
-The weights from one input to up to 96 outputs are a group. Each group is divided by a scale of its own, so that its
-largest number becomes 127 or −127, and rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()",
-section 2.1) in groups (Shen et al. 2020, "Q-BERT", section 3.2), here of the weights alone: what flows through the
-model stays float32, and so do biases, norms and positions. It is for reading and writing text; whole numbers have no
-gradient to learn by.
+The weights from one input to up to 96 outputs form a group. Each group is divided by a scale of its own, so that its
+largest weight becomes 127 or −127, and rounded. That is "absmax" quantisation (Dettmers et al. 2022, "LLM.int8()",
+section 2.1) in groups (Shen et al. 2020, "Q-BERT", section 3.2), here of the weights alone: activations stay float32,
+and so do biases, norms and positions. It is for inference; integers have no gradient to train by.
 
-A matrix times one row of inputs is a sum: for each input, its weights as often as the input says. That is what an
-embedding bag computes, and PyTorch has a quick one for bytes, made for recommender systems (Khudia et al. 2021,
-"FBGEMM"). So a matrix is kept as the table of such a bag. A row of the table is a group: a byte for each number, 128
-above it, and then two float32, the scale and what a byte of 0 stands for. Where PyTorch comes without FBGEMM, as on
-Arm processors, plain loops compute the same.
+A matrix times one row of inputs is a weighted sum: for each input, its weights times that input. An embedding bag
+computes just that, and PyTorch has a fast one for bytes, made for recommender systems (Khudia et al. 2021, "FBGEMM").
+So a matrix is stored as the table of such a bag. A row of the table is a group: a byte for each weight, offset by 128,
+and then two float32, the scale and the value of a zero byte. Where PyTorch comes without FBGEMM, as on Arm CPUs, plain
+loops compute the same.
 """
 
 import copy
@@ -23,7 +22,7 @@ from gptcore.fast.linear import Product
 from gptcore.model import GPTModel
 
 SCALES = 8  # bytes at the end of a row
-FEW_ROWS = 8  # with more, it is quicker to turn the weights back into float32 first
+FEW_ROWS = 8  # with more rows it is quicker to turn the weights back into float32 first
 
 
 def quantize(model: GPTModel) -> GPTModel:
@@ -32,7 +31,7 @@ def quantize(model: GPTModel) -> GPTModel:
     Raises ValueError if the model is quantised already.
     """
     if any(isinstance(module, Int8Linear) for module in model.modules()):
-        raise ValueError("model must have weights of floating-point numbers, got one that is quantised already")
+        raise ValueError("model must have floating-point weights, got one that is quantised already")
     quantized = copy.deepcopy(model).float().eval()
     for module in list(quantized.modules()):
         for name, child in module.named_children():
@@ -47,22 +46,22 @@ def quantize(model: GPTModel) -> GPTModel:
 def to_int8(weight: Tensor) -> Tensor:
     """weight (out_features, in_features) as a table of bytes, `int8_shape`.
 
-    A number is off by at most half the scale of its group, which is 1/254 of the largest there.
+    A weight is off by at most half the scale of its group, which is 1/254 of the largest weight there.
     """
     groups, in_features, row = int8_shape(*weight.shape)
     filled = weight.new_zeros(groups * (row - SCALES), in_features, dtype=torch.float32)
     filled[: len(weight)] = weight.detach()
-    numbers = filled.unflatten(0, (groups, -1)).transpose(1, 2)  # (groups, in_features, outputs)
-    scale = numbers.abs().amax(dim=-1, keepdim=True) / 127
-    whole = (numbers / scale.clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-127, 127)
+    values = filled.unflatten(0, (groups, -1)).transpose(1, 2)  # (groups, in_features, outputs)
+    scale = values.abs().amax(dim=-1, keepdim=True) / 127
+    integers = (values / scale.clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-127, 127)
     scales = torch.cat([scale, -128 * scale], dim=-1).view(torch.uint8)
-    return torch.cat([(whole + 128).to(torch.uint8), scales], dim=-1)
+    return torch.cat([(integers + 128).to(torch.uint8), scales], dim=-1)
 
 
 def from_int8(table: Tensor) -> Tensor:
     """A table (…, in_features, outputs + SCALES) as float32 (…, in_features, outputs)."""
-    whole, scale = table[..., :-SCALES], table[..., -SCALES:].view(torch.float32)[..., :1]
-    return (whole.float() - 128) * scale
+    integers, scale = table[..., :-SCALES], table[..., -SCALES:].view(torch.float32)[..., :1]
+    return (integers.float() - 128) * scale
 
 
 def _parameter(table: Tensor) -> nn.Parameter:
@@ -82,7 +81,7 @@ class Int8Linear(nn.Module):
         return self.product(x.numel() // x.shape[-1])(x)
 
     def product(self, rows: int) -> Product:
-        """What `forward` does to inputs of so many rows: whoever asks once need not choose again."""
+        """The function that `forward` applies to inputs of so many rows, chosen once."""
         table, bias, out_features = self.weight, self.bias, self.out_features
         quick = table.device.type == "cpu" and 0 < rows <= FEW_ROWS
         times_table = _sums(table, rows) if quick else lambda x: x @ from_int8(table)
@@ -99,14 +98,16 @@ def _sums(table: Tensor, rows: int) -> Product:
     """x (rows, in_features) → (groups, rows, outputs): for each group and row a bag of all the group's inputs."""
     groups, in_features, width = table.shape
     group_starts = torch.arange(0, groups * in_features, in_features, dtype=torch.int32)
-    places = (group_starts[:, None, None] + torch.arange(in_features, dtype=torch.int32)).expand(-1, rows, -1).flatten()
-    bags = torch.arange(0, len(places) + 1, in_features, dtype=torch.int32)  # where each begins, and the last one ends
+    indices = (
+        (group_starts[:, None, None] + torch.arange(in_features, dtype=torch.int32)).expand(-1, rows, -1).flatten()
+    )
+    bags = torch.arange(0, len(indices) + 1, in_features, dtype=torch.int32)  # where each bag begins, and the last ends
     flat = table.detach().view(-1, width)
     sums = torch.ops.quantized.embedding_bag_byte_rowwise_offsets.default
 
     def times_table(x: Tensor) -> Tensor:
         taken = x.expand(groups, rows, in_features).reshape(-1)
-        y = sums(flat, places, bags, per_sample_weights=taken, include_last_offset=True)
+        y = sums(flat, indices, bags, per_sample_weights=taken, include_last_offset=True)
         return y.view(groups, rows, -1)
 
     return times_table
@@ -121,6 +122,6 @@ class Int8Embedding(nn.Module):
 
     def forward(self, token_ids: Tensor) -> Tensor:
         outputs = self.weight.shape[-1] - SCALES
-        groups, places = token_ids // outputs, token_ids % outputs
+        groups, columns = token_ids // outputs, token_ids % outputs
         scale = self.weight[groups, :, -SCALES:-4].view(torch.float32)[..., 0]  # (…, emb_dim)
-        return (self.weight[groups, :, places].float() - 128) * scale
+        return (self.weight[groups, :, columns].float() - 128) * scale

@@ -1,4 +1,4 @@
-"""Training on disk: what is needed to go on with it as if it had never been broken off. Safetensors, never a pickle."""
+"""Training on disk: what is needed to resume it with the same numbers. Safetensors, never a pickle."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")  # what AdamW remembers of each weight's gr
 def write_state(
     file: Path, model: GPTModel, optimizer: torch.optim.AdamW, best: dict[str, Tensor], facts: dict[str, Any]
 ) -> None:
-    """Write weights, the optimizer's memory, the best weights so far ({} if none) and `facts`; all of it, or none."""
+    """Write weights, the optimizer's state, the best weights so far ({} if none) and `facts`: all of it, or nothing."""
     from safetensors.torch import save_file
 
     tensors = {f"best.{name}": weight for name, weight in best.items()}
     for name, p in model.named_parameters():
         tensors[f"model.{name}"] = p.detach()
-        if p in optimizer.state:  # not so if it is not learned
+        if p in optimizer.state:  # unless it is frozen
             tensors |= {f"{moment}.{name}": optimizer.state[p][moment] for moment in _MOMENTS}
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with written_whole(file) as temporary:
@@ -30,9 +30,9 @@ def write_state(
 
 
 def read_state(file: Path, model: GPTModel, optimizer: torch.optim.AdamW) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Put model and optimizer back to where they were; return the best weights and the facts, which hold "step".
+    """Restore model and optimizer, and return the best weights and the facts, which hold "step".
 
-    Raises ValueError if the file is not a whole one, or is of another model.
+    Raises ValueError if the file is damaged, or if it is of another model.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file, safe_open
@@ -42,7 +42,7 @@ def read_state(file: Path, model: GPTModel, optimizer: torch.optim.AdamW) -> tup
             facts = json.loads(saved.metadata()["training"])
         tensors = load_file(file, device=str(model.device))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"checkpoint must be a file that fit has written, but {file} is none: {error}") from error
+        raise ValueError(f"checkpoint must be a file that fit has written, but {file} is not: {error}") from error
     parameters = dict(model.named_parameters())
     for name, p in parameters.items():
         if f"model.{name}" not in tensors or tensors[f"model.{name}"].shape != p.shape:

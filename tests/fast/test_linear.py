@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gptcore.fast.linear import FEW_ROWS, LARGE, TILE, Linear, product_on_all_cores
+from gptcore.fast.linear import FEW_ROWS, LARGE, TILE, Linear, product_on_all_threads
 
 
 @pytest.fixture
@@ -37,12 +37,12 @@ def test_the_outputs_are_shared_out_without_remainder(threads, set_threads):
     set_threads(threads)
     for outputs in (1, 2, 7, 50):
         weight, bias, x = torch.randn(outputs, 5), torch.randn(outputs), torch.randn(1, 5)
-        torch.testing.assert_close(product_on_all_cores(weight, bias)(x), nn.functional.linear(x, weight, bias))
+        torch.testing.assert_close(product_on_all_threads(weight, bias)(x), nn.functional.linear(x, weight, bias))
 
 
 def test_a_weight_that_lies_column_by_column_in_memory():
     weight, x = torch.randn(6, 9).t(), torch.randn(1, 6)
-    torch.testing.assert_close(product_on_all_cores(weight)(x), x @ weight.t())
+    torch.testing.assert_close(product_on_all_threads(weight)(x), x @ weight.t())
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 2e-3), (torch.bfloat16, 2e-2)])
