@@ -1,4 +1,4 @@
 """This project beside its peers, in one run: python -m gptcore.benchmark
 
-All figures are medians of interleaved runs on one machine. Read the ratios: the numbers themselves are the machine's.
+All figures are medians of runs that take turns on one machine. Compare the ratios: the figures depend on the machine.
 """

@@ -28,13 +28,13 @@ SECTIONS: dict[str, Callable[[int], list[Row]]] = {
 
 
 def machine() -> dict[str, str | int]:
-    """What the figures depend on."""
+    """What the figures depend on: versions and hardware."""
     packages = ("torch", "transformers", "llms-from-scratch", "gptcore")
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in packages},
-        "processor": _processor(),
-        "cores": os.cpu_count() or 0,
+        "CPU": _cpu(),
+        "CPU threads": os.cpu_count() or 0,
         "torch threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }
@@ -43,12 +43,12 @@ def machine() -> dict[str, str | int]:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m gptcore.benchmark",
-        description="Measure gptcore beside its peers, in one run. Read the ratios: the rest is the machine's.",
+        description="Measure gptcore beside its peers, in one run. Compare ratios: figures depend on the machine.",
         epilog="Sections: " + "; ".join(f"{name}: {section.__doc__}" for name, section in SECTIONS.items()),
     )
-    parser.add_argument("section", nargs="*", choices=[*SECTIONS, []], help="what to measure; without any, everything")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each, taking turns (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="for machines: one JSON object")
+    parser.add_argument("section", nargs="*", choices=[*SECTIONS, []], help="what to measure (default: everything)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each job, in turn (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     if options.repeats < 1:
         parser.error(f"--repeats must be 1 or more, got {options.repeats}")
@@ -79,10 +79,10 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not here"
+        return "not installed"
 
 
-def _processor() -> str:
+def _cpu() -> str:
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))

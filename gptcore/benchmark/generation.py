@@ -1,4 +1,4 @@
-"""How quickly a text grows, and how near that is to what the machine could do."""
+"""How fast a text is generated, and how close that is to what the machine allows."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ from gptcore.generation import generate, generate_steps
 from gptcore.hub import STORYTELLER
 from gptcore.model import GPTModel, KVCache, evaluating
 from gptcore.timing import read_bandwidth
+from gptcore.units import bytes_text
 
 TEMPERATURE, TOP_K = 0.7, 10
 PROMPT = torch.tensor([[7, 8, 9, 10]])
@@ -33,22 +34,22 @@ def ours(model: GPTModel, **settings) -> peers.Writer:
 def steps(model: GPTModel) -> peers.Writer:
     def write(token_ids: Tensor, max_new_tokens: int) -> None:
         for step in generate_steps(model, token_ids, max_new_tokens, TEMPERATURE, TOP_K, seed=1):
-            step.distribution.probs  # noqa: B018  (the record is there, and looked at)
+            step.distribution.probs  # noqa: B018  (each record is made and used)
 
     return write
 
 
 @contextmanager
 def gpt2_small() -> Iterator[Path]:
-    """A folder with a GPT-2 of 124 million random weights. Speed does not depend on what the weights are."""
+    """A folder with a GPT-2 of 124 million random weights: speed does not depend on their values."""
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
         save(folder, GPTModel(GPT_CONFIG_124M), load_tokenizer())
         yield Path(folder)
 
 
-def writers(folder: Path, slow: bool) -> dict[str, peers.Writer | None]:
-    """Everybody who can write with the weights in `folder`; `slow` adds the loops that have no cache."""
+def writers(folder: Path) -> dict[str, peers.Writer]:
+    """Every way to generate from the weights in `folder`, by name, except peers that are not installed."""
     model = load_model(folder)
     found: dict[str, peers.Writer | None] = {
         "transformers, float32": peers.transformers_generate(folder, TEMPERATURE, TOP_K),
@@ -59,48 +60,44 @@ def writers(folder: Path, slow: bool) -> dict[str, peers.Writer | None]:
     if model.device.type == "cuda":
         found["gptcore, CUDA graph, float32"] = ours(model, cuda_graph=True)
         found["gptcore, CUDA graph, bfloat16"] = ours(load_model(folder, dtype=torch.bfloat16), cuda_graph=True)
-    if slow:
-        found["llms-from-scratch, float32"] = peers.from_scratch_generate(model, TEMPERATURE, TOP_K)
-        plain = peers.plain_model(model)
-        found["the first lesson's loop, float32"] = peers.lesson_loop(plain, TEMPERATURE, TOP_K)
-        found["nanoGPT's shape of loop, float32"] = peers.cropped_loop(plain, TEMPERATURE, TOP_K)
+    found["llms-from-scratch, float32"] = peers.from_scratch_generate(model, TEMPERATURE, TOP_K)
+    plain = peers.plain_model(model)
+    found["the first lesson's loop, float32"] = peers.lesson_loop(plain, TEMPERATURE, TOP_K)
+    found["nanoGPT's shape of loop, float32"] = peers.cropped_loop(plain, TEMPERATURE, TOP_K)
     return {name: writer for name, writer in found.items() if writer is not None}
 
 
 def generation(repeats: int) -> list[Row]:
     """Tokens per second of GPT-2's size, 124M: one text, 200 new tokens."""
     with gpt2_small() as folder:
-        everyone = writers(folder, slow=True)
-        rows = _tokens_per_second(everyone, 200, repeats, warm_up=8)
+        rows = _tokens_per_second(writers(folder), 200, repeats, warm_up=8)
         model = load_model(folder)
-        bandwidth = read_bandwidth(model.device, megabytes=400)
-        for name, dtype in FORMATS.items():
-            limit = 1 / seconds_per_token(model.config, tokens=0, dtype=dtype, bandwidth=bandwidth)
-            rows.append(Row(f"limit: reading {name} weights", limit, "tokens/s", note=_gb(bandwidth)))
+    bandwidth = read_bandwidth(model.device, megabytes=400)
+    for name, dtype in FORMATS.items():
+        limit = 1 / seconds_per_token(model.config, tokens=0, dtype=dtype, bandwidth=bandwidth)
+        rows.append(Row(f"limit: reading {name} weights", limit, "tokens/s", note=f"at {bytes_text(bandwidth)}/s"))
     return rows
 
 
 def storyteller(repeats: int) -> list[Row]:
     """Tokens per second of the bundled model: 200 new tokens, one text and many."""
     model = load_model()
-    everyone = writers(STORYTELLER, slow=True)
-    everyone["gptcore, top_p 0.9 too, float32"] = ours(model, top_p=0.9)
-    everyone["transformers, top_p 0.9 too, float32"] = peers.transformers_generate(
+    found = writers(STORYTELLER)
+    found["gptcore, top_p 0.9 too, float32"] = ours(model, top_p=0.9)
+    found["transformers, top_p 0.9 too, float32"] = peers.transformers_generate(
         STORYTELLER, TEMPERATURE, TOP_K, top_p=0.9
     )
-    rows = _tokens_per_second(everyone, 200, repeats, warm_up=40)
+    rows = _tokens_per_second(found, 200, repeats, warm_up=40)
     prompt = PROMPT.to(model.device)
-    jobs = {
-        f"gptcore, {n} text{'s' * (n > 1)} at once": partial(ours(model), prompt.repeat(n, 1), 200) for n in (1, 16)
-    }
+    one, many = "gptcore, 1 text at once", "gptcore, 16 texts at once"
+    jobs = {name: partial(ours(model), prompt.repeat(n, 1), 200) for name, n in ((one, 1), (many, 16))}
     seconds = interleaved_seconds(jobs, repeats)
-    one, many = jobs
     seconds[many] = [time / 16 for time in seconds[many]]  # per text
     return rows + rates(seconds, 200, "tokens/s", one)
 
 
 def formats(repeats: int) -> list[Row]:
-    """What fewer bits change: greedy texts of the bundled model, 64 tokens from 30 prompts, and the KL divergence."""
+    """What fewer bits change: 30 greedy texts of 64 tokens by the bundled model, and the KL divergence."""
     model, tokenizer = load_model(device="cpu"), load_tokenizer()
     tales = [stories.sample(language, seed) for language in stories.LANGUAGES for seed in range(15)]
     texts = [torch.tensor([tokenizer.encode(tale)]) for tale in tales]
@@ -108,14 +105,14 @@ def formats(repeats: int) -> list[Row]:
     for name, dtype in FORMATS.items():
         other = load_model(device="cpu", dtype=dtype)
         same = sum(torch.equal(*(generate(m, text[:, :12], 64, 0) for m in (model, other))) for text in texts)
-        rows.append(Row(f"{name}: greedy texts that stay the same", same, f"of {len(texts)}"))
+        rows.append(Row(f"{name}: unchanged greedy texts", same, f"of {len(texts)}"))
         if dtype != torch.float32:
             rows.append(Row(f"{name}: KL from float32", kl_divergence(model, other, texts[::3]), "nats/token"))
     return rows
 
 
 def kl_divergence(model: GPTModel, other: GPTModel, texts: list[Tensor]) -> float:
-    """Mean KL divergence, in nats per token, of the chances of `other` from those of `model`, one token at a time."""
+    """Mean KL divergence, in nats per token, of the probabilities of `other` from those of `model`."""
     total, count = 0.0, 0
     for text in texts:
         p, q = (_log_probs(m, text) for m in (model, other))
@@ -132,22 +129,24 @@ def _log_probs(model: GPTModel, text: Tensor) -> Tensor:
 
 
 def prompt(repeats: int) -> list[Row]:
-    """A long prompt for GPT-2's size: the first token after 1,000, and the time of one more token as texts grow."""
+    """GPT-2's size, 124M: the first token after a prompt of 1,000, and one more token as the text grows."""
     with gpt2_small() as folder:
         model = load_model(folder)
-        long = torch.randint(model.config.vocab_size, (1, 1000), device=model.device)
         theirs = peers.transformers_generate(folder, TEMPERATURE, TOP_K)
-        jobs = {"transformers": partial(theirs, long, 1), "gptcore": partial(ours(model), long, 1)}
-        interleaved_seconds(jobs, 1)
-        rows = durations(interleaved_seconds(jobs, repeats), "ms", "transformers")
-        rows = [Row(f"{row.name}: first token after 1,000", *_rest(row)) for row in rows]
-        grown = {f"gptcore: one more token after {n:,}": _one_more(model, long, n) for n in (64, 128, 256, 512, 1000)}
-        interleaved_seconds(grown, 2)
-        return rows + durations(interleaved_seconds(grown, 5 * repeats), "ms", next(iter(grown)))
+    long = torch.randint(model.config.vocab_size, (1, 1000), device=model.device)
+    first = {
+        "transformers: first token after 1,000": partial(theirs, long, 1),
+        "gptcore: first token after 1,000": partial(ours(model), long, 1),
+    }
+    grown = {f"gptcore: one more token after {n:,}": _one_more(model, long, n) for n in (64, 128, 256, 512, 1000)}
+    return [
+        *durations(interleaved_seconds(first, repeats, warm_up=1), "ms", next(iter(first))),
+        *durations(interleaved_seconds(grown, 5 * repeats, warm_up=2), "ms", next(iter(grown))),
+    ]
 
 
 def window(repeats: int) -> list[Row]:
-    """Past the context of the bundled model: a token there beside a plain reading of the whole window."""
+    """Past the context of the bundled model: one token beside one reading of the whole window."""
     model = load_model()
     size = model.config.context_length
     full = torch.randint(model.config.vocab_size, (1, size), device=model.device)
@@ -158,8 +157,7 @@ def window(repeats: int) -> list[Row]:
                 model.head(model.hidden_states(full)[:, -1])
 
     jobs = {"reading the window, 20 times": read, "20 tokens past the end": partial(ours(model), full, 20)}
-    interleaved_seconds(jobs, 1)
-    return durations(interleaved_seconds(jobs, repeats), "ms", "reading the window, 20 times")
+    return durations(interleaved_seconds(jobs, repeats, warm_up=1), "ms", "reading the window, 20 times")
 
 
 def _one_more(model: GPTModel, text: Tensor, length: int) -> Callable[[], None]:
@@ -175,16 +173,8 @@ def _one_more(model: GPTModel, text: Tensor, length: int) -> Callable[[], None]:
     return step
 
 
-def _tokens_per_second(everyone: dict[str, peers.Writer], count: int, repeats: int, warm_up: int) -> list[Row]:
+def _tokens_per_second(found: dict[str, peers.Writer], count: int, repeats: int, warm_up: int) -> list[Row]:
     token_ids = PROMPT.to("cuda" if torch.cuda.is_available() else "cpu")
-    interleaved_seconds({name: partial(write, token_ids, warm_up) for name, write in everyone.items()}, 1)
-    jobs = {name: partial(write, token_ids, count) for name, write in everyone.items()}
+    interleaved_seconds({name: partial(write, token_ids, warm_up) for name, write in found.items()}, 1)
+    jobs = {name: partial(write, token_ids, count) for name, write in found.items()}
     return rates(interleaved_seconds(jobs, repeats), count, "tokens/s", "transformers, float32")
-
-
-def _gb(bandwidth: float) -> str:
-    return f"at {bandwidth / 1e9:.0f} GB/s"
-
-
-def _rest(row: Row) -> tuple:
-    return row.value, row.unit, row.ratio, row.peer, row.note

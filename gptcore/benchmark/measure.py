@@ -1,4 +1,4 @@
-"""How a figure comes about: warm-up, runs that take turns, medians."""
+"""How the figures are measured: warm-up, runs that take turns, medians."""
 
 import statistics
 from collections.abc import Callable
@@ -7,10 +7,12 @@ from time import perf_counter
 
 import torch
 
+Jobs = dict[str, Callable[[], object]]
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a figure, and how many times that of the peer it is."""
+    """One line of the table: a figure, and its ratio to that of a peer."""
 
     name: str
     value: float
@@ -20,36 +22,47 @@ class Row:
     note: str = ""
 
 
-def interleaved_seconds(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of every run of every job. The jobs take turns, so that what slows the machine slows them all."""
+def interleaved_seconds(jobs: Jobs, repeats: int, warm_up: int = 0) -> dict[str, list[float]]:
+    """Seconds of every run of every job, after `warm_up` runs that do not count.
+
+    The jobs take turns, so that anything else that slows the machine slows them all.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(repeats):
+    for _ in range(warm_up + repeats):
         for name, job in jobs.items():
             _wait_for_device()
             began = perf_counter()
             job()
             _wait_for_device()
             seconds[name].append(perf_counter() - began)
-    return seconds
+    return {name: times[warm_up:] for name, times in seconds.items()}
 
 
-def rates(seconds: dict[str, list[float]], amount: float, unit: str, peer: str, notes: dict | None = None) -> list[Row]:
-    """Rows of `amount` per second; the ratio is the median of the ratios of runs side by side."""
-    rows = []
-    for name, times in seconds.items():
-        ratio = statistics.median(theirs / ours for ours, theirs in zip(times, seconds[peer], strict=True))
-        note = (notes or {}).get(name, "")
-        rows.append(Row(name, amount / statistics.median(times), unit, ratio, peer, note))
-    return rows
+def rates(seconds: dict[str, list[float]], amount: float, unit: str, peer: str) -> list[Row]:
+    """Rows of `amount` per second; the ratio says how many times as fast as the peer a job is."""
+    return [
+        Row(name, amount / statistics.median(times), unit, _ratio(seconds[peer], times), peer)
+        for name, times in seconds.items()
+    ]
 
 
 def durations(seconds: dict[str, list[float]], unit: str, peer: str) -> list[Row]:
-    """Rows of time; `unit` is "s" or "ms". The ratio says how many times the peer's time a job took."""
-    rows = []
-    for name, times in seconds.items():
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(times, seconds[peer], strict=True))
-        rows.append(Row(name, statistics.median(times) * (1000 if unit == "ms" else 1), unit, ratio, peer))
-    return rows
+    """Rows of time; `unit` is "s" or "ms". The ratio says how many times as long as the peer a job takes."""
+    scale = 1000 if unit == "ms" else 1
+    return [
+        Row(name, scale * statistics.median(times), unit, _ratio(times, seconds[peer]), peer)
+        for name, times in seconds.items()
+    ]
+
+
+def not_measured(why: str) -> list[Row]:
+    """The row of a section that cannot run here."""
+    return [Row(f"not measured: {why}", 0, "")]
+
+
+def _ratio(times: list[float], others: list[float]) -> float:
+    """The median of the ratios of runs side by side."""
+    return statistics.median(time / other for time, other in zip(times, others, strict=True))
 
 
 def _wait_for_device() -> None:

@@ -1,4 +1,4 @@
-"""Other ways to let the same weights write, each a function of (token_ids (1, T), max_new_tokens) → (1, T + n)."""
+"""Other ways to generate from the same weights, each a function (token_ids (1, T), max_new_tokens) → (1, T + n)."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ Writer = Callable[[Tensor, int], Tensor]
 
 
 def plain_model(model: GPTModel) -> GPTModel:
-    """The same weights in layers of PyTorch's own, `nn.Linear`, as the loops below would have them."""
+    """The same weights in PyTorch's own `nn.Linear`, which the loops below would use."""
     plain = GPTModel(model.config).to(model.device, model.dtype).eval()
     plain.load_state_dict(model.state_dict())
     for module in plain.modules():
@@ -25,7 +25,7 @@ def plain_model(model: GPTModel) -> GPTModel:
 
 
 def lesson_loop(model: GPTModel, temperature: float, top_k: int) -> Writer:
-    """The loop of the course that this project grew from: every step reads the whole text and scores every place."""
+    """The loop of the course that this project grew from: each token re-reads the text and scores all positions."""
 
     @torch.no_grad()
     def write(token_ids: Tensor, max_new_tokens: int) -> Tensor:
@@ -40,7 +40,7 @@ def lesson_loop(model: GPTModel, temperature: float, top_k: int) -> Writer:
 
 
 def cropped_loop(model: GPTModel, temperature: float, top_k: int) -> Writer:
-    """A loop in the shape of nanoGPT's: the last places of the text again at every step, only the last one scored."""
+    """A loop like nanoGPT's: each token re-reads the end of the text and scores the last position."""
 
     @torch.no_grad()
     def write(token_ids: Tensor, max_new_tokens: int) -> Tensor:
@@ -82,7 +82,7 @@ def transformers_generate(folder: Path, temperature: float, top_k: int, top_p: f
 
 
 def from_scratch_generate(model: GPTModel, temperature: float, top_k: int) -> Writer | None:
-    """`generate` of the package llms-from-scratch, without a cache; None where the package is not.
+    """`generate` of the package llms-from-scratch, without a cache; None if it is not installed.
 
     (Its GPT-2 with a cache stops at the second token, as of version 1.0.19: the mask has the wrong shape.)
     """
@@ -92,7 +92,7 @@ def from_scratch_generate(model: GPTModel, temperature: float, top_k: int) -> Wr
     from llms_from_scratch.ch05 import generate
 
     theirs = TheirModel(_their_config(model.config)).to(model.device).eval()
-    theirs.load_state_dict(_their_weights(model), strict=False)  # it counts its causal mask among the weights
+    theirs.load_state_dict(_their_weights(model), strict=False)  # its causal mask is among its weights
 
     def write(token_ids: Tensor, max_new_tokens: int) -> Tensor:
         return generate(theirs, token_ids, max_new_tokens, model.config.context_length, temperature, top_k)

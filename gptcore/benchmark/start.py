@@ -1,4 +1,4 @@
-"""How long until something is on the screen, and what a lesson takes of the memory."""
+"""How long it takes until something is on the screen, and how much memory a lesson takes."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from gptcore.benchmark.measure import Row, durations, interleaved_seconds
+from gptcore.benchmark.measure import Row, durations, interleaved_seconds, not_measured
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,16 +19,16 @@ def start(repeats: int) -> list[Row]:
         "python -m gptcore, 20 tokens": ["-m", "gptcore", "Once upon a time", "--max-new-tokens", "20"],
     }
     jobs = {name: partial(_run, command) for name, command in commands.items()}
-    interleaved_seconds(jobs, 1)  # files come from the disk's cache from now on
-    rows = durations(interleaved_seconds(jobs, 2 * repeats + 1), "s", "python -c 'import torch'")
+    seconds = interleaved_seconds(jobs, 2 * repeats + 1, warm_up=1)  # later runs find the files in the disk's cache
+    rows = durations(seconds, "s", "python -c 'import torch'")
     return rows + _first_widget(repeats)
 
 
 def memory(repeats: int) -> list[Row]:
-    """Resident memory of a kernel in which a lesson has run, in MiB. Needs the notebooks and what runs them."""
+    """Resident memory of a kernel in which a lesson has run, in MiB. Needs the notebooks and nbclient."""
     folder = ROOT / "notebooks"
     if not folder.is_dir() or find_spec("nbclient") is None:
-        return [Row("not measured: the notebooks, or nbclient, are not here", 0, "")]
+        return not_measured("the notebooks, or nbclient, are missing")
     return [
         Row(f"kernel after Run All of {file.stem}", _kernel_memory(file) / 2**20, "MiB")
         for file in sorted(folder.glob("*.ipynb"))
@@ -40,17 +40,16 @@ def _run(command: list[str]) -> None:
 
 
 def _first_widget(repeats: int) -> list[Row]:
-    """From the start of a kernel to the answer of the cell that shows the first widget."""
+    """From the start of a kernel to the end of the cell that shows the first widget."""
     if find_spec("jupyter_client") is None or find_spec("ipywidgets") is None:
-        return [Row("not measured: there is no jupyter_client or no ipywidgets here", 0, "")]
+        return not_measured("jupyter_client, or ipywidgets, is missing")
     slider = "import torch, ipywidgets\nipywidgets.FloatSlider()"
     widget = (
         "import gptcore\nfrom gptcore.show import NextToken\nmodel, tokenizer = gptcore.load()\n"
         "NextToken(model, tokenizer, 'Once upon a time there', seed=1)"
     )
     jobs = {"kernel to a slider, with torch": partial(_shown, slider), "kernel to NextToken": partial(_shown, widget)}
-    interleaved_seconds(jobs, 1)
-    return durations(interleaved_seconds(jobs, repeats), "s", "kernel to a slider, with torch")
+    return durations(interleaved_seconds(jobs, repeats, warm_up=1), "s", "kernel to a slider, with torch")
 
 
 def _shown(code: str) -> None:
@@ -67,7 +66,7 @@ def _shown(code: str) -> None:
 
 
 def _kernel_memory(file: Path) -> int:
-    """Bytes that the kernel holds in memory after all cells of the notebook `file` have run."""
+    """Bytes of resident memory of a kernel that has run all cells of the notebook `file`."""
     import nbclient
     import nbformat
 
@@ -78,13 +77,13 @@ def _kernel_memory(file: Path) -> int:
 
 
 def widgets(repeats: int) -> list[Row]:
-    """A slider's way to new pixels, in JupyterLab in headless Chromium. Needs the tests, Playwright and Chromium."""
+    """From a slider to new pixels, in JupyterLab in headless Chromium. Needs the tests, Playwright and Chromium."""
     script = ROOT / "tests" / "browser" / "measure_latency.py"
     if not script.is_file() or find_spec("playwright") is None:
-        return [Row("not measured: tests/browser/measure_latency.py, or playwright, is not here", 0, "")]
+        return not_measured("tests/browser/measure_latency.py, or playwright, is missing")
     result = subprocess.run([sys.executable, str(script), "--tsv"], capture_output=True, text=True)
     if result.returncode:
-        return [Row(f"not measured: {result.stderr.strip().splitlines()[-1]}", 0, "")]
+        return not_measured(result.stderr.strip().splitlines()[-1])
     rows = []
     for line in result.stdout.splitlines():
         name, median, p95 = line.split("\t")

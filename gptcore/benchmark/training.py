@@ -1,5 +1,6 @@
-"""Training beside a straightforward loop: the same GPT, the same rows, plain PyTorch and its defaults."""
+"""Training beside a straightforward loop: the same GPT, the same batches, plain PyTorch with its defaults."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -12,13 +13,13 @@ from gptcore.config import GPTConfig
 from gptcore.model import GPTModel
 from gptcore.training import fit
 
-# nanoGPT's published setting for a CPU, of one character per token (its README, "I only have a macbook").
+# nanoGPT's published settings for a CPU, one token per character (its README, "I only have a macbook").
 CONFIG = GPTConfig(vocab_size=65, context_length=64, emb_dim=128, n_heads=4, n_layers=4, drop_rate=0.0)
 BATCH, STEPS = 12, 150
 
 
 def training(repeats: int) -> list[Row]:
-    """Tokens per second that a small GPT learns from: nanoGPT's setting for a CPU, 4 layers, 128 wide, context 64."""
+    """Tokens per second in training a small GPT: nanoGPT's settings for a CPU, 4 layers, width 128, context 64."""
     text = "".join(stories.sample("en", seed) for seed in range(100))
     letters = {letter: i for i, letter in enumerate(sorted(set(text)))}
     token_ids = torch.tensor([letters[letter] for letter in text])
@@ -29,13 +30,12 @@ def training(repeats: int) -> list[Row]:
         "gptcore.fit": partial(fit, ours, token_ids, max_steps=STEPS, batch_size=BATCH),
         "gptcore.fit, TrainingMonitor": _monitored(token_ids),
     }
-    interleaved_seconds(jobs, 1)
-    seconds = interleaved_seconds(jobs, 2 * repeats + 1)
+    seconds = interleaved_seconds(jobs, 2 * repeats + 1, warm_up=1)
     return rates(seconds, STEPS * BATCH * CONFIG.context_length, "tokens/s", "a straightforward loop")
 
 
-def _monitored(token_ids: Tensor):
-    """`fit` as a notebook shows it, with the live widget."""
+def _monitored(token_ids: Tensor) -> Callable[[], object]:
+    """`fit` as a notebook runs it, with the live widget."""
     import asyncio
 
     from gptcore.show import TrainingMonitor
