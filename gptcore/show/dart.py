@@ -9,12 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gptcore.sampling import Distribution, draw
-from gptcore.show.charts import drawable, styled
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, percent
+from gptcore.show.charts import HATCHED, drawable, styled
+from gptcore.show.style import CHOSEN, KEPT, columns, counted, others_label, percent, shortened
 from gptcore.tokenizer import token_label
 
-VISIBLE = 0.008  # a token that is narrower than this is drawn together with its narrow neighbours
-MOST_ALONE = 40  # and no more than so many tokens are drawn by themselves
+VISIBLE = 0.008  # a narrower token is shown together with its narrow neighbours
+MOST_ALONE = 40  # at most so many tokens are shown by themselves
+NAME_LENGTH = 24  # characters of a label
 
 
 @dataclass(frozen=True)
@@ -40,41 +41,38 @@ class Dart:
     uniform: float  # where the dart falls, in [0, 1)
     token_id: int  # what it hits: the token that `gptcore.draw` returns
     label: str
-    probability: float
+    prob: float
 
     @classmethod
     def of(cls, distribution: Distribution, uniform: float, tokenizer: Any) -> "Dart":
         """The dart at `uniform` on the bar of a distribution of shape (vocab_size,). Raises ValueError otherwise."""
         if distribution.probs.ndim != 1:
             raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
-        if not 0 <= uniform < 1:
-            raise ValueError(f"uniform must be from 0 to below 1, got {uniform!r}")
         token_id = int(draw(distribution, uniform))
-        probability = distribution.probs[token_id].item()
+        prob = distribution.probs[token_id].item()
         segments = _segments(distribution, token_id, tokenizer)
-        return cls(segments, float(uniform), token_id, token_label(tokenizer, token_id), probability)
+        return cls(segments, float(uniform), token_id, token_label(tokenizer, token_id), prob)
 
     @property
     def hit(self) -> Segment:
         return next(segment for segment in self.segments if segment.token_id == self.token_id)
 
     @property
-    def place(self) -> str:
+    def uniform_text(self) -> str:
         """Where the dart falls, never rounded up to 1."""
         return f"{math.floor(self.uniform * 10_000) / 10_000:.4f}"
 
     @property
     def name(self) -> str:
-        """The token that is hit: its label, its id and its chance."""
-        return f"{_short(self.label, 24)} · id {self.token_id} · {percent(self.probability)}"
+        """The token that is hit: its label, its id and its probability."""
+        return f"{shortened(self.label, NAME_LENGTH)} · id {self.token_id} · {percent(self.prob)}"
 
     def describe(self) -> str:
         """The picture in one sentence."""
-        count = sum(segment.count for segment in self.segments)
-        tokens = "1 token" if count == 1 else f"{count:,} tokens"
+        tokens = counted(sum(segment.count for segment in self.segments), "token")
         return (
-            f"A bar of length 1 that holds {tokens} in the order of the vocabulary: the dart at {self.place} hits "
-            f"{self.label}, id {self.token_id}, which has a chance of {percent(self.probability)}."
+            f"A bar of length 1 that holds {tokens} in the order of the vocabulary: the dart at {self.uniform_text} "
+            f"hits {self.label}, id {self.token_id}, which has a chance of {percent(self.prob)}."
         )
 
 
@@ -95,7 +93,7 @@ def _segments(distribution: Distribution, hit: int, tokenizer: Any) -> list[Segm
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         count = end - start + 1
         token_id = int(token_ids[start]) if alone[start] else None
-        label = f"{count:,} other{'s' * (count > 1)}" if token_id is None else token_label(tokenizer, token_id)
+        label = others_label(count) if token_id is None else token_label(tokenizer, token_id)
         segments.append(Segment(float(left[start]), float(right[end]), count, token_id, label))
     return segments
 
@@ -103,9 +101,8 @@ def _segments(distribution: Distribution, hit: int, tokenizer: Any) -> list[Segm
 # As HTML ---------------------------------------------------------------------------------------------------------
 
 
-def dart_html(distribution: Distribution, uniform: float, tokenizer: Any) -> str:
-    """The bar and the dart as HTML of constant height; distribution is of shape (vocab_size,), uniform in [0, 1)."""
-    dart = Dart.of(distribution, uniform, tokenizer)
+def dart_html(dart: Dart) -> str:
+    """The bar and the dart as HTML of constant height."""
     hit = dart.hit
     segments = "".join(_segment_html(segment, segment is hit) for segment in dart.segments)
     # The name stands below the middle of what was hit, but never beyond the ends of the bar.
@@ -113,7 +110,7 @@ def dart_html(distribution: Distribution, uniform: float, tokenizer: Any) -> str
     middle = f"clamp({half}ch,{(hit.left + hit.right) / 2:.3%},100% - {half}ch)"
     return (
         f'<div class="gptcore gptcore-dart" role="img" aria-label="{escape(dart.describe())}">'
-        f'<div><u class="d" style="left:{dart.uniform:.3%}">▼</u>{_beside(dart.uniform, dart.place)}</div>'
+        f'<div><u class="d" style="left:{dart.uniform:.3%}">▼</u>{_beside(dart.uniform, dart.uniform_text)}</div>'
         f'<div class="gptcore-dart-bar">{segments}</div>'
         f'<div class="gptcore-dart-hit"><u style="left:{middle};transform:translateX(-50%)">'
         f"{escape(dart.name)}</u></div></div>"
@@ -121,39 +118,33 @@ def dart_html(distribution: Distribution, uniform: float, tokenizer: Any) -> str
 
 
 def _segment_html(segment: Segment, is_hit: bool) -> str:
-    place = f"left:{segment.left:.3%};width:{segment.width:.3%}"
-    if is_hit:  # never out of sight, at the right end neither
-        place = f"left:min({segment.left:.3%},100% - 5px);width:{segment.width:.3%}"
+    left = f"min({segment.left:.3%},100% - 5px)" if is_hit else f"{segment.left:.3%}"  # a hit is always in sight
     kind = ' class="h"' if is_hit else ' class="n"' if segment.token_id is None else ""
-    label = escape(_short(segment.label, 24))
+    label = escape(shortened(segment.label, NAME_LENGTH))
     inside = label if segment.width * 100 > columns(segment.label) + 1 else ""  # about 100 letters fit on the bar
     if segment.token_id is None:
         inside = inside and f"<b>{inside}</b>"
-    return f'<i{kind} style="{place}" title="{label} {escape(percent(segment.width))}">{inside}</i>'
+    title = f"{label} {escape(percent(segment.width))}"
+    return f'<i{kind} style="left:{left};width:{segment.width:.3%}" title="{title}">{inside}</i>'
 
 
-def _beside(place: float, text: str) -> str:
-    """`text` to the right of `place`, or to the left in the right half, where there is more room."""
-    side = f"left:calc({place:.3%} + 12px)" if place < 0.5 else f"right:calc({1 - place:.3%} + 12px)"
+def _beside(x: float, text: str) -> str:
+    """`text` to the right of `x`, or in the right half to the left, where there is more room."""
+    side = f"left:calc({x:.3%} + 12px)" if x < 0.5 else f"right:calc({1 - x:.3%} + 12px)"
     return f'<u style="{side}">{escape(text)}</u>'
-
-
-def _short(label: str, length: int) -> str:
-    return label if len(label) <= length else label[: length - 1] + "…"
 
 
 # As a chart ------------------------------------------------------------------------------------------------------
 
 
 @styled
-def plot_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: Any) -> None:
-    """The bar and the dart on `ax`; distribution is of shape (vocab_size,), uniform in [0, 1)."""
-    dart = Dart.of(distribution, uniform, tokenizer)
+def plot_dart(ax: Axes, dart: Dart) -> None:
+    """The bar and the dart on `ax`."""
     room = 13 * ax.figure.get_figwidth()  # how many characters fit on the bar
     for segment in dart.segments:
         single = segment.token_id is not None
-        style = {"color": KEPT, "edgecolor": "white"} if single else {"color": "white", "edgecolor": OTHERS}
-        ax.barh(0, segment.width, left=segment.left, height=1, hatch=None if single else "///", **style)
+        style = {"color": KEPT, "edgecolor": "white"} if single else HATCHED
+        ax.barh(0, segment.width, left=segment.left, height=1, **style)
         if segment.width * room > columns(segment.label) + 1:
             text = {"color": "white"} if single else {"style": "italic", "bbox": {"color": "white", "pad": 1.5}}
             _text(ax, (segment.left + segment.right) / 2, 0, segment.label, ha="center", fontsize=9, **text)
@@ -162,7 +153,9 @@ def plot_dart(ax: Axes, distribution: Distribution, uniform: float, tokenizer: A
     left = min(hit.left, 1 - width)
     ax.barh(0, width, left=left, height=1, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3)
     ax.plot(dart.uniform, 0.68, marker="v", markersize=11, color=CHOSEN, clip_on=False, zorder=4)
-    _text(ax, dart.uniform, 0.72, f"  {dart.place}  ", color=CHOSEN, ha="left" if dart.uniform < 0.5 else "right")
+    _text(
+        ax, dart.uniform, 0.72, f"  {dart.uniform_text}  ", color=CHOSEN, ha="left" if dart.uniform < 0.5 else "right"
+    )
     middle = left + width / 2
     side = "left" if middle < 0.15 else "right" if middle > 0.85 else "center"
     _text(ax, middle, -0.8, dart.name, color=CHOSEN, ha=side)

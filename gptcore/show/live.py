@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import ipywidgets
@@ -74,7 +74,8 @@ class LiveView:
     """A widget is `view` in a running notebook; elsewhere it is `picture()`, and `describe()` says it in one line.
 
     What is shown is a `record`, which has a `caption` and a `describe()` of its own; it is None if there is nothing to
-    show, and `problem` says why. Attributes that are a `Setting` have a control of the same name in `controls`.
+    show, and `problem` says why. Attributes that are a `Setting` have a control of the same name in `controls`: any
+    object with a `value`.
     """
 
     view: ipywidgets.DOMWidget
@@ -118,11 +119,19 @@ class LiveView:
     def _watch(self) -> None:
         """From now on a control that is moved by hand has its effect."""
         for name, control in self.controls.items():
-            control.observe(lambda change, name=name: self._changing or self._update({name}), names="value")
+            if isinstance(control, ipywidgets.Widget):
+                control.observe(lambda change, name=name: self._changing or self._update({name}), names="value")
 
     def _update(self, names: Collection[str]) -> None:
         """Bring everything up to date after the settings called `names` have changed."""
         raise NotImplementedError
+
+    def _try(self, compute: Callable[[], Any]) -> None:
+        """Compute the record anew. What goes wrong becomes `problem`, and the record stays as it is."""
+        try:
+            self.record, self.problem = compute(), None
+        except (TypeError, ValueError, RuntimeError, LookupError) as error:
+            self.problem = str(error)
 
     def _show(self) -> None:
         """Draw the record, and say its caption."""
@@ -178,6 +187,22 @@ def html() -> ipywidgets.HTML:
 def text_field(name: str, text: str = "") -> ipywidgets.Text:
     """A field for a text; it has its effect after Enter, or when the field is left."""
     return ipywidgets.Text(text, description=name, continuous_update=False, layout=WIDE)
+
+
+def temperature_slider(name: str, label_width: str) -> ipywidgets.FloatSlider:
+    """A slider from 0 to 2 that has its effect when it is let go."""
+    return ipywidgets.FloatSlider(1.0, min=0, max=2, step=0.05, description=name, **_calm(label_width))
+
+
+def top_k_slider(name: str, top_ks: Iterable[int], label_width: str) -> ipywidgets.SelectionSlider:
+    """A slider over `top_ks` and no cut at all; it has its effect when it is let go."""
+    options = [*((f"{k:,}", k) for k in top_ks), ("all", OFF)]
+    return ipywidgets.SelectionSlider(options=options, description=name, **_calm(label_width))
+
+
+def _calm(label_width: str) -> dict[str, Any]:
+    style, layout = {"description_width": label_width}, {"width": "370px"}
+    return {"continuous_update": False, "style": style, "layout": layout}
 
 
 def button(name: str, action: Callable[[], None], icon: str, tooltip: str = "", **style: Any) -> ipywidgets.Button:

@@ -16,7 +16,7 @@ from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.candidates import Candidates, plot_candidates
 from gptcore.show.charts import drawable, styled
-from gptcore.show.dart import dart_html, plot_dart
+from gptcore.show.dart import Dart, dart_html, plot_dart
 from gptcore.show.live import LiveView
 from gptcore.show.streaming import running_loop
 from gptcore.show.style import caption_html, percent, stylesheet
@@ -236,7 +236,7 @@ class GenerationStepper(LiveView):
             bottom.set_axis_off()
         else:
             plot_candidates(top, self.candidates)
-            plot_dart(bottom, self.distribution, self.uniform, self.tokenizer)
+            plot_dart(bottom, Dart.of(self.distribution, self.uniform, self.tokenizer))
         return figure
 
     def _make_controls(self, prompt: str) -> None:
@@ -368,7 +368,7 @@ class GenerationStepper(LiveView):
         )
 
     def _dart_html(self) -> str:
-        bar = "" if self.distribution is None else dart_html(self.distribution, self.uniform, self.tokenizer)
+        bar = "" if self.distribution is None else dart_html(Dart.of(self.distribution, self.uniform, self.tokenizer))
         return f'<div class="gptcore-step-dart">{bar}</div>'
 
     def _tape_html(self) -> str:

@@ -40,10 +40,10 @@ def test_the_dart_in_both_themes(open_notebook, keep):
     page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
     page.keyboard.press("Control+a")
     code = (
-        "import ipywidgets; from gptcore.show.dart import dart_html; from gptcore.show.style import stylesheet; "
+        "import ipywidgets; from gptcore.show.dart import Dart, dart_html; from gptcore.show.style import stylesheet; "
         "five = next_token_distribution(belief.logits, top_k=5); flat = next_token_distribution(torch.zeros(50_257)); "
-        "ipywidgets.HTML(stylesheet() + dart_html(belief, 0.62, tokenizer) + dart_html(five, 0.9, tokenizer) + "
-        "dart_html(flat, 0.4, tokenizer) + dart_html(flat, 1 - 1e-9, tokenizer))"
+        "darts = (belief, 0.62), (five, 0.9), (flat, 0.4), (flat, 1 - 1e-9); "
+        "ipywidgets.HTML(stylesheet() + ''.join(dart_html(Dart.of(*dart, tokenizer)) for dart in darts))"
     )
     page.keyboard.insert_text(code)
     page.keyboard.press("Shift+Enter")

@@ -1,10 +1,8 @@
-from html.parser import HTMLParser
-
 import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, draw, generate
-from gptcore.show.model_comparison import ModelComparison
+from gptcore.show.model_comparison import ModelComparison, model_html
 
 
 @pytest.fixture
@@ -30,22 +28,20 @@ def test_texts_are_those_of_generate_on_the_same_luck(comparison, models, tokeni
         expected = generate(model, prompt, 12, 0.7, 10, seed=3, eos_token_id=eos)[0, prompt.shape[1] :].tolist()
         assert comparison.token_ids[name] == expected
         assert comparison.texts[name].startswith("Once upon")
-    luck = torch.Generator().manual_seed(3)
-    assert (
-        comparison.uniforms == torch.rand(12, generator=luck, dtype=torch.float64)[: len(comparison.uniforms)].tolist()
-    )
+    luck = torch.rand(12, generator=torch.Generator().manual_seed(3), dtype=torch.float64).tolist()
+    assert all(text.uniforms == luck[: len(text.token_ids)] for text in comparison.record.texts.values())
     assert len({tuple(ids) for ids in comparison.token_ids.values()}) == 3
 
 
 def test_one_dart_and_a_bar_for_each_model(comparison):
-    for place in (0, 4):
-        comparison.place = place
+    for position in (0, 4):
+        comparison.position = position
         for name, step in comparison.steps.items():
-            number = min(place, len(comparison.token_ids[name]) - 1)
-            assert step.token_id == comparison.token_ids[name][number]
-            assert step.uniform == comparison.uniforms[number]
+            index = min(position, len(comparison.token_ids[name]) - 1)
+            assert step.token_id == comparison.token_ids[name][index] == comparison.record.darts[name].token_id
+            assert step.uniform == comparison.record.texts[name].uniforms[index]
             assert step.distribution.probs[step.token_id] > 0
-            assert f"New token {number + 1}" in comparison._boxes[name].value
+            assert f"New token {index + 1}" in model_html(comparison.record, name, {}, None)
 
 
 def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
@@ -53,34 +49,34 @@ def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
         for model in comparison.models.values():
             model.token_embedding.weight.mul_(20)  # what was read matters
     comparison.top_k, comparison.temperature, comparison.prompt = None, 2.0, ""
-    for place in range(comparison.max_length):
-        comparison.place = place
+    for position in range(comparison.max_length):
+        comparison.position = position
         for step in comparison.steps.values():
             assert int(draw(step.distribution, step.uniform)) == step.token_id
 
 
-def test_controls_compare_again(comparison):
+def test_controls_compare_again(comparison, control, press, shown):
     before = comparison.token_ids
-    comparison._temperature.value = 0.0
+    control(comparison, "Temperature").value = 0.0
     assert comparison.temperature == 0 and comparison.token_ids != before
-    comparison._top_k.value = 0
-    assert comparison.top_k is None and "top-k all" in comparison._message.value
+    control(comparison, "Top-k").label = "all"
+    assert comparison.top_k is None and "top-k all" in comparison.caption in shown(comparison)
     comparison.top_k = 7
-    assert comparison.top_k == 7 and "top-k 7" in comparison._message.value
+    assert comparison.top_k == 7 and "top-k 7" in comparison.caption in shown(comparison)
     comparison.temperature = 3.5
-    comparison._other.click()
-    assert comparison.seed == 4 and "seed 4" in comparison._luck.value
+    press(comparison, "Other luck")
+    assert comparison.temperature == 3.5 and comparison.seed == 4 and "seed 4" in shown(comparison)
     comparison.prompt = "옛날"
     assert all(text.startswith("옛날") for text in comparison.texts.values())
 
 
-def test_losses_and_the_floor(comparison, models, tokenizer):
-    assert "loss 5.80, floor 0.40" in comparison._boxes["one"].value
+def test_losses_and_the_floor(comparison, models, tokenizer, shown):
+    assert "loss 5.80, floor 0.40" in shown(comparison)
     *_, ax = comparison.picture().axes
     assert [bar.get_width() for bar in ax.patches] == [5.8, 3.0, 0.5]
     assert ax.lines[0].get_xdata()[0] == 0.4
     without = ModelComparison(models, tokenizer, "Once", max_length=2)
-    assert "loss" not in without._boxes["one"].value.split("gptcore-text")[0].replace("gptcore-model-loss", "")
+    assert "loss" not in shown(without)
     assert len(without.picture().axes) == 3
 
 
@@ -92,7 +88,7 @@ def test_the_line_of_text_says_nothing_that_differs_between_machines(comparison)
     )
 
 
-def test_bad_input_is_a_sentence(comparison, models, tokenizer):
+def test_bad_input_is_a_sentence(comparison, models, tokenizer, shown):
     with pytest.raises(ValueError, match="models must be at least one, by its name, got none"):
         ModelComparison({}, tokenizer)
     for loss in (0.0, -1.0, float("nan"), float("inf")):
@@ -102,7 +98,9 @@ def test_bad_input_is_a_sentence(comparison, models, tokenizer):
         ModelComparison(models, tokenizer, losses={"four": 1.0})
     comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
     comparison.prompt = ""
-    assert "cannot be compared" in comparison._message.value
+    assert "Not changed: prompt must not be empty" in shown(comparison)
+    with pytest.raises(ValueError, match="prompt must not be empty"):
+        ModelComparison(models, comparison.tokenizer, "")
 
 
 def test_a_setting_that_is_not_allowed_changes_nothing(comparison, models, tokenizer):
@@ -113,8 +111,8 @@ def test_a_setting_that_is_not_allowed_changes_nothing(comparison, models, token
         ("top_k", 0, "top_k must be at least 1"),
         ("top_k", "all", "top_k must be an integer"),
     ):
-        with pytest.raises((TypeError, ValueError), match=words):
-            setattr(comparison, name, value)
+        setattr(comparison, name, value)
+        assert comparison.problem.startswith(words)
         with pytest.raises((TypeError, ValueError), match=words):
             ModelComparison(models, tokenizer, **{name: value})
         assert (comparison.temperature, comparison.top_k, comparison.texts) == before
@@ -126,13 +124,9 @@ def test_nothing_to_write(models, tokenizer):
     comparison.picture()
 
 
-def test_nothing_is_read_as_html(comparison, models, tokenizer):
+def test_nothing_is_read_as_html(comparison, models, tokenizer, shown, tags):
     comparison.prompt = "<img src=x onerror=alert(1)> $x$"
     named = ModelComparison({"<b onclick=x>$": models["one"]}, tokenizer, losses={"<b onclick=x>$": 1.0}, max_length=2)
     named.picture()
-    tags = {}
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: tags.setdefault(tag, set()).update(name for name, _ in attributes)
-    for box in (*comparison._boxes.values(), *named._boxes.values(), comparison._message):
-        parser.feed(box.value)
-    assert set(tags) <= {"div", "span", "i", "u", "b", "s", "style"} and "onclick" not in tags["b"]
+    assert tags(shown(comparison) + shown(named)) <= {"div", "span", "i", "u", "b", "s"}
+    assert "<b onclick" not in shown(named)

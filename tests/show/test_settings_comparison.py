@@ -1,10 +1,17 @@
-from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from gptcore import GPTConfig, GPTModel, draw, generate
-from gptcore.show.settings_comparison import SettingsComparison
+from gptcore import GPTConfig, GPTModel, Sampling, draw, generate
+from gptcore.show.settings_comparison import (
+    SettingsComparison,
+    SettingsRecord,
+    compare_settings,
+    first_difference,
+    sampling_text,
+    texts_html,
+)
 
 SAME = {"temperature": 1.0, "top_k": 10}
 
@@ -30,8 +37,8 @@ def test_both_texts_are_those_of_generate_on_the_same_luck(comparison, model, to
     assert comparison.settings == ({"temperature": 0.7, "top_k": 10}, {"temperature": 1.0, "top_k": 10})
     for setting, ids in zip(comparison.settings, comparison.token_ids, strict=True):
         assert ids == generate(model, prompt, 20, seed=3, **setting)[0, prompt.shape[1] :].tolist()
-    luck = torch.Generator().manual_seed(3)
-    assert comparison.uniforms == torch.rand(20, generator=luck, dtype=torch.float64).tolist()
+    luck = torch.rand(20, generator=torch.Generator().manual_seed(3), dtype=torch.float64).tolist()
+    assert [text.uniforms for text in comparison.record.texts] == [luck, luck]
 
 
 def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
@@ -44,36 +51,46 @@ def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
         ]
 
 
-def test_the_first_difference_and_the_agreement(comparison):
+def test_the_first_difference_and_the_agreement(comparison, shown):
     first, second = comparison.token_ids
-    place = comparison.first_difference
-    assert first[:place] == second[:place] and first[place] != second[place]
+    index = comparison.first_difference
+    assert first[:index] == second[:index] and first[index] != second[index]
     assert comparison.agreement == sum(a == b for a, b in zip(first, second, strict=True))
-    assert [step.token_id for step in comparison.steps] == [first[place], second[place]]
-    assert comparison.steps[0].uniform == comparison.steps[1].uniform == comparison.uniforms[place]
-    assert comparison._story.value.count('title="The first token that differs"') == 2
-    assert f"new token {place + 1}" in comparison._message.value
+    assert [step.token_id for step in comparison.steps] == [first[index], second[index]]
+    assert {step.uniform for step in comparison.steps} == {comparison.record.texts[0].uniforms[index]}
+    assert [dart.token_id for dart in comparison.record.darts] == [first[index], second[index]]
+    assert shown(comparison).count('title="The first token that differs"') == 2
+    assert f"new token {index + 1}" in comparison.caption in shown(comparison)
 
 
-def test_the_same_setting_gives_the_same_text(comparison):
+@pytest.mark.parametrize(
+    ("first", "second", "index"),
+    [([1, 2], [1, 2], None), ([1, 2], [1, 3], 1), ([1, 2, 3], [1, 2], 2), ([], [], None), ([], [1], 0)],
+)
+def test_where_two_texts_part(first, second, index):
+    assert first_difference(first, second) == first_difference(second, first) == index
+
+
+def test_the_same_setting_gives_the_same_text(comparison, shown):
     comparison.settings = SAME, SAME
     assert comparison.first_difference is None and comparison.agreement == 20
     assert comparison.texts[0] == comparison.texts[1]
-    assert "title=" not in comparison._story.value
+    assert "The first token that differs" not in shown(comparison)
     assert "The texts are the same" in comparison.describe()
     comparison.picture()
 
 
-def test_sliders_and_the_button_compare_again(comparison):
+def test_sliders_and_the_button_compare_again(comparison, control, press, shown):
     before = comparison.token_ids
-    comparison._temperatures[0].value = 1.0
+    control(comparison, "A: temperature").value = 1.0
     assert comparison.first_difference is None
-    comparison._top_ks[1].value = 1
+    control(comparison, "B: top-k").label = "1"
     assert comparison.settings[1] == {"temperature": 1.0, "top_k": 1} and comparison.first_difference is not None
-    comparison._temperatures[1].value = 0.0
-    comparison._top_ks[0].value = 0  # all
-    comparison._other.click()
-    assert comparison.seed == 4 and "seed 4" in comparison._luck.value
+    control(comparison, "B: temperature").value = 0.0
+    control(comparison, "A: top-k").label = "all"
+    assert comparison.settings[0]["top_k"] is None
+    press(comparison, "Other luck")
+    assert comparison.seed == 4 and "seed 4" in shown(comparison)
     assert comparison.token_ids != before
     comparison.prompt = "옛날"
     assert all(text.startswith("옛날") for text in comparison.texts)
@@ -85,14 +102,15 @@ def test_settings_without_a_control_and_numbers_that_no_slider_had(comparison):
         {"temperature": 3.5, "top_k": 7, "top_p": 0.9},
         {"temperature": 1.0, "top_k": None, "min_p": 0.2},
     )
-    assert "top-p 0.9" in comparison.describe() and "top-k all" in comparison.describe()
+    assert sampling_text(Sampling(3.5, 7, 0.9)) == "temperature 3.5, top-k 7, top-p 0.9"
+    assert "top-p 0.9" in comparison.describe() and "top-k all, min-p 0.2" in comparison.describe()
     with pytest.raises(ValueError, match="settings must be two"):
         comparison.settings = [SAME]
     with pytest.raises(ValueError, match="got heat"):
         comparison.settings = [SAME, {"heat": 3}]
 
 
-def test_a_setting_that_is_not_allowed_changes_nothing(comparison):
+def test_a_setting_that_is_not_allowed_changes_nothing(comparison, control):
     before = comparison.settings, comparison.token_ids
     for setting, words in (
         ({"temperature": -1}, "temperature must be 0"),
@@ -103,17 +121,20 @@ def test_a_setting_that_is_not_allowed_changes_nothing(comparison):
         with pytest.raises((TypeError, ValueError), match=words):
             comparison.settings = SAME, setting
         assert (comparison.settings, comparison.token_ids) == before
-    comparison._temperatures[0].value = 1.5
+    control(comparison, "A: temperature").value = 1.5
     assert comparison.settings[0]["temperature"] == 1.5 and comparison.token_ids != before[1]
 
 
-def test_one_text_may_end_before_the_other(model, tokenizer, comparison):
-    comparison.token_ids = [5, 6, 7], [5, 6]
-    assert comparison.first_difference == 2 and comparison.agreement == 2
-    comparison.steps = [comparison._step_again(place) for place in range(2)]
-    assert [step.token_id for step in comparison.steps] == [7, 6]
-    comparison._show()
-    comparison.picture()
+def test_one_text_may_end_before_the_other(model, tokenizer):
+    with torch.no_grad():  # at temperature 0 the end of the text comes at once
+        model.final_norm.weight.zero_()
+        model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.eos_token_id] * 0.3)
+    record = compare_settings(model, tokenizer, "Once", [Sampling(0), Sampling(9.0)], seed=1, max_length=5)
+    assert [len(text.token_ids) for text in record.texts] == [1, 5] and record.first_difference == 0
+    texts = [SimpleNamespace(token_ids=ids, prompt="p", pieces=["a"] * len(ids)) for ids in ([5, 6, 7], [5, 6])]
+    record = SettingsRecord([Sampling()] * 2, 1, texts, [], [])
+    assert (record.first_difference, record.agreement) == (2, 2)
+    assert texts_html(record).count("The first token that differs") == 1
 
 
 def test_nothing_to_write(model, tokenizer):
@@ -122,20 +143,18 @@ def test_nothing_to_write(model, tokenizer):
     comparison.picture()
 
 
-def test_nothing_is_read_as_html(comparison):
+def test_nothing_is_read_as_html(comparison, shown, tags):
     comparison.prompt = "<img src=x onerror=alert(1)> $x$"
-    tags = set()
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: tags.add(tag)
-    for html in (comparison._story, comparison._message, comparison._darts):
-        parser.feed(html.value)
-    assert tags <= {"div", "span", "mark", "i", "u", "b", "style"}
+    assert tags(shown(comparison)) <= {"div", "span", "mark", "i", "u", "b"}
 
 
-def test_a_beginning_that_cannot_be_read_is_a_sentence(comparison):
+def test_a_prompt_that_cannot_be_read_is_a_sentence(comparison, shown):
+    before = comparison.texts
     comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
     comparison.prompt = ""
-    assert "cannot be compared" in comparison._message.value
+    assert "Not changed: prompt must not be empty" in shown(comparison) and comparison.texts == before
+    with pytest.raises(ValueError, match="prompt must not be empty"):
+        SettingsComparison(comparison.model, comparison.tokenizer, "")
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(comparison):
