@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-_cache = tempfile.TemporaryDirectory(prefix="gptcore-tests-")  # what was downloaded before plays no part
+_cache = tempfile.TemporaryDirectory(prefix="gptcore-tests-")  # earlier downloads play no part
 os.environ["HF_HOME"] = _cache.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -17,3 +17,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         import matplotlib.font_manager  # noqa: F401  builds the cache
 
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.fixture(autouse=True)
+def names_of_examples(request: pytest.FixtureRequest, doctest_namespace: dict) -> None:
+    """An example in a docstring may use gptcore's public names, the bundled model, and axes to draw on."""
+    if not isinstance(request.node, pytest.DoctestItem) or doctest_namespace:
+        return
+    import torch
+    from matplotlib.figure import Figure
+
+    import gptcore
+
+    names = {name: getattr(gptcore, name) for name in gptcore.__all__ if not name.endswith("okenizer")}
+    model, tokenizer = gptcore.load(device="cpu")
+    doctest_namespace.update(
+        names, Tokenizer=gptcore.Tokenizer, torch=torch, model=model, tokenizer=tokenizer, ax=Figure().subplots()
+    )

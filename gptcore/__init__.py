@@ -1,10 +1,11 @@
-"""gptcore: a GPT-2 to be read, and a sampler that shows every stage of its choice.
+"""gptcore: a GPT-2 to read, and a sampler that shows every stage of its choice.
 
 >>> import gptcore
 >>> model, tokenizer = gptcore.load()
->>> print(gptcore.generate_text(model, "Once upon a time", tokenizer, seed=1))
+>>> gptcore.generate_text(model, "Once upon a time", tokenizer, max_length=12, seed=1)
+'Once upon a time, when the hills were new, a merry rabbit named Mira'
 
-Importing gptcore imports torch and nothing slower; what needs more is imported when it is asked for.
+Importing gptcore imports torch and nothing slower; everything else is imported when it is first used.
 """
 
 from importlib import import_module
