@@ -16,8 +16,9 @@
 `check_double(double)` prints one line, `Right: …` or `Not yet: …`, and never raises. The `cases` are judged together,
 the `edges` one by one, each only if everything before it is right. A mistake is what a learner might have written. Its
 hint is a diagnosis: it is given only if the answer returns what the mistake returns on every case so far; raising the
-same type of exception counts as returning the same. Otherwise the line says what went in, what was expected and what
-came out, followed by the case's `why` or the exercise's `reminder`, which hold whatever the learner wrote.
+same type of exception counts as returning the same. (A mistake that raises on every case belongs in `errors`, which
+knows exceptions by their text.) Otherwise the line says what went in, what was expected and what came out, followed by
+the case's `why` or the exercise's `reminder`, which hold whatever the learner wrote.
 """
 
 import copy
@@ -35,7 +36,7 @@ from torch import Tensor, nn
 from gptcore.checks import is_number
 from gptcore.exercises.outcomes import difference, named, same, show
 
-ENOUGH = 500  # calls of a model: no exercise needs as many
+ENOUGH = 200  # calls of a model: no exercise needs as many
 
 TENSOR_ERRORS = {  # part of an exception → what helps, in every exercise
     "return_types": "`.max(-1)` returns two tensors, the values and the indices: take .values or .indices.",
@@ -177,7 +178,7 @@ class Exercise(_Check):
         if found is None:
             return f"{given} returned nothing: every way through it ends with return. {diagnosis or case.why}"
         if isinstance(found, _Endless):
-            return f"{given} called the model {ENOUGH} times: the loop never ends. {diagnosis or case.why}"
+            return f"{given} called the model {ENOUGH} times: the loop never ends. {case.why or self.reminder}"
         if isinstance(found, Exception):
             return f"{given} stopped with {named(found)}. {diagnosis or self._error_hint(found) or case.why}"
         if not diagnosis:

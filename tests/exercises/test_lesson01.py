@@ -8,38 +8,6 @@ import pytest
 from gptcore.exercises import lesson01
 
 
-def raises(error):
-    def function(argument):
-        raise error
-
-    return function
-
-
-CHECKS = [lesson01.check_how_many, lesson01.check_count_pairs, lesson01.check_join]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_an_unchanged_stub_is_told_kindly(says, check):
-    answer = ... if check is lesson01.check_how_many else lambda _: None
-    assert says(check, answer).startswith("Not yet: ")
-    assert "eplace the dots" in says(check, answer)
-
-
-@pytest.mark.parametrize("check", CHECKS[1:])
-@pytest.mark.parametrize("answer", [None, ..., "soon", 3, Counter()])
-def test_what_is_no_function_is_told(says, check, answer):
-    assert "without brackets" in says(check, answer)
-
-
-@pytest.mark.parametrize("check", CHECKS[1:])
-@pytest.mark.parametrize(
-    "error", [ZeroDivisionError("by zero"), KeyError(("t", "h")), NameError("name 'x'"), OSError()]
-)
-def test_an_exception_becomes_a_sentence(says, check, error):
-    line = says(check, raises(error))
-    assert line.startswith("Not yet: given ") and type(error).__name__ in line and "Traceback" not in line
-
-
 # How many tokens
 
 
@@ -211,20 +179,20 @@ def with_a_stranger(counts):
         (overwritten, "takes the place"),
         (once_per_word, "twice in one word"),
         (across_words, "border of two words"),
-        (without_the_last, "the last pair of every word"),
-        (no_overlap, "every second pair"),
+        (without_the_last, "The last pair of every word"),
+        (no_overlap, "Every second pair"),
         (letters, "single letters"),
         (the_best_alone, "most frequent pair alone"),
         (most_common, "without most_common"),
         (keys_are_texts, "keys are texts"),
         (too_far, "IndexError"),
         (empties_it, "changed what it was given"),
-        (all_one, "expected 3 for the pair ('t', 'h'), got 1"),
-        (with_a_stranger, "does not occur"),
-        (lambda counts: 7, "expected a dictionary"),
-        (lambda counts: {}, "expected 3 for the pair ('t', 'h'), got 0"),
-        (lambda counts: with_counter(counts) + with_counter(counts), "expected 3 for the pair ('t', 'h'), got 6"),
-        (lambda counts: {("t",): [], 3: None}, "expected 3"),
+        (all_one, "expected {('t', 'h'): 3, ('h', 'e'): 3}, got {('t', 'h'): 1"),
+        (with_a_stranger, "('q', 'u'): 4}"),
+        (lambda counts: 7, "got 7"),
+        (lambda counts: {}, "('h', 'e'): 3}, got {}"),
+        (lambda counts: with_counter(counts) + with_counter(counts), "got {('t', 'h'): 6"),
+        (lambda counts: {("t",): [], 3: None}, "expected {("),
     ],
 )
 def test_wrong_count_pairs(says, answer, hint):
@@ -263,20 +231,20 @@ def test_right_join(says, answer):
         (lambda pieces: "".join(pieces), "b''.join(pieces)"),
         (lambda pieces: "" + pieces[0], "Begin with b''"),
         (lambda pieces: sum(pieces), "Bytes are joined by"),
-        (lambda pieces: b"".join(pieces).decode("ascii"), "another rule, ascii"),
+        (lambda pieces: b"".join(pieces).decode("ascii"), "by another rule"),
         (lambda pieces: [piece.decode(errors="replace") for piece in pieces], "several texts"),
         (lambda pieces: "".join(piece.decode() for piece in pieces), "UnicodeDecodeError"),
         (lambda pieces: "".join(piece.decode(errors="replace") for piece in pieces), "every half character became �"),
-        (lambda pieces: "".join(piece.decode(errors="ignore") for piece in pieces), "made syllables vanish"),
-        (lambda pieces: b"".join(pieces).decode("latin-1"), "each byte became a letter of its own"),
+        (lambda pieces: "".join(piece.decode(errors="ignore") for piece in pieces), "Syllables vanished"),
+        (lambda pieces: b"".join(pieces).decode("latin-1"), "Each byte became a letter of its own"),
         (lambda pieces: b"".join(pieces), "still bytes"),
         (lambda pieces: str(b"".join(pieces)), "as Python code"),
         (lambda pieces: "".join(map(str, pieces)), "as Python code"),
         (lambda pieces: " ".join(piece.decode(errors="replace") for piece in pieces), "spaces too many"),
         (lambda pieces: b" ".join(pieces).decode(errors="replace"), "spaces too many"),
-        (lambda pieces: b"".join(pieces).decode().replace(" ", ""), "look at the spaces"),
+        (lambda pieces: b"".join(pieces).decode().replace(" ", ""), "The spaces are missing"),
         (lambda pieces: "".join(pieces), "TypeError"),
-        (lambda pieces: pieces, "expected the text"),
+        (lambda pieces: pieces, "Once upon"),
         (lambda pieces: "hello", "expected 'Once upon', got 'hello'"),
         (lambda pieces: pieces.clear() or "Once upon", "changed what it was given"),
     ],

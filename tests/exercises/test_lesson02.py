@@ -3,25 +3,6 @@ import torch
 
 from gptcore.exercises import lesson02
 
-CHECKS = [lesson02.check_best_tokens, lesson02.check_next_logits, lesson02.check_same_chances]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
-    def stub(*arguments): ...
-
-    def fails(*arguments):
-        return undefined_name  # noqa: F821
-
-    assert "returns nothing so far" in says(check, stub)
-    assert "returns nothing so far" in says(check, lambda *arguments: ...)
-    assert "NameError" in says(check, fails)
-    assert "stopped with TypeError" in says(check, lambda: 1)
-    assert "function itself" in says(check, None)
-    assert "Not yet" in says(check, lambda *arguments: "text")
-    assert "Not yet" in says(check, lambda *arguments: torch.zeros(3, 3, 3))
-    assert "Not yet" in says(check, lambda *arguments: [[1], [2, 3]])
-
 
 def test_how_many(says):
     for answer in (502_570, 10 * 50_257, torch.tensor(502_570)):
@@ -56,10 +37,10 @@ def test_best_tokens_right(says, answer):
         (lambda x: x.argmax(), "one long list"),
         (lambda x: x.max(-1).values, "argmax, not max"),
         (lambda x: x[0].argmax(-1), "the shape is not"),
-        (lambda x: x[:1].argmax(-1), "two at once"),
+        (lambda x: x[:1].argmax(-1), "two texts at once"),
         (lambda x: x.argmin(-1), "not argmin"),
-        (lambda x: x.max(-1), "take .values"),
-        (lambda x: x[:, -1].argmax(-1), "that of the last position"),
+        (lambda x: x.max(-1), "argmax"),
+        (lambda x: x[:, -1].argmax(-1), "the id of the last position"),
         (lambda x: x[:, :-1].argmax(-1), "expected [[1, 4, 2]]"),
     ],
 )
@@ -95,13 +76,13 @@ def changes_its_input(model, token_ids):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda model, ids: model(ids)[0, -1], "dropout"),
-        (lambda model, ids: model.train()(ids)[0, -1], "dropout"),
+        (lambda model, ids: model(ids)[0, -1], "Dropout"),
+        (lambda model, ids: model.train()(ids)[0, -1], "Dropout"),
         (lambda model, ids: model.eval()(ids)[0, 0], "first row"),
         (lambda model, ids: model.eval()(ids)[0, 2], "another position"),
         (lambda model, ids: model.eval()(ids), "each of the 4 positions"),
         (lambda model, ids: model.eval()(ids)[0], "each of the 4 positions"),
-        (lambda model, ids: model.eval()(ids)[:, -1], "yours is (1, 7)"),
+        (lambda model, ids: model.eval()(ids)[:, -1], "it is (1, 7)"),
         (lambda model, ids: model.eval()(ids)[0, -1].softmax(-1), "chances already"),
         (lambda model, ids: model.eval()(ids)[0, -1].argmax(), "without choosing"),
         (lambda model, ids: model.eval()(ids)[0, :, -1], "one number per position"),
@@ -109,7 +90,7 @@ def changes_its_input(model, token_ids):
         (lambda model, ids: model.eval()(ids)[0, -1].log_softmax(-1), "logarithms of chances"),
         (lambda model, ids: model.eval()(ids[:, -1:])[0, -1], "the last token alone"),
         (lambda model, ids: model.eval()(ids[0])[-1], "keep the first axis"),
-        (changes_its_input, "changed the tensor"),
+        (changes_its_input, "changed what it was given"),
     ],
 )
 def test_next_logits_wrong(says, answer, hint):
@@ -143,9 +124,9 @@ def test_same_chances_right(says, answer):
         (lambda a, b: a.argsort().equal(b.argsort()), "the differences are not"),
         (lambda a, b: bool((a - a.max()).sort()[0].allclose((b - b.max()).sort()[0])), "place by place"),
         (lambda a, b: torch.equal(a - a.max(), b - b.max()), "torch.allclose"),
-        (lambda a, b: a == b, "many answers"),
+        (lambda a, b: a == b, "one answer per token"),
         (lambda a, b: True, "doubles"),
-        (lambda a, b: a.sub_(a.max()).allclose(b.sub_(b.max()), atol=1e-5), "changed the tensor"),
+        (lambda a, b: a.sub_(a.max()).allclose(b.sub_(b.max()), atol=1e-5), "changed what it was given"),
     ],
 )
 def test_same_chances_wrong(says, answer, hint):

@@ -189,12 +189,12 @@ def yields(model, ids, uniforms, eos):
 @pytest.mark.parametrize(
     ("loop", "hint"),
     [
-        (None, "my_loop is still empty"),
-        (..., "my_loop is still empty"),
-        (stub, "my_loop is still empty"),
-        (told_stub, "my_loop is still empty"),
+        (None, "the function itself"),
+        (..., "the function itself"),
+        (stub, "returns nothing so far"),
+        (told_stub, "returns nothing so far"),
         (torch.tensor([1]), "the function itself"),
-        (without_return, "gave back nothing. End with: return"),
+        (without_return, "end with return"),
         (mistaken(row=0), "first position"),
         (mistaken(argmax=True), "likeliest token"),
         (mistaken(last=1), "last token alone"),
@@ -212,15 +212,15 @@ def yields(model, ids, uniforms, eos):
         (reads_the_prompt_only, "shown the prompt every time"),
         (crash_past_the_context, "token_ids[-model.config.context_length:]"),
         (first_window, "The last ones count"),
-        (window_kept_alone, "the beginning is lost"),
+        (window_kept_alone, "The beginning is lost"),
         (stops_when_full, "may be longer than the window"),
         (window_too_small, "exactly the last 8"),
         (train_mode, "model.eval()"),
         (no_batch, "token_ids[None]"),
         (no_brackets, "new[None]"),
         (endless, "never ends"),
-        (a_text, "gave back a str"),
-        (yields, "gave back a generator"),
+        (a_text, "got 'Once upon a time'"),
+        (yields, "got a generator"),
     ],
 )
 def test_wrong_loops_are_told_apart(loop, hint, capsys):
@@ -284,8 +284,8 @@ def wrong_axis(model, ids):
 @pytest.mark.parametrize(
     ("surprise", "hint"),
     [
-        (..., "surprise is still empty"),
-        (lambda model, ids: None, "surprise is still empty"),
+        (..., "the function itself"),
+        (lambda model, ids: None, "returns nothing so far"),
         (lambda model, ids: -as_a_sum(model, ids), "The sign"),
         (lambda model, ids: as_a_sum(model, ids) / math.log(2), "in bits"),
         (lambda model, ids: as_a_sum(model, ids) / math.log(10), "base 10"),
@@ -293,7 +293,7 @@ def wrong_axis(model, ids):
         (lambda model, ids: chances_of(model, ids).sum(), "adds the chances up"),
         (lambda model, ids: chances_of(model, ids).prod(), "chance of the whole text"),
         (lambda model, ids: -chances_of(model, ids).log()[-1], "the last token alone"),
-        (lambda model, ids: -chances_of(model, ids).log(), "gave back a Tensor; expected is one number"),
+        (lambda model, ids: -chances_of(model, ids).log(), "One number is asked for"),
         (lambda model, ids: model(ids), "stopped with ValueError"),
         (lambda model, ids: 1.0, "Row t of the model's output"),
         (same_place, "row t belongs to token t + 1"),
@@ -332,7 +332,9 @@ def test_a_seed_is_tried(sharp_model, tokenizer, capsys):
         if same(seed) not in verdicts:
             verdicts[same(seed)] = seed
             lesson05.check_seed(seed, sharp_model, tokenizer)
-            assert said(capsys).startswith("Right: " if same(seed) else f"Not yet: with seed {seed} new token ")
+            assert said(capsys).startswith(
+                "Right: " if same(seed) else f"Not yet: given {seed:,}, expected the same 10, got the same "
+            )
     assert set(verdicts) == {True, False}
 
 

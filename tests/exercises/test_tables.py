@@ -44,6 +44,13 @@ def test_a_hint_is_written_once_and_as_a_sentence(table):
     assert all(hint.endswith((".", "?")) and not hint[0].islower() for hint in [*hints, table.reminder] if hint)
 
 
+@pytest.mark.parametrize(("table", "hint", "mistake"), MISTAKES)
+def test_a_mistake_is_known_by_more_than_an_exception(table, hint, mistake):
+    if isinstance(table, Exercise):
+        asked = [table._ask(mistake, case) for case in [*table.cases, *table.edges]]
+        assert not all(isinstance(found, Exception) for found in asked)
+
+
 class Awkward:
     def __repr__(self):
         raise ValueError("no repr")
