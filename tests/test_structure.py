@@ -1,0 +1,64 @@
+"""The structure that CONTRIBUTING promises: imports point one way, and notebooks use public names only."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+import gptcore
+import gptcore.show
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "gptcore"
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+CORE = ["config", "tokenizer", "model", "sampling", "recording"]  # generation.py calls the quick ways
+PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+AROUND = {"show", "exercises", "training", "benchmark", "storyteller", "stories"}
+
+
+def imported(source: str) -> Iterator[tuple[str, str]]:
+    """(module, name) of every import from gptcore."""
+    for node in ast.walk(compile(source, "", "exec", PARSE)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "gptcore":
+            yield from ((node.module, alias.name) for alias in node.names)
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names if alias.name.split(".")[0] == "gptcore")
+
+
+def rooms(file: Path) -> set[str]:
+    """The files and folders of the package that `file` imports from: {"model", "fast.linear"}."""
+    return {module.removeprefix("gptcore.") for module, _ in imported(file.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_core_needs_nothing_quick_but_the_layers_of_the_model(name):
+    layers = {"fast.linear", "fast.gelu"} if name == "model" else set()
+    assert {room for room in rooms(PACKAGE / f"{name}.py") if room.startswith("fast")} == layers
+
+
+def test_imports_point_one_way():
+    for file in [*PACKAGE.glob("*.py"), *(PACKAGE / "fast").glob("*.py")]:
+        if file.name != "__main__.py" and file.name != "__init__.py":
+            assert not {room.split(".")[0] for room in rooms(file)} & AROUND, file
+    for file in (PACKAGE / "fast").glob("*.py"):
+        assert not rooms(file) & {"generation", "checkpoint", "hub", "recording"}, file
+    for folder in AROUND - {"show", "exercises", "benchmark"}:
+        for file in (PACKAGE / folder).glob("*.py"):
+            assert not {room.split(".")[0] for room in rooms(file)} & {"show", "exercises", "benchmark"}, file
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_notebooks_use_public_names_only(file):
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    public = {"gptcore": gptcore.__all__, "gptcore.show": gptcore.show.__all__, "gptcore.exercises": None}
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code":
+            continue
+        source = TransformerManager().transform_cell(source)  # IPython's own: %magic and top-level await
+        for module, name in imported(source):
+            assert module in public, f"{module} is not public"
+            assert not name or public[module] is None or name in public[module], f"{module}.{name} is not public"
