@@ -83,6 +83,39 @@ def gpt2_folder() -> Path:
 
 
 @pytest.fixture
+def of_transformers():
+    """of_transformers(folder, …): a random model of transformers, saved in `folder`; no two parameters are alike."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    small = {"vocab_size": 61, "n_positions": 80, "n_embd": 32, "n_head": 4, "n_layer": 3}
+
+    def make(folder: Path, **settings) -> GPT2LMHeadModel:
+        torch.manual_seed(0)
+        theirs = GPT2LMHeadModel(GPT2Config(**{**small, "bos_token_id": 0, "eos_token_id": 0, **settings})).eval()
+        for name, parameter in theirs.named_parameters():
+            torch.nn.init.normal_(parameter, mean=float("ln_" in name and "weight" in name), std=0.15)
+        theirs.save_pretrained(folder)
+        return theirs
+
+    return make
+
+
+@pytest.fixture
+def sentencepiece_like():
+    """sentencepiece_like(folder): a bare tokenizer.json, whose tokens are pieces of words that begin with "▁"."""
+    from tokenizers import SentencePieceBPETokenizer
+
+    def make(folder: Path) -> SentencePieceBPETokenizer:
+        special = ["<s>", "</s>", "<usr>", "<pad>", "<sys>", "<unk>", "<mask>"]
+        backend = SentencePieceBPETokenizer()
+        backend.train_from_iterator([*KOREAN[:2], ENGLISH[0]], 250, special_tokens=special, show_progress=False)
+        backend.save(str(folder / "tokenizer.json"))
+        return backend
+
+    return make
+
+
+@pytest.fixture
 def says(capsys):
     """says(check, answer): the one line that the check of an exercise prints."""
 

@@ -506,20 +506,13 @@ def gpt2_of_transformers(tmp_path, gpt2_folder):
 
 
 @pytest.fixture
-def kogpt2_of_transformers(tmp_path):
+def kogpt2_of_transformers(tmp_path, sentencepiece_like):
     """A model like the Korean one of the lesson: its tokens, in a bare tokenizer.json, are pieces of words."""
-    from tokenizers import SentencePieceBPETokenizer
-
     folder = tmp_path / "kogpt2"
-    special = ["<s>", "</s>", "<usr>", "<pad>", "<sys>", "<unk>", "<mask>"]
-    backend = SentencePieceBPETokenizer()
-    sentences = ["옛날 옛적에 작은 여우가 숲에 살았어요.", "옛날 옛적에 여우가 살았대요.", "Once upon a time"]
-    backend.train_from_iterator(sentences, 120, special_tokens=special, show_progress=False)
     torch.manual_seed(0)
-    size = backend.get_vocab_size() + 3
-    config = GPT2Config(vocab_size=size, n_embd=32, n_head=2, n_layer=2, bos_token_id=0, eos_token_id=1)
+    config = GPT2Config(vocab_size=253, n_embd=32, n_head=2, n_layer=2, bos_token_id=0, eos_token_id=1)
     GPT2LMHeadModel(config).save_pretrained(folder)
-    backend.save(str(folder / "tokenizer.json"))
+    assert sentencepiece_like(folder).get_vocab_size() <= 253
     (folder / "README.md").write_text("---\nlanguage: ko\nlicense: cc-by-nc-sa-4.0\n---\n")
     return folder
 

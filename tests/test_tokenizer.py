@@ -1,4 +1,3 @@
-import re
 import unicodedata
 from types import SimpleNamespace
 
@@ -8,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptcore import (
-    AutoTokenizer,
     GPT2Tokenizer,
     GPTConfig,
     GPTModel,
@@ -249,67 +247,6 @@ def test_every_byte_can_be_encoded(tokenizer):
     assert {bytes([byte]) for byte in range(256)} <= {token_bytes(tokenizer, i) for i in range(len(tokenizer))}
 
 
-def test_the_tokenizer_of_a_folder_is_the_one_that_was_saved(tokenizer, tokenizer_folder):
-    again = load_tokenizer(tokenizer_folder)
-    assert len(again) == len(tokenizer) == 340
-    assert again.eos_token_id == tokenizer.eos_token_id == again.encode(END_OF_TEXT)[0]
-    for text in TEXTS:
-        assert again.encode(text) == tokenizer.encode(text)
-    assert re.fullmatch(r"Tokenizer\(340 tokens\)", repr(again))
-
-
-def test_transformers_reads_the_saved_tokenizer_as_the_same(tokenizer, tokenizer_folder):
-    theirs = GPT2Tokenizer.from_pretrained(tokenizer_folder)
-    assert len(theirs) == len(tokenizer)
-    assert theirs.eos_token_id == tokenizer.eos_token_id
-    for text in TEXTS:
-        assert theirs.encode(text) == tokenizer.encode(text)
-
-
-def test_a_folder_with_one_tokenizer_file_is_read(korean_folder):
-    ours, theirs = load_tokenizer(korean_folder), AutoTokenizer.from_pretrained(korean_folder)
-    assert ours.eos_token_id is None
-    for text in TEXTS:
-        assert ours.encode(text) == theirs.encode(text)
-        assert decode(ours, ours.encode(text)) == text
-
-
-def test_tokens_that_were_added_later_are_read(tmp_path, tokenizer_folder):
-    """The three ways in which `transformers` has kept them; the token that ends a text is often one of them."""
-    theirs = GPT2Tokenizer.from_pretrained(tokenizer_folder)
-    theirs.add_special_tokens({"eos_token": "<|끝|>", "pad_token": "[PAD]"})
-    text = "여우<|끝|>[PAD] fox"
-    one_file, two_files, both = (tmp_path / name for name in ("one file", "two files", "both"))
-    for folder in (one_file, both):
-        theirs.save_pretrained(folder)
-    for folder in (two_files, both):
-        save_tokenizer(folder / "new", load_tokenizer(tokenizer_folder))
-        for file in (folder / "new").iterdir():
-            if file.name != "tokenizer_config.json" or folder == two_files:
-                file.rename(folder / file.name)
-        (folder / "added_tokens.json").write_text('{"[PAD]": 341, "<|끝|>": 340}', encoding="utf-8")
-    (two_files / "tokenizer_config.json").write_text('{"eos_token": "<|끝|>"}', encoding="utf-8")
-    for folder in (one_file, two_files, both):
-        again = load_tokenizer(folder)
-        assert again.encode(text) == theirs.encode(text)
-        assert again.decode(again.encode(text)) == text
-        assert again.eos_token_id == theirs.eos_token_id == 340
-    (two_files / "added_tokens.json").write_text('{"[PAD]": 400}')
-    with pytest.raises(ValueError, match=r"two files cannot be read: '\[PAD\]' cannot have the id 400"):
-        load_tokenizer(two_files)
-
-
-def test_what_its_maker_s_batches_needed_does_not_cut_a_text(tmp_path, korean_folder):
-    from tokenizers import Tokenizer as Backend
-
-    backend = Backend.from_file(str(korean_folder / "tokenizer.json"))
-    expected = backend.encode(TEXTS[1]).ids
-    backend.enable_truncation(4)
-    backend.enable_padding(length=50)
-    backend.save(str(tmp_path / "tokenizer.json"))
-    assert load_tokenizer(tmp_path).encode(TEXTS[1]) == expected
-
-
 def test_gpt2_reads_text_as_transformers_does(gpt2_folder):
     ours, theirs = load_tokenizer(gpt2_folder), GPT2Tokenizer.from_pretrained(gpt2_folder)
     assert len(ours) == len(theirs) == 50_257
@@ -318,22 +255,6 @@ def test_gpt2_reads_text_as_transformers_does(gpt2_folder):
     for text in TEXTS:
         assert ours.encode(text) == theirs.encode(text)
         check_pieces(ours, ours.encode(text))
-
-
-@pytest.mark.parametrize(
-    ("files", "words"),
-    [
-        ({}, ["no tokenizer", "vocab.json", "tokenizer.json"]),
-        ({"tokenizer.json": "{"}, ["tokenizer", "cannot be read"]),
-        ({"vocab.json": "[1, 2", "merges.txt": ""}, ["tokenizer", "cannot be read"]),
-    ],
-)
-def test_a_folder_without_a_readable_tokenizer_is_refused_by_name(tmp_path, files, words):
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    with pytest.raises(ValueError, match=re.escape(str(tmp_path))) as raised:
-        load_tokenizer(tmp_path)
-    assert all(word in str(raised.value) for word in words)
 
 
 CHARACTERS = "".join(TEXTS) + "▁\r\n"
