@@ -150,7 +150,7 @@ check_join = Exercise(
             lambda pieces: "".join(piece.decode(errors="replace") for piece in pieces),
         ),
         (
-            "Syllables vanished, as errors='ignore' makes them. Join the bytes first, and there is no error left to ignore.",
+            "Syllables vanished, which errors='ignore' does. Join the bytes first, and no error is left to ignore.",
             lambda pieces: "".join(piece.decode(errors="ignore") for piece in pieces),
         ),
         (

@@ -7,7 +7,6 @@ import pytest
 
 from gptcore.exercises import lesson01
 
-
 # How many tokens
 
 
