@@ -103,7 +103,7 @@ def plot_bars(
     **style: Any,
 ) -> None:
     """A bar from 0 to each of `values`, from top to bottom, with a text beside it; those in `hatched` are hatched."""
-    bars = ax.barh(range(len(labels)), [float(value) for value in values], **{"color": KEPT} | style)
+    bars = ax.barh(range(len(values)), [float(value) for value in values], **{"color": KEPT} | style)
     for row in hatched:
         bars[row].set(**HATCHED)
     write_values(ax, bars, texts, fontsize)

@@ -1,5 +1,6 @@
 """Three panels side by side, logit → scaled → probability: the same token in the same row, drawn from one record."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,8 +12,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
-from gptcore.show.charts import drawable, styled
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, label_class, percent, short_label
+from gptcore.show.charts import plot_bars
+from gptcore.show.style import CHOSEN, counted, label_class, others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
 STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))
@@ -88,7 +89,7 @@ class Panels:
 
     @property
     def others_label(self) -> str:
-        return f"{self.others_count:,} others" if self.others_count else "no others"
+        return others_label(self.others_count)
 
     @property
     def draws(self) -> int:
@@ -135,11 +136,11 @@ def panels_html(panels: Panels | None, rows: int, log: bool = False) -> str:
     )
 
 
-def position(probability: float, log: bool = False) -> float:
+def on_axis(prob: float, log: bool = False) -> float:
     """Where a probability lies on its axis, from 0 to 1."""
     if not log:
-        return probability
-    return max(0.0, 1 + torch.tensor(probability).log10().item() / LOG_FLOOR) if probability > 0 else 0.0
+        return prob
+    return max(0.0, 1 + math.log10(prob) / LOG_FLOOR) if prob > 0 else 0.0
 
 
 def number(value: float) -> str:
@@ -150,29 +151,30 @@ def number(value: float) -> str:
     return "0.00" if text == "-0.00" else text.replace("-", "−")
 
 
-def expected(panels: Panels, probability: float) -> str:
+def expected(panels: Panels, prob: float) -> str:
     """How many of the draws were expected, with one decimal where it matters."""
-    count = panels.draws * probability
+    count = panels.draws * prob
     return f"{count:.1f}" if 0 < count < 99.95 else f"{count:,.0f}"
 
 
 def _row_html(panels: Panels, i: int, log: bool) -> str:
     token_id, label, cut_by = panels.token_ids[i], panels.labels[i], panels.cut_by[i]
-    kind = (" gptcore-cut" if cut_by else "") + (" gptcore-drawn" if token_id == panels.last_id else "")
+    kind = " gptcore-cut" if cut_by else ""
+    if token_id == panels.last_id:
+        kind += " gptcore-drawn"
     low, high = panels.axis
-    logit = _bar_html(panels.logits[i], low, high)
-    if panels.temperature == 0:
-        scaled, scaled_number = "", "–"
-    else:
+    scaled, scaled_number = "", "–"
+    if panels.temperature > 0:
         scaled, scaled_number = _bar_html(panels.scaled_logits[i], low - high, 0.0), number(panels.scaled_logits[i])
     cut = f"<em>cut by {cut_by.replace('temperature', 'T =')}</em>" if cut_by else ""
     return (
         f'<div class="gptcore-trio{kind}" role="listitem">'
         f'<span class="{label_class(label, 10)}" title="{escape(label)} (id {token_id})">'
         f"{escape(short_label(label, token_id))}</span>"
-        f'<div class="gptcore-lane">{logit}</div><span class="gptcore-number">{number(panels.logits[i])}</span>'
+        f'<div class="gptcore-lane">{_bar_html(panels.logits[i], low, high)}</div>'
+        f'<span class="gptcore-number">{number(panels.logits[i])}</span>'
         f'<div class="gptcore-lane">{scaled}</div><span class="gptcore-number">{scaled_number}</span>'
-        f"{_probability_html(panels, panels.probs[i], panels.counts[i] if panels.counts else 0, log, cut)}</div>"
+        f"{_prob_html(panels, panels.probs[i], panels.counts[i] if panels.counts else 0, log, cut)}</div>"
     )
 
 
@@ -185,7 +187,7 @@ def _others_html(panels: Panels, log: bool) -> str:
         f'<div class="gptcore-trio gptcore-others{kind}" role="listitem">'
         f'<span class="gptcore-label" title="{panels.others_kept:,} of them can be drawn">{panels.others_label}</span>'
         f'<span></span><span class="gptcore-number">{largest}</span><span></span><span></span>'
-        f"{_probability_html(panels, panels.others, panels.others_drawn, log, cut)}</div>"
+        f"{_prob_html(panels, panels.others, panels.others_drawn, log, cut)}</div>"
     )
 
 
@@ -199,16 +201,16 @@ def _bar_html(value: float, low: float, high: float) -> str:
     return f'<i{beyond} style="margin-left:{before:.1%};width:{width:.1%}"></i>'
 
 
-def _probability_html(panels: Panels, probability: float, count: int, log: bool, cut: str) -> str:
-    bar = f'<i style="width:{position(probability, log):.2%}"></i>' if probability > 0 else ""
+def _prob_html(panels: Panels, prob: float, count: int, log: bool, cut: str) -> str:
+    bar = f'<i style="width:{on_axis(prob, log):.2%}"></i>' if prob > 0 else ""
     share = count / panels.draws if panels.draws else 0.0
-    mark = f'<u style="width:{position(share, log):.2%}"></u>' if count else ""
+    mark = f'<u style="width:{on_axis(share, log):.2%}"></u>' if count else ""
     drawn = ""
     if panels.draws:
-        drawn = f'<span class="gptcore-number gptcore-count">{count:,} / {expected(panels, probability)}</span>'
+        drawn = f'<span class="gptcore-number gptcore-count">{count:,} / {expected(panels, prob)}</span>'
     return (
         f'<div class="gptcore-lane gptcore-p">{bar}{mark}{cut}</div>'
-        f'<span class="gptcore-number">{escape(percent(probability))}</span>{drawn}'
+        f'<span class="gptcore-number">{escape(percent(prob))}</span>{drawn}'
     )
 
 
@@ -256,63 +258,46 @@ def _mass_html(panels: Panels | None) -> str:
 
 def mass_sentence(panels: Panels) -> str:
     """What the stages left, and what each of them removed."""
-    parts = [f"kept {percent(panels.kept_mass)} ({_tokens(panels.kept_count)})"]
+    parts = [f"kept {percent(panels.kept_mass)} ({counted(panels.kept_count, 'token')})"]
     parts += [
-        f"{STAGE_NAMES[stage]} cut {percent(mass)} ({_tokens(count)})"
+        f"{STAGE_NAMES[stage]} cut {percent(mass)} ({counted(count, 'token')})"
         for stage, (mass, count) in panels.removed.items()
     ]
     before = "Of the softmax of all logits" if panels.temperature == 0 else "Of the softmax of all scaled logits"
     return f"{before}: {' · '.join(parts)}."
 
 
-def _tokens(count: int) -> str:
-    return f"{count:,} token" if count == 1 else f"{count:,} tokens"
-
-
 # As a chart ------------------------------------------------------------------------------------------------------
 
 
-@styled
 def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:
     """The three panels on three `axes` side by side."""
-    low, high = panels.axis
-    width = high - low
-    axes[0].set(xlabel="logit", xlim=(low - 0.02 * width, high + 0.3 * width))
-    axes[0].axvline(0, color="black", linewidth=0.8)
-    _bars(axes[0], panels, panels.logits, [number(value) for value in panels.logits])
+    logit_ax, scaled_ax, prob_ax = axes
+    width = panels.axis[1] - panels.axis[0]
+    _plot_panel(logit_ax, panels, panels.logits, [number(logit) for logit in panels.logits], "logit")
+    logit_ax.axvline(0, color="black", linewidth=0.8)
+    logit_ax.set_xlim(panels.axis[0] - 0.02 * width, panels.axis[1] + 0.3 * width)
 
-    axes[1].set(xlabel=scaled_title(panels), xlim=(-1.02 * width, 0.35 * width))
-    axes[1].set_xticks([-width, -width / 2, 0], [f"{-width:.3g}", f"{-width / 2:.3g}", "0"])
-    if panels.temperature > 0:
-        values = [max(value, -width) for value in panels.scaled_logits]
-        _bars(axes[1], panels, values, [number(value) for value in panels.scaled_logits])
+    scaled = [max(logit, -width) for logit in panels.scaled_logits] if panels.temperature > 0 else []
+    _plot_panel(scaled_ax, panels, scaled, [number(logit) for logit in panels.scaled_logits], scaled_title(panels))
+    scaled_ax.set_xticks([-width, -width / 2, 0], [f"{-width:.3g}", f"{-width / 2:.3g}", "0"])
+    scaled_ax.set_xlim(-1.02 * width, 0.35 * width)
 
-    axes[2].set(xlabel="probability", xlim=(0, 1.42))
-    axes[2].set_xticks([0, 0.5, 1], ["0.0001%", "0.1%", "100%"] if log else ["0%", "50%", "100%"])
-    chances = [f"cut by {cut}" if cut else percent(p) for p, cut in zip(panels.probs, panels.cut_by, strict=True)]
-    _bars(axes[2], panels, [position(p, log) for p in panels.probs], chances)
-    rows, others = len(panels.labels), position(panels.others, log)
-    axes[2].barh(rows, others, height=0.62, color="white", edgecolor=OTHERS, hatch="////")
-    axes[2].text(others + 0.02, rows, percent(panels.others), va="center", fontsize=9)
+    texts = [f"cut by {cut}" if cut else percent(prob) for prob, cut in zip(panels.probs, panels.cut_by, strict=True)]
+    probs = [on_axis(prob, log) for prob in [*panels.probs, panels.others]]
+    _plot_panel(prob_ax, panels, probs, [*texts, percent(panels.others)], "probability")
     if panels.draws:
-        shares = [position(count / panels.draws, log) for count in [*panels.counts, panels.others_drawn]]
-        axes[2].barh([i + 0.38 for i in range(rows + 1)], shares, height=0.18, color=CHOSEN)
-
-    labels = [drawable(label) for label in (*panels.short_labels, panels.others_label)]
-    axes[0].set_yticks(range(rows + 1), labels)
-    for ax in axes:
-        ax.set_ylim(rows + 0.5, -0.5)
-    for ax in axes[1:]:
+        shares = [on_axis(count / panels.draws, log) for count in [*panels.counts, panels.others_drawn]]
+        prob_ax.barh([i + 0.38 for i in range(len(shares))], shares, height=0.18, color=CHOSEN)
+    prob_ax.set_xticks([0, 0.5, 1], ["0.0001%", "0.1%", "100%"] if log else ["0%", "50%", "100%"])
+    prob_ax.set_xlim(0, 1.42)
+    for ax in (scaled_ax, prob_ax):
         ax.set_yticks([])
 
 
-def _bars(ax: Axes, panels: Panels, values: list[float], texts: list[str]) -> None:
-    """One bar from 0 to each of `values`, with its text to the right; hatched where the token was cut."""
-    finite = [0.0 if value == float("-inf") else value for value in values]
-    bars = ax.barh(range(len(finite)), finite, height=0.62, color=KEPT)
-    for bar, cut_by in zip(bars, panels.cut_by, strict=True):
-        if cut_by:
-            bar.set(facecolor="white", hatch="////", edgecolor=OTHERS)
-    space = 0.015 * (ax.get_xlim()[1] - ax.get_xlim()[0])
-    for i, (value, text) in enumerate(zip(finite, texts, strict=True)):
-        ax.text(max(value, 0) + space, i, text, va="center", fontsize=9)
+def _plot_panel(ax: Axes, panels: Panels, values: list[float], texts: list[str], xlabel: str) -> None:
+    """A bar from 0 to each of `values`, with its text; hatched where the token was cut, or is not one but many."""
+    values = [0.0 if value == float("-inf") else value for value in values]
+    cut = [i for i, cut_by in enumerate([*panels.cut_by, "others"][: len(values)]) if cut_by]
+    labels = [*panels.short_labels, panels.others_label]
+    plot_bars(ax, labels, values, texts, hatched=cut, xlabel=xlabel, height=0.62, fontsize=9)

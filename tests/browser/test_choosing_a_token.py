@@ -15,7 +15,7 @@ def test_choosing_a_token(open_notebook, keep):
     assert page.get_by_text(re.compile("^Not yet: ")).count() == 4
 
     panels = page.locator(".gptcore-panels")
-    status = page.locator(".gptcore-reading")
+    status = page.locator(".gptcore-caption")
     panels.scroll_into_view_if_needed()
     status.filter(has_text="3,072 of 3,072 tokens").wait_for()
     status.filter(has_text="Of 1,000 draws").wait_for()

@@ -11,7 +11,7 @@ def test_logits_to_probabilities(open_notebook, keep, theme):
 
     page = notebook.page
     panels = page.locator(".gptcore-panels")
-    status = page.locator(".gptcore-reading")
+    status = page.locator(".gptcore-caption")
     output = panels.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first
     panels.scroll_into_view_if_needed()
     assert panels.get_by_role("listitem").count() == 11
@@ -89,7 +89,7 @@ def test_logits_to_probabilities(open_notebook, keep, theme):
     box.fill("<img src=x onerror=alert(1)> & $x$")
     box.press("Enter")
     notebook.eventually(lambda: panels.inner_text() != before)
-    assert page.locator(".gptcore-panels img, .gptcore-reading img").count() == 0
+    assert page.locator(".gptcore-panels img, .gptcore-caption img").count() == 0
     assert notebook.complaints() == []
 
 

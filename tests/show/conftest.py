@@ -1,5 +1,6 @@
 """Hands for widgets: what a person would find by its name and press or move."""
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -43,6 +44,29 @@ def _tags(html: str) -> set[str]:
     return found
 
 
+class _Rows(HTMLParser):
+    """The rows of the three panels: their classes, the widths of their bars and marks, and their texts."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.rows = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        assert not any(name.startswith("on") for name in attributes)
+        kind = attributes.get("class") or ""
+        if attributes.get("role") == "listitem":
+            self.rows.append({"kind": kind, "bars": [], "marks": [], "text": []})
+        if tag in "iu" and self.rows:
+            width = float(re.search(r"width:([\d.]+)%", attributes["style"])[1]) / 100
+            self.rows[-1]["bars" if tag == "i" else "marks"].append(width)
+
+    def handle_data(self, data):
+        if self.rows:
+            self.rows[-1]["text"].append(data)
+
+
 @pytest.fixture(scope="session")
 def control():
     """control(widget, name): the slider, field or button with the label `name`; the first, if there are several."""
@@ -65,3 +89,9 @@ def shown():
 def tags():
     """tags(html): the elements in a piece of HTML, so that a test can see that no text was read as one."""
     return _tags
+
+
+@pytest.fixture(scope="session")
+def rows_of():
+    """rows_of(html): of each row of the panels its `kind`, the widths of its `bars` and `marks`, and its `text`."""
+    return lambda html: _Rows(html).rows
