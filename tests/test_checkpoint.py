@@ -20,7 +20,7 @@ def test_a_loaded_model_is_ready_to_generate_and_can_be_trained(tmp_path, of_tra
 
 
 @pytest.mark.parametrize("given", ["the tokenizer", "nothing", "both"])
-def test_what_is_no_model_or_no_tokenizer_is_refused_before_anything_is_written(tmp_path, tiny_folder, given):
+def test_anything_but_a_model_and_a_tokenizer_is_refused_before_anything_is_written(tmp_path, tiny_folder, given):
     model, tokenizer = load(tiny_folder)
     wrong = {
         "the tokenizer": (tokenizer, model, "model must be a GPTModel, got Tokenizer"),
@@ -43,7 +43,7 @@ def test_a_model_can_be_saved_over_the_files_that_it_was_read_from(tmp_path, tin
     assert torch.equal(load_model(tmp_path, device="cpu")(torch.tensor([[1, 2, 3]])), expected)
 
 
-def test_an_interrupted_save_leaves_the_old_files_whole_and_nothing_else(tmp_path, tiny_folder, monkeypatch):
+def test_an_interrupted_save_leaves_the_old_files_intact_and_nothing_else(tmp_path, tiny_folder, monkeypatch):
     shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     model, tokenizer = load(tmp_path, device="cpu")
@@ -81,7 +81,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_the_known_ones(function
 
 
 @pytest.mark.parametrize("as_path", [False, True])
-def test_a_file_is_no_name_of_a_model(tiny_folder, as_path):
+def test_a_file_is_not_a_model(tiny_folder, as_path):
     file = tiny_folder / "model.safetensors"
     with pytest.raises(ValueError, match=re.escape(f"name must be a model's folder, got a file, '{file}'")):
         load(file if as_path else str(file))

@@ -31,7 +31,7 @@ def test_a_config_can_be_read_like_a_mapping():
         config["colour"]
 
 
-def test_the_feed_forward_layer_is_four_times_as_wide_unless_it_is_said_otherwise():
+def test_the_feed_forward_layer_is_four_times_as_wide_unless_another_width_is_given():
     assert GPTConfig(emb_dim=24).hidden_dim == 96
     assert GPTConfig(emb_dim=24, hidden_dim=5).hidden_dim == 5
     assert GPTConfig(emb_dim=24, n_heads=3).head_dim == 8
@@ -68,7 +68,7 @@ def test_a_value_that_makes_no_sense_is_named(settings, error, words):
 
 
 @pytest.mark.parametrize(("config", "words"), [({"n_head": 2}, ["n_head", "n_heads"]), ([1, 2], ["config", "list"])])
-def test_what_is_no_config_is_refused(config, words):
+def test_anything_but_a_config_is_refused(config, words):
     with pytest.raises(TypeError) as raised:
         GPTModel(config)
     assert all(word in str(raised.value) for word in words)

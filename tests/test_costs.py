@@ -107,7 +107,7 @@ def test_a_batch_reads_the_weights_once():
     assert caches <= sixteen - one <= caches + 15 * 2 * 4 * 768
 
 
-def test_seconds_are_bytes_by_bandwidth():
+def test_seconds_are_bytes_divided_by_bandwidth():
     assert seconds_per_token(SMALL, 4, 2, torch.bfloat16, 1e6) == bytes_read_per_step(SMALL, 4, 2, torch.bfloat16) / 1e6
 
 
@@ -128,6 +128,6 @@ def test_seconds_are_bytes_by_bandwidth():
         (lambda: seconds_per_token(SMALL, 3, bandwidth="fast"), TypeError, "bandwidth must be a number"),
     ],
 )
-def test_what_makes_no_sense_is_said_in_a_sentence(call, error, message):
+def test_a_value_that_makes_no_sense_is_refused_in_one_sentence(call, error, message):
     with pytest.raises(error, match=message):
         call()

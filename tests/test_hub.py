@@ -26,7 +26,7 @@ SHA = "5" * 40
 
 
 class Hub(ThreadingHTTPServer):
-    """What the server knows: `models[name]` is a folder; `errors[path]` is a status and what the hub calls it."""
+    """What the server knows: `models[name]` is a folder; `errors[path]` is a status and the hub's code for it."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Answer)
@@ -35,7 +35,7 @@ class Hub(ThreadingHTTPServer):
         self.revisions = {"main"}
         self.errors: dict[str, tuple[int, str | None]] = {}
         self.asked: list[str] = []
-        self.cut: set[str] = set()  # files of which only a half is sent
+        self.cut: set[str] = set()  # files of which only half is sent
 
     @property
     def url(self) -> str:
@@ -131,7 +131,7 @@ def published(hub, tiny_folder, tmp_path):
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """From now on every connection is refused, and counted."""
+    """From now on every connection is refused and recorded."""
     refused = []
 
     def refuse(*arguments, **settings):
@@ -183,7 +183,7 @@ def downloaded(published, hub, capsys):
     return "owner/name"
 
 
-def test_a_second_time_works_with_every_connection_refused_and_says_nothing(downloaded, hub, capsys, no_network):
+def test_the_second_load_needs_no_connection_and_prints_nothing(downloaded, hub, capsys, no_network):
     model, tokenizer = load(downloaded, device="cpu")
     assert model.config.vocab_size == len(tokenizer)
     assert licence(downloaded) == "cc-by-nc-sa-4.0"
@@ -216,7 +216,7 @@ def test_only_what_is_missing_is_counted_and_fetched(published, hub, capsys):
     assert f"{bytes_text(size)} to download" in capsys.readouterr().out
 
 
-def test_a_download_that_broke_off_is_one_sentence_and_is_taken_up_again(published, hub, monkeypatch):
+def test_an_interrupted_download_is_one_sentence_and_is_resumed(published, hub, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the library waits between its attempts
     published("owner/name")
     hub.cut.add("model.safetensors")
@@ -238,7 +238,7 @@ def test_a_broken_link_in_the_cache_counts_as_missing(published, hub):
     assert hub.fetched == ["model.safetensors"]
 
 
-def test_weights_in_several_files_are_fetched_and_missed(published, hub, tiny_folder):
+def test_weights_in_several_files_are_fetched_and_a_missing_one_is_noticed(published, hub, tiny_folder):
     from safetensors.torch import load_file, save_file
 
     folder = published("owner/name")
@@ -258,7 +258,7 @@ def test_weights_in_several_files_are_fetched_and_missed(published, hub, tiny_fo
     assert hub.fetched == names[1:]
 
 
-def test_another_program_s_cache_is_used_whichever_name_it_used(tiny_folder, monkeypatch, tmp_path, no_network):
+def test_another_program_s_cache_is_used_under_either_name(tiny_folder, monkeypatch, tmp_path, no_network):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     in_cache("openai-community/gpt2", tiny_folder, tmp_path)
     in_cache("distilgpt2", tiny_folder, tmp_path)
@@ -268,9 +268,7 @@ def test_another_program_s_cache_is_used_whichever_name_it_used(tiny_folder, mon
         find_folder("gpt2-medium")
 
 
-def test_a_cache_that_has_only_the_tokenizer_gives_it_and_does_not_pass_for_a_model(
-    published, hub, tokenizer_folder, tmp_path
-):
+def test_a_cache_with_only_the_tokenizer_is_not_taken_for_a_model(published, hub, tokenizer_folder, tmp_path):
     in_cache("gpt2", tokenizer_folder, tmp_path / "cache")
     assert len(load_tokenizer("gpt2")) > 256
     assert hub.asked == []
@@ -395,8 +393,8 @@ def test_a_disk_that_refuses_becomes_one_sentence(published, hub, monkeypatch, n
         load("owner/name")
 
 
-def test_a_refused_network_is_asked_once_and_becomes_one_sentence(hub, monkeypatch):
-    with socket.socket() as taken:  # a port at which nobody listens
+def test_a_refused_connection_is_tried_once_and_becomes_one_sentence(hub, monkeypatch):
+    with socket.socket() as taken:  # a port that no server listens on
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
         monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it waits to try again"))
@@ -416,13 +414,13 @@ def test_offline_no_connection_is_tried(no_network):
 # The first that is available
 
 
-def test_the_first_name_that_can_be_had_is_returned(downloaded, capsys):
+def test_the_first_name_that_is_available_is_returned(downloaded, capsys):
     assert first_available(downloaded, "storyteller") == downloaded
     assert first_available("storyteller") == "storyteller"
     assert capsys.readouterr() == ("", "")
 
 
-def test_one_sentence_says_what_takes_the_place_of_a_model(capsys):
+def test_one_sentence_says_which_model_replaces_a_missing_one(capsys):
     assert first_available("gpt2", "storyteller") == "storyteller"
     out, err = capsys.readouterr()
     assert err == "" and out == (
@@ -446,7 +444,7 @@ def test_a_stopped_download_leaves_the_bundled_model(published, capsys, monkeypa
     assert stopped.startswith("The download of 'gpt2' was stopped") and "bundled model takes its place" in stopped
 
 
-def test_a_name_that_is_no_name_is_an_error_and_so_is_having_nothing(tmp_path):
+def test_an_unknown_name_is_an_error_and_so_is_no_name_at_all(tmp_path):
     with pytest.raises(ValueError, match="did you mean 'gpt2'"):
         first_available("gtp2", "storyteller")
     with pytest.raises(Unavailable, match="'gpt2'"):
@@ -471,7 +469,7 @@ def test_a_name_that_is_no_name_is_an_error_and_so_is_having_nothing(tmp_path):
         (None, {}, None),
     ],
 )
-def test_the_licence_is_that_of_the_card_or_else_of_the_config(tmp_path, card, config, expected):
+def test_the_licence_comes_from_the_card_or_else_from_the_config(tmp_path, card, config, expected):
     (tmp_path / "config.json").write_text(json.dumps(config))
     if card is not None:
         (tmp_path / "README.md").write_text(card)
@@ -541,7 +539,7 @@ def test_every_cell_of_the_lesson_works_with_models_of_the_hub(
     in_cache("skt/kogpt2-base-v2", kogpt2_of_transformers, home / "hub", "refs/pr/3")
     monkeypatch.setenv("HF_HOME", str(home))
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens: a request would end in a sentence
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # no server there: a request would print a sentence
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     notebook, solutions = (
         nbformat.read(NOTEBOOKS / name, as_version=4) for name in ("10_real_gpt2.ipynb", "solutions/10_real_gpt2.ipynb")

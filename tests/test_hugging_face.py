@@ -114,7 +114,7 @@ def test_weights_in_several_files_are_read(tmp_path, of_transformers):
     check_same_logits(load_model(tmp_path, device="cpu"), theirs)
 
 
-def test_the_first_files_of_gpt2_without_a_prefix_and_with_masks_are_read(tmp_path, of_transformers):
+def test_the_oldest_files_of_gpt2_without_a_prefix_and_with_masks_are_read(tmp_path, of_transformers):
     theirs = of_transformers(tmp_path)
     mask = torch.ones(1, 1, 80, 80).tril()
 
@@ -127,7 +127,7 @@ def test_the_first_files_of_gpt2_without_a_prefix_and_with_masks_are_read(tmp_pa
     check_same_logits(load_model(tmp_path, device="cpu"), theirs)
 
 
-def test_a_head_that_is_stored_although_it_is_the_embedding_is_read(tmp_path, of_transformers):
+def test_a_stored_copy_of_a_shared_head_is_read(tmp_path, of_transformers):
     theirs = of_transformers(tmp_path)
     change_weights(tmp_path, lambda w: w | {"lm_head.weight": w["transformer.wte.weight"].clone()})
     ours = load_model(tmp_path, device="cpu")
@@ -136,7 +136,7 @@ def test_a_head_that_is_stored_although_it_is_the_embedding_is_read(tmp_path, of
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_files_are_float32_in_memory_unless_it_is_said_otherwise(tmp_path, dtype, of_transformers):
+def test_half_precision_files_are_float32_in_memory_unless_another_dtype_is_given(tmp_path, dtype, of_transformers):
     of_transformers(tmp_path).to(dtype).save_pretrained(tmp_path)
     ours = load_model(tmp_path, device="cpu")
     assert {parameter.dtype for parameter in ours.parameters()} == {torch.float32}
@@ -155,8 +155,8 @@ def test_a_model_without_qkv_bias_is_read_where_the_config_says_so(tmp_path, of_
     check_same_logits(ours, theirs)
 
 
-def test_a_setting_may_have_its_other_name_but_not_two_values(tmp_path, of_transformers):
-    """The number of heads changes no shape: were its other name passed over, the model would load, and be wrong."""
+def test_a_setting_may_use_its_alias_but_not_have_two_values(tmp_path, of_transformers):
+    """The number of heads changes no shape: if its alias were ignored, the model would load and be wrong."""
     theirs = of_transformers(tmp_path, n_embd=48, n_head=6)
     names = {"n_head": "num_attention_heads", "n_layer": "num_hidden_layers", "n_embd": "hidden_size"}
     file = tmp_path / "config.json"
@@ -276,6 +276,6 @@ def test_what_does_not_fit_is_refused_with_a_sentence_that_names_it(tmp_path, ch
     assert all(word in str(raised.value) for word in words)
 
 
-def test_an_empty_folder_is_not_the_folder_of_a_model(tmp_path):
+def test_an_empty_folder_is_not_a_model_s_folder(tmp_path):
     with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path))} has no config.json"):
         load(tmp_path)

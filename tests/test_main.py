@@ -75,7 +75,7 @@ def test_a_terminal_without_utf8_gets_escapes(tiny_folder):
     text = found.stdout.decode("ascii")
     assert found.returncode == 0 and found.stderr == b""
     assert PROMPT.encode("ascii", "backslashreplace").decode() in text
-    assert "#" in text  # for the block of which bars are made
+    assert "#" in text  # in place of the block that bars are made of
     for chart in re.findall(r"^token .*\n(?:  .+\n)+", text, flags=re.MULTILINE):
         assert len(set(re.findall(r"^  .+%", chart, flags=re.MULTILINE))) >= 5
         assert len({len(line) for line in re.findall(r"^  .+%", chart, flags=re.MULTILINE)}) == 1
@@ -86,7 +86,7 @@ def test_a_terminal_without_utf8_gets_escapes(tiny_folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows closes no stream like this")
 @pytest.mark.parametrize(("closed", "code", "errors"), [(0, 2, rb"gptcore: prompt .*closed\n"), (1, 0, b"")])
-def test_a_closed_stream_ends_in_no_traceback(tiny_folder, closed, code, errors):
+def test_a_closed_stream_causes_no_traceback(tiny_folder, closed, code, errors):
     arguments = ("-", "--model", tiny_folder, "--max-new-tokens", 2, "--steps")
     found = python(*arguments, stdin=b"Once", preexec_fn=lambda: os.close(closed))
     assert found.returncode == code
@@ -127,7 +127,7 @@ def test_steps_show_the_five_likeliest_candidates_and_what_was_drawn(run):
     assert len(charts) == 4
     for chart in charts:
         percents = [float(percent) for percent in re.findall(r"([\d.]+)%", chart)]
-        assert len(percents) in (5, 6)  # the drawn one is added where it is none of the five
+        assert len(percents) in (5, 6)  # the drawn one is added if it is not among the five
         assert percents[:5] == sorted(percents[:5], reverse=True)
         assert chart.count("<- drawn") == 1
     assert final[2].startswith(PROMPT)
@@ -193,14 +193,14 @@ def test_bad_input_is_one_sentence_and_an_exit_code(run, arguments, words):
 
 
 @pytest.mark.parametrize("arguments", [("--temperature", "hot"), ("--top-k", "2.5"), ("--colour",)])
-def test_what_is_no_number_or_no_option_is_named(run, capsys, arguments):
+def test_a_wrong_number_or_an_unknown_option_is_named(run, capsys, arguments):
     with pytest.raises(SystemExit) as ended:
         run("Once", *arguments)
     assert ended.value.code == 2
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_a_prompt_that_is_no_text_is_one_sentence_on_standard_error(tiny_folder):
+def test_a_prompt_that_is_not_text_is_one_sentence_on_standard_error(tiny_folder):
     found = python(b"\xff\xfe".decode(errors="surrogateescape"), "--model", tiny_folder)
     assert found.returncode == 2
     assert re.fullmatch(r"gptcore: prompt .+\n", found.stderr.decode())

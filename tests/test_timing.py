@@ -50,7 +50,7 @@ def test_a_text_may_be_longer_than_the_vocabulary(model):
     assert all(seconds > 0 for seconds in time_per_token(model, [1, 11, 30], repeats=1))
 
 
-def test_the_bandwidth_is_bytes_by_seconds(monkeypatch):
+def test_the_bandwidth_is_bytes_per_second(monkeypatch):
     monkeypatch.setattr(timing, "perf_counter", Clock([0.5, 0.25, 1]))
     assert read_bandwidth("cpu", megabytes=1, repeats=3) == 4_000_000
 
@@ -63,11 +63,11 @@ def test_the_bandwidth_is_bytes_by_seconds(monkeypatch):
         (([2], True, 0), ValueError, "repeats must be at least 1, got 0"),
     ],
 )
-def test_what_cannot_be_measured_is_said_in_a_sentence(model, arguments, error, message):
+def test_what_cannot_be_measured_is_refused_in_one_sentence(model, arguments, error, message):
     with pytest.raises(error, match=message):
         time_per_token(model, *arguments)
 
 
-def test_a_device_that_is_not_here():
+def test_an_unknown_device_is_refused():
     with pytest.raises(ValueError, match="device must be"):
         read_bandwidth("nowhere")

@@ -86,7 +86,7 @@ def test_a_character_comes_whole_with_the_last_of_its_bytes(any_tokenizer, token
 
 
 @pytest.mark.parametrize("kind", ["ours", "transformers"])
-def test_an_id_that_the_tokenizer_lacks_is_shown_and_does_not_vanish(kind, tokenizer, tokenizer_folder):
+def test_an_id_that_the_tokenizer_lacks_is_shown_and_not_dropped(kind, tokenizer, tokenizer_folder):
     found = tokenizer if kind == "ours" else GPT2Tokenizer.from_pretrained(tokenizer_folder)
     a = found.encode("a")
     assert decode(found, [*a, 340, *a, 50256, -1]) == "a<id 340>a<id 50256><id -1>"
@@ -166,7 +166,7 @@ def test_every_token_of_other_tokenizers_has_a_label_of_its_own(other_tokenizer)
     assert len({token_label(other_tokenizer, token_id) for token_id in range(vocab_size + 9)}) == vocab_size + 9
 
 
-def test_a_byte_of_another_tokenizer_is_labelled_by_its_number_and_comes_with_its_row():
+def test_a_byte_of_another_tokenizer_is_labelled_by_its_value_and_comes_with_its_run():
     backend = of_pieces("bytes")
     ours = Tokenizer(backend)
     h, e, o = (backend.token_to_id(f"<0x{byte:02X}>") for byte in "옛".encode())
@@ -236,7 +236,7 @@ def test_a_label_never_lies(text, label):
     assert labelled(text) == label
 
 
-def test_a_byte_that_is_no_text_is_labelled_by_its_number(tokenizer):
+def test_a_byte_that_is_not_text_is_labelled_by_its_value(tokenizer):
     labels = {token_bytes(tokenizer, i): token_label(tokenizer, i) for i in range(len(tokenizer))}
     assert labels[b"\xec"] == "<0xEC>"
     assert labels[b" "] == "␣"

@@ -69,7 +69,7 @@ def test_tokens_that_were_added_later_are_read(tmp_path, tokenizer_folder):
         load_tokenizer(two_files)
 
 
-def test_what_its_maker_s_batches_needed_does_not_cut_a_text(tmp_path, korean_folder):
+def test_settings_of_its_maker_s_batches_do_not_truncate_a_text(tmp_path, korean_folder):
     from tokenizers import Tokenizer as Backend
 
     backend = Backend.from_file(str(korean_folder / "tokenizer.json"))
@@ -146,7 +146,7 @@ def test_any_tokenizer_is_saved_as_it_is_in_place_of_any_other(tmp_path, tiny_fo
 
 
 def test_files_of_gpt2_s_names_but_not_of_its_kind_lose_nothing(tmp_path, sentencepiece_like):
-    """A vocab.json without tokens for bytes would drop every character: beside it, tokenizer.json is the true one."""
+    """A vocab.json without tokens for bytes would drop every character; a tokenizer.json beside it takes precedence."""
     sentencepiece_like(tmp_path)
     Backend.from_file(str(tmp_path / "tokenizer.json")).model.save(str(tmp_path))
     assert (tmp_path / "vocab.json").is_file() and (tmp_path / "merges.txt").is_file()
@@ -170,7 +170,7 @@ def test_files_of_gpt2_s_names_but_not_of_its_kind_lose_nothing(tmp_path, senten
         ({"tokenizer_config.json": {"eos_token": "<nowhere>"}, "config.json": {"eos_token_id": 2}}, "<usr>"),
         ({"config.json": {"eos_token_id": 1}}, "</s>"),
         ({"config.json": {"eos_token_id": 4}}, "<sys>"),
-        ({"config.json": {"eos_token_id": 200}}, "</s>"),  # an ordinary token: a number left there by mistake
+        ({"config.json": {"eos_token_id": 200}}, "</s>"),  # an ordinary token: an id left there by mistake
         ({"config.json": {"eos_token_id": 50256}}, "</s>"),
         ({"config.json": {"eos_token_id": [2, 1]}}, "<usr>"),
         ({"config.json": {"eos_token_id": []}}, "</s>"),
