@@ -1,6 +1,6 @@
 """The loop: read the text, choose one token, write it down, begin again."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -15,7 +15,11 @@ from gptcore.fast.decoding import draw_next, reader
 from gptcore.model import GPTModel, check_model, check_token_ids, evaluating, resolve_device
 from gptcore.sampling import Distribution, Sampling, draw, next_token_distribution
 from gptcore.seeds import Uniforms
+from gptcore.stopping import before_stop, stop_strings
 from gptcore.tokenizer import is_known, stream_decode
+
+# Changes the scores before they are sampled, as in `transformers`: token_ids (B, T), logits (B, vocab_size) → logits.
+LogitsProcessor = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ def reference_steps(
     uniforms: Iterable[float],
     sampling: Sampling,
     eos_token_id: int | None = None,
-    allowed: Tensor | None = None,
+    logits_processor: LogitsProcessor | None = None,
 ) -> Iterator[Step]:
     """The loop with nothing to make it fast: one `Step` for each uniform number, after token_ids (T,).
 
@@ -43,9 +47,9 @@ def reference_steps(
     for uniform in uniforms:
         window = token_ids[-model.config.context_length :]
         with evaluating(model):
-            logits = model(window[None])[0, -1]  # (vocab_size,), after the last token
-        logits = _masked(logits, allowed)
-        distribution = next_token_distribution(logits, **vars(sampling))
+            logits = model(window[None])[:, -1]  # (1, vocab_size), after the last token
+        logits = _processed(logits_processor, token_ids[None], logits)
+        distribution = next_token_distribution(logits[0], **vars(sampling))
         token_id = draw(distribution, uniform)
         yield Step(len(token_ids), distribution, uniform, int(token_id))
         if token_id == eos_token_id:
@@ -64,7 +68,7 @@ def generate_steps(
     seed: int | None = None,
     eos_token_id: int | None = None,
     *,
-    allowed: Tensor | None = None,
+    logits_processor: LogitsProcessor | None = None,
     use_cache: bool = True,
 ) -> Iterator[Step]:
     """Yield one `Step` for each new token after token_ids, (T,) or (1, T).
@@ -74,27 +78,29 @@ def generate_steps(
 
     The settings are those of `Sampling`. The same `seed` gives the same tokens, with and without the cache of keys and
     values (`use_cache`) and in `generate`, as far as rounding allows; None is new luck each time. The text ends after
-    `eos_token_id`, if that is given. Only tokens where `allowed`, bool (vocab_size,), is True are drawn.
+    `eos_token_id`, if that is given. `logits_processor(token_ids, logits)`, given the text so far (1, T) and the scores
+    (1, vocab_size), returns the scores that are sampled; those of `transformers` fit.
 
     Past the context length the model sees the last `context_length` tokens, exactly as if it had been given only those.
     Their positions change with every token, so there the cache does not help: each token re-reads them all.
 
     Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """
-    token_ids = _check(model, token_ids, max_new_tokens, eos_token_id, allowed)
+    token_ids = _check(model, token_ids, max_new_tokens, eos_token_id, logits_processor)
     if token_ids.shape[0] != 1:
         raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {tuple(token_ids.shape)}: see generate")
     sampling, uniforms = Sampling(temperature, top_k, top_p, min_p), islice(Uniforms(seed), max_new_tokens)
     if not use_cache:
-        return reference_steps(model, token_ids[0], uniforms, sampling, eos_token_id, allowed)
+        return reference_steps(model, token_ids[0], uniforms, sampling, eos_token_id, logits_processor)
     next_logits = reader(model, 1, token_ids.shape[1] + max_new_tokens)
 
     def cached_steps(token_ids: Tensor) -> Iterator[Step]:
         for uniform in uniforms:
             with evaluating(model):  # not around the yield, where it would hold for the caller too
-                logits = _masked(next_logits(token_ids)[0], allowed)
+                logits = next_logits(token_ids)  # (1, vocab_size)
+            logits = _processed(logits_processor, token_ids, logits)
             with threads_for(logits):
-                distribution = sampling.distribution(logits)
+                distribution = sampling.distribution(logits[0])
                 token_id = draw(distribution, uniform)
             yield Step(token_ids.shape[1], distribution, uniform, int(token_id))
             if token_id == eos_token_id:
@@ -115,7 +121,7 @@ def generate(
     seed: int | Sequence[int] | None = None,
     eos_token_id: int | None = None,
     *,
-    allowed: Tensor | None = None,
+    logits_processor: LogitsProcessor | None = None,
     use_cache: bool = True,
     cuda_graph: bool = False,
 ) -> Tensor:
@@ -131,20 +137,21 @@ def generate(
 
     Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """
-    token_ids = _check(model, token_ids, max_new_tokens, eos_token_id, allowed)
+    token_ids = _check(model, token_ids, max_new_tokens, eos_token_id, logits_processor)
     sampling = Sampling(temperature, top_k, top_p, min_p)
     uniforms = Uniforms(seed, len(token_ids)).ahead(max_new_tokens)  # (B, n)
     if not use_cache and not cuda_graph:
-        return _reference_generate(model, token_ids, uniforms, sampling, eos_token_id, allowed)
+        return _reference_generate(model, token_ids, uniforms, sampling, eos_token_id, logits_processor)
     uniforms = uniforms.to(token_ids.device)
     with evaluating(model):
         if cuda_graph:
-            plain = use_cache and allowed is None
+            plain = use_cache and logits_processor is None
             return graph_generate(model, token_ids, uniforms, sampling, eos_token_id, plain)
         next_logits = reader(model, len(token_ids), token_ids.shape[1] + max_new_tokens)
         finished = torch.zeros(len(token_ids), dtype=torch.bool, device=token_ids.device)
         for i in range(max_new_tokens):
-            new = draw_next(_masked(next_logits(token_ids), allowed), uniforms[:, i], sampling).to(token_ids)  # (B,)
+            logits = _processed(logits_processor, token_ids, next_logits(token_ids))  # (B, vocab_size)
+            new = draw_next(logits, uniforms[:, i], sampling).to(token_ids)  # (B,)
             if eos_token_id is not None:
                 new = torch.where(finished, eos_token_id, new)
                 finished = new == eos_token_id
@@ -160,12 +167,12 @@ def _reference_generate(
     uniforms: Tensor,
     sampling: Sampling,
     eos_token_id: int | None,
-    allowed: Tensor | None,
+    logits_processor: LogitsProcessor | None,
 ) -> Tensor:
     """`reference_steps` for each row, (B, T + n); a row that ends early is filled up with `eos_token_id`."""
     rows = []
     for row, row_uniforms in zip(token_ids, uniforms.tolist(), strict=True):
-        steps = reference_steps(model, row, row_uniforms, sampling, eos_token_id, allowed)
+        steps = reference_steps(model, row, row_uniforms, sampling, eos_token_id, logits_processor)
         rows.append(torch.cat([row, row.new_tensor([step.token_id for step in steps])]))
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=eos_token_id or 0)
 
@@ -183,6 +190,8 @@ def generate_text(
     *,
     device: str | None = None,
     known_only: bool = False,
+    logits_processor: LogitsProcessor | None = None,
+    stop: str | Sequence[str] = (),
 ) -> str:
     """The whole text, `prompt` included: the pieces of `stream_text`, which describes the arguments, joined.
 
@@ -190,7 +199,8 @@ def generate_text(
     'Once upon a time, when the world was quieter, a brave girl named'
     """
     settings = temperature, top_k, top_p, min_p, seed
-    return "".join(stream_text(model, prompt, tokenizer, max_length, *settings, device=device, known_only=known_only))
+    more = {"device": device, "known_only": known_only, "logits_processor": logits_processor, "stop": stop}
+    return "".join(stream_text(model, prompt, tokenizer, max_length, *settings, **more))
 
 
 def stream_text(
@@ -206,6 +216,8 @@ def stream_text(
     *,
     device: str | None = None,
     known_only: bool = False,
+    logits_processor: LogitsProcessor | None = None,
+    stop: str | Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield the text piece by piece as it is made: first `prompt`, then what each new token adds to it.
 
@@ -213,18 +225,18 @@ def stream_text(
     end-of-text token, which is not shown. An empty prompt starts from that token. `tokenizer` is one of ours or of
     `transformers`, or any object with `encode` and `decode`. Token ids that it lacks are shown as `<id 40321>`; with
     `known_only=True` they are not drawn. The model runs where it is; `device` moves it first ("auto": to CUDA where
-    there is a GPU).
+    there is a GPU). `logits_processor` is that of `generate_steps`. The text also ends before the first `stop`, a
+    string or several, that appears in what is new.
 
     Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """
-    sampling = Sampling(temperature, top_k, top_p, min_p)
-    prompt_ids, steps = text_steps(
-        model, prompt, tokenizer, max_length, sampling, seed, device=device, known_only=known_only
-    )
+    stop, sampling = stop_strings(stop), Sampling(temperature, top_k, top_p, min_p)
+    more = {"device": device, "known_only": known_only, "logits_processor": logits_processor}
+    prompt_ids, steps = text_steps(model, prompt, tokenizer, max_length, sampling, seed, **more)
     new_ids = (step.token_id for step in steps if step.token_id != getattr(tokenizer, "eos_token_id", None))
     pieces = stream_decode(tokenizer, chain(prompt_ids, new_ids))
     first = "".join(islice(pieces, len(prompt_ids)))
-    return filter(None, chain([first], pieces))
+    return filter(None, chain([first], before_stop(pieces, stop)))
 
 
 def text_steps(
@@ -237,6 +249,7 @@ def text_steps(
     *,
     device: str | None = None,
     known_only: bool = False,
+    logits_processor: LogitsProcessor | None = None,
 ) -> tuple[list[int], Iterator[Step]]:
     """The token ids of `prompt`, and the steps that continue it; the arguments are those of `stream_text`."""
     check_model(model)
@@ -251,22 +264,34 @@ def text_steps(
     if device is not None:
         model.to(resolve_device(device))
     token_ids = torch.tensor(prompt_ids or [eos_token_id], device=model.device)
-    allowed = known_tokens(model, tokenizer) if known_only else None
-    settings = vars(sampling) | {"seed": seed, "eos_token_id": eos_token_id, "allowed": allowed}
+    if known_only:
+        logits_processor = _known_only(model, tokenizer, logits_processor)
+    settings = vars(sampling) | {"seed": seed, "eos_token_id": eos_token_id, "logits_processor": logits_processor}
     return prompt_ids, generate_steps(model, token_ids, max_length, **settings)
 
 
-def known_tokens(model: GPTModel, tokenizer: Any) -> Tensor:
-    """bool (vocab_size,), on the model's device: which of the model's token ids the tokenizer has."""
-    return torch.tensor([is_known(tokenizer, i) for i in range(model.config.vocab_size)], device=model.device)
+def _known_only(model: GPTModel, tokenizer: Any, logits_processor: LogitsProcessor | None) -> LogitsProcessor:
+    """`logits_processor`, and then -inf for every token id of the model that the tokenizer lacks."""
+    known = torch.tensor([is_known(tokenizer, i) for i in range(model.config.vocab_size)], device=model.device)
+
+    def process(token_ids: Tensor, logits: Tensor) -> Tensor:
+        return _processed(logits_processor, token_ids, logits).where(known, -torch.inf)
+
+    return process
 
 
-def _masked(logits: Tensor, allowed: Tensor | None) -> Tensor:
-    """`logits` (..., vocab_size), -inf where a token is not `allowed`."""
-    return logits if allowed is None else logits.where(allowed, -torch.inf)
+def _processed(logits_processor: LogitsProcessor | None, token_ids: Tensor, logits: Tensor) -> Tensor:
+    """What `logits_processor` makes of a copy of logits (B, vocab_size), so that it may write into them."""
+    if logits_processor is None:
+        return logits
+    processed = logits_processor(token_ids, logits.clone())
+    if not isinstance(processed, Tensor) or processed.shape != logits.shape:
+        given = tuple(processed.shape) if isinstance(processed, Tensor) else type(processed).__name__
+        raise TypeError(f"logits_processor must return logits of the shape {tuple(logits.shape)}, got {given}")
+    return processed
 
 
-def _check(model: Any, token_ids: Any, max_new_tokens: Any, eos_token_id: Any, allowed: Any) -> Tensor:
+def _check(model: Any, token_ids: Any, max_new_tokens: Any, eos_token_id: Any, logits_processor: Any) -> Tensor:
     """token_ids as (B, T), once all arguments but the settings and the seed are checked."""
     check_model(model)
     if isinstance(token_ids, Tensor) and token_ids.ndim == 1:
@@ -275,18 +300,6 @@ def _check(model: Any, token_ids: Any, max_new_tokens: Any, eos_token_id: Any, a
     check_integer("max_new_tokens", max_new_tokens, least=0)
     if eos_token_id is not None:
         check_integer("eos_token_id", eos_token_id, least=0)
-    if allowed is not None:
-        _check_allowed(model, allowed)
+    if logits_processor is not None and not callable(logits_processor):
+        raise TypeError(f"logits_processor must be a function of (token_ids, logits), got {logits_processor!r}")
     return token_ids
-
-
-def _check_allowed(model: GPTModel, allowed: Any) -> None:
-    if not isinstance(allowed, Tensor):
-        raise TypeError(f"allowed must be a torch tensor, got {type(allowed).__name__}")
-    wanted = f"allowed must be a bool tensor of shape ({model.config.vocab_size},) on {model.device}"
-    if allowed.dtype != torch.bool or allowed.shape != (model.config.vocab_size,):
-        raise ValueError(f"{wanted}, got {allowed.dtype} {tuple(allowed.shape)}")
-    if allowed.device != model.device:
-        raise ValueError(f"{wanted}, got one on {allowed.device}")
-    if not allowed.any():
-        raise ValueError("allowed must be True for at least one token, got False for all")

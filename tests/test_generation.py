@@ -88,6 +88,7 @@ def test_without_the_cache_the_code_that_is_read_runs(function, monkeypatch):
     assert calls == ["block", "block", "next_token_distribution", "draw"] * 3
 
 
+NAN, INF, GOOD = math.nan, math.inf, torch.tensor([[1, 2]])
 SETTINGS = [{}, {"temperature": 0}, {"temperature": 0.7, "top_k": 4}]
 
 
@@ -203,14 +204,58 @@ def test_nothing_new_is_wanted_and_nothing_new_comes(shape, dtype):
     assert torch.equal(token_ids, before)
 
 
-def test_allowed_keeps_all_other_tokens_from_being_drawn():
-    allowed = torch.zeros(17, dtype=torch.bool)
-    allowed[[2, 5, 11]] = True
+class Keep:
+    """A processor that lets only some tokens be drawn, and writes into what it is given."""
+
+    def __init__(self, *kept: int):
+        self.kept, self.seen = list(kept), []
+
+    def __call__(self, token_ids, logits):
+        self.seen.append((tuple(token_ids.shape), tuple(logits.shape)))
+        banned = torch.ones(17, dtype=torch.bool)
+        banned[self.kept] = False
+        logits[:, banned] = -torch.inf
+        return logits
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_logits_processor_changes_the_scores_that_are_sampled(use_cache):
     for temperature in (0, 5.0):
-        rows = generate(make_model(), torch.tensor([[1]] * 5), 20, temperature, seed=0, allowed=allowed)
+        settings = {"temperature": temperature, "seed": 0, "use_cache": use_cache}
+        rows = generate(make_model(), torch.tensor([[1]] * 5), 20, logits_processor=Keep(2, 5, 11), **settings)
         assert set(rows[:, 1:].flatten().tolist()) <= {2, 5, 11}
-    step = next(generate_steps(make_model(), torch.tensor([1]), 1, allowed=allowed))
-    assert step.distribution.kept_count == 3
+        keep = Keep(2, 5, 11)
+        steps = list(generate_steps(make_model(), torch.tensor([1]), 20, logits_processor=keep, **settings))
+        assert [step.token_id for step in steps] == rows[0, 1:].tolist()
+        assert keep.seen == [((1, 1 + i), (1, 17)) for i in range(20)]
+        assert all(step.distribution.kept_count == (3 if temperature else 1) for step in steps)
+        assert (steps[0].distribution.logits == -torch.inf).sum() == 14
+
+
+def test_the_processors_of_transformers_fit_and_choose_the_same_tokens(tiny_folder):
+    from transformers import GPT2LMHeadModel, LogitsProcessorList, NoBadWordsLogitsProcessor
+    from transformers import RepetitionPenaltyLogitsProcessor as RepetitionPenalty
+
+    theirs, ours = GPT2LMHeadModel.from_pretrained(tiny_folder), gptcore.load_model(tiny_folder, device="cpu")
+    prompt = torch.tensor([[300, 301, 302]])
+    for processor in (
+        LogitsProcessorList([RepetitionPenalty(1.8)]),
+        LogitsProcessorList([RepetitionPenalty(1.3), NoBadWordsLogitsProcessor([[300], [7, 8]])]),
+    ):
+        more = {"max_new_tokens": 20, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+        expected = theirs.generate(prompt, logits_processor=processor, **more)
+        for use_cache in (True, False):  # a single processor is called as the list is
+            one = processor[0] if len(processor) == 1 else processor
+            made = generate(ours, prompt, 20, 0, logits_processor=one, use_cache=use_cache)
+            assert made.tolist() == expected.tolist()
+        assert generate(ours, prompt, 20, 0).tolist() != expected.tolist()
+
+
+@pytest.mark.parametrize("answer", [None, 3, torch.zeros(17), torch.zeros(1, 16)])
+def test_a_processor_that_returns_no_logits_is_named(answer):
+    for use_cache in (True, False):
+        with pytest.raises(TypeError, match=r"logits_processor must return logits of the shape \(1, 17\), got"):
+            generate(make_model(), GOOD, 3, logits_processor=lambda *_: answer, use_cache=use_cache)
 
 
 def modes(model: torch.nn.Module) -> list[bool]:
@@ -261,8 +306,6 @@ def test_a_model_in_training_may_be_trained_between_steps():
     assert model.head.weight.grad.abs().sum() > 0
 
 
-NAN, INF, GOOD = math.nan, math.inf, torch.tensor([[1, 2]])
-
 BAD_SETTINGS = [
     ({"temperature": -1.0}, ValueError, ["temperature", "-1.0"]),
     ({"temperature": NAN}, ValueError, ["temperature", "nan"]),
@@ -286,11 +329,7 @@ BAD_INPUTS = [
     ({"max_new_tokens": 2.0}, TypeError, ["max_new_tokens", "2.0", "integer"]),
     ({"max_new_tokens": True}, TypeError, ["max_new_tokens", "True", "integer"]),
     ({"eos_token_id": 1.0}, TypeError, ["eos_token_id", "1.0", "integer"]),
-    ({"allowed": torch.ones(3, dtype=torch.bool)}, ValueError, ["allowed", "(17,)", "(3,)"]),
-    ({"allowed": torch.ones(17)}, ValueError, ["allowed", "bool", "torch.float32"]),
-    ({"allowed": [True] * 17}, TypeError, ["allowed", "tensor", "list"]),
-    ({"allowed": torch.zeros(17, dtype=torch.bool)}, ValueError, ["allowed", "at least one token"]),
-    ({"allowed": torch.ones(17, dtype=torch.bool, device="meta")}, ValueError, ["allowed", "on cpu", "on meta"]),
+    ({"logits_processor": 3}, TypeError, ["logits_processor", "function of (token_ids, logits)", "3"]),
     ({"model": None}, TypeError, ["model must be a GPTModel", "NoneType"]),
     ({"model": make_model().state_dict()}, TypeError, ["model must be a GPTModel", "OrderedDict"]),
     ({"model": (make_model(), None)}, TypeError, ["model must be a GPTModel", "tuple", "load() returns"]),

@@ -76,12 +76,12 @@ def graph_generate(
 ) -> Tensor:
     """What `gptcore.generate` makes of token_ids (B, T) and uniforms (B, n), in eval mode, without gradients.
 
-    Raises ValueError unless the model is a plain GPTModel on CUDA, and the call is `plain`: with the cache, and with
-    every token allowed.
+    Raises ValueError unless the model is a plain GPTModel on CUDA, and the call is `plain`: with the cache, and without
+    a logits_processor.
     """
     if model.device.type != "cuda" or not can_decode(model) or not plain:
         raise ValueError(
-            f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache and with no `allowed`, "
+            f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache and no logits_processor, "
             f"got a {type(model).__name__} on {model.device}"
         )
     return static_generate(model, token_ids, uniforms, sampling, eos_token_id, replay)
