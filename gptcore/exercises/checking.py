@@ -142,8 +142,9 @@ class Exercise(_Check):
             return f"the check needs the function itself, without brackets after its name, and got {show(answer)}."
         seen: list[tuple[Case, Any]] = []
         for level in (self.cases, *([edge] for edge in self.edges)):
-            seen += [(case, self._ask(answer, case)) for case in level]
-            for case, found in seen:
+            asked = [(case, self._ask(answer, case)) for case in level]
+            seen += asked
+            for case, found in asked:
                 expected = self._ask(self.reference, case)
                 if not same(found, expected, self.tolerance):
                     return self._explain(answer, case, expected, seen)
@@ -182,7 +183,7 @@ class Exercise(_Check):
         if isinstance(found, Exception):
             return f"{given} stopped with {named(found)}. {diagnosis or self._error_hint(found) or case.why}"
         if not diagnosis:
-            for seed in range(1, 6):
+            for seed in (1, 2, 3):
                 again = self._ask(answer, case, seed)
                 if not same(again, found, self.tolerance) and show(again) != show(found):
                     return f"{given} gives {show(found)}, and asked again {show(again)}. {self.luck}"

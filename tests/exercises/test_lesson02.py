@@ -7,16 +7,7 @@ from gptcore.exercises import lesson02
 def test_how_many(says):
     for answer in (502_570, 10 * 50_257, torch.tensor(502_570)):
         assert says(lesson02.check_how_many, answer).startswith("Right")
-    for answer, hint in [
-        (..., "replace the dots"),
-        (None, "replace the dots"),
-        (50_257, "at each of the 10"),
-        (7680, "goes into the head"),
-        (10, "number of positions"),
-        (50_257 * 768, "weights of the head"),
-        (3, "you gave 3"),
-        ("many", "you gave 'many'"),
-    ]:
+    for answer, hint in [(torch.tensor(7680.0), "goes into the head"), (3, "you gave 3"), ("many", "you gave 'many'")]:
         assert hint in says(lesson02.check_how_many, answer)
 
 
@@ -32,15 +23,9 @@ def test_best_tokens_right(says, answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda x: x.argmax(1), "looked along the positions"),
-        (lambda x: x.argmax(0), "looked along the texts"),
-        (lambda x: x.argmax(), "one long list"),
         (lambda x: x.max(-1).values, "argmax, not max"),
-        (lambda x: x[0].argmax(-1), "the shape is not"),
         (lambda x: x[:1].argmax(-1), "two texts at once"),
-        (lambda x: x.argmin(-1), "not argmin"),
         (lambda x: x.max(-1), "argmax"),
-        (lambda x: x[:, -1].argmax(-1), "the id of the last position"),
         (lambda x: x[:, :-1].argmax(-1), "expected [[1, 4, 2]]"),
     ],
 )
@@ -76,18 +61,11 @@ def changes_its_input(model, token_ids):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda model, ids: model(ids)[0, -1], "Dropout"),
         (lambda model, ids: model.train()(ids)[0, -1], "Dropout"),
         (lambda model, ids: model.eval()(ids)[0, 0], "first row"),
         (lambda model, ids: model.eval()(ids)[0, 2], "another position"),
-        (lambda model, ids: model.eval()(ids), "each of the 4 positions"),
-        (lambda model, ids: model.eval()(ids)[0], "each of the 4 positions"),
-        (lambda model, ids: model.eval()(ids)[:, -1], "it is (1, 7)"),
         (lambda model, ids: model.eval()(ids)[0, -1].softmax(-1), "chances already"),
         (lambda model, ids: model.eval()(ids)[0, -1].argmax(), "without choosing"),
-        (lambda model, ids: model.eval()(ids)[0, :, -1], "one number per position"),
-        (lambda model, ids: model.eval()(ids)[:, :, -1], "one number per position"),
-        (lambda model, ids: model.eval()(ids)[0, -1].log_softmax(-1), "logarithms of chances"),
         (lambda model, ids: model.eval()(ids[:, -1:])[0, -1], "the last token alone"),
         (lambda model, ids: model.eval()(ids[0])[-1], "keep the first axis"),
         (changes_its_input, "changed what it was given"),

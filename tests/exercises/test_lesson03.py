@@ -13,16 +13,7 @@ def test_ratio_right(says, answer):
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [
-        (..., "replace the dots"),
-        (math.exp(2), "ratio at temperature 1"),
-        (math.exp(4), "It divides"),
-        (3, "compares the scores"),
-        (1, "The ratio is e"),
-        (2, "difference of the scores"),
-        (1 / math.e, "other way round"),
-        (17, "you gave 17"),
-    ],
+    [(7.39, "ratio at temperature 1"), (54.6, "It divides"), (0.368, "other way round"), (17, "you gave 17")],
 )
 def test_ratio_wrong(says, answer, hint):
     assert hint in says(lesson03.check_ratio, answer)
@@ -42,11 +33,6 @@ def in_place(x):
     return stable(x)
 
 
-def of_the_top(x):
-    top = x.topk(min(10, x.shape[-1]))
-    return torch.zeros_like(x).scatter(-1, top.indices, top.values.softmax(-1))
-
-
 def in_python(x):
     powers = [math.exp(score) for score in x.tolist()]
     return [power / sum(powers) for power in powers]
@@ -64,21 +50,13 @@ def test_softmax_right(says, answer):
         (in_python, "subtract the largest score first"),
         (lambda x: x.clamp(max=80).exp() / x.clamp(max=80).exp().sum(-1, keepdim=True), "given [1000, 999]"),
         (lambda x: (x - x.max().clamp(min=0)).softmax(0) if x.ndim > 1 else x.softmax(0), "columns add up to 1"),
-        (lambda x: x.softmax(0), "columns add up to 1"),
         (lambda x: (x - x.max()).exp() / (x - x.max()).exp().sum(), "All six chances together"),
-        (of_the_top, "over all scores"),
-        (lambda x: x.topk(min(10, len(x))).values.softmax(-1), "over all scores"),
         (in_place, "changed what it was given"),
         (lambda x: (x - x.max()).exp() / (x - x.max()).exp().sum(-1), "keepdim=True"),
         (lambda x: x - x.max(-1), "take .values"),
         (lambda x: math.exp(x), "x.exp()"),
         (lambda x: torch.softmax(x), "dim=-1"),
-        (lambda x: x.exp(), "divide by their sum"),
-        (lambda x: x / x.sum(), "first comes exp"),
-        (lambda x: x.log_softmax(-1), "logarithms of the chances"),
         (lambda x: 2**x / (2**x).sum(), "powers of 2"),
-        (lambda x: torch.nn.functional.one_hot(x.argmax(-1), x.shape[-1]).float(), "that is argmax"),
-        (lambda x: x.softmax(-1).max(), "Every score gets a chance"),
         (lambda x: x.softmax(-1) * 2, "expected [0.6652, 0.2447, 0.09003], got [1.33, 0.4895, 0.1801]"),
         (lambda x: x.flip(-1).softmax(-1), "Take exp of each score"),
     ],
@@ -136,22 +114,14 @@ def changes_its_input(x, temperature):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda x, t: (x * t).softmax(-1), "multiplied"),
-        (lambda x, t: (x / t).softmax(-1), "nothing to divide by"),
         (lambda x, t: [math.exp(score / t) for score in x.tolist()], "do not add up to 1"),
         (lambda x, t: careful(x, t) if t else [1 / t], "nothing to divide by"),
-        (lambda x, t: x.softmax(-1), "temperature was not used"),
-        (lambda x, t: x.softmax(-1) / t, "divide the scores"),
-        (lambda x, t: (x.softmax(-1) / t).softmax(-1), "Softmax was taken twice"),
         (lambda x, t: (x / t).softmax(-1) if t else x.softmax(-1), "that of temperature 1"),
-        (lambda x, t: (x / t).softmax(-1) if t else x.argmax(), "the id of the likeliest"),
-        (lambda x, t: (x / t).softmax(-1) if t else x.max(), "got 3: the shape should be (3,)"),
         (
             lambda x, t: (x / t).softmax(-1) if t else None,
             "returned nothing: every way through it ends with return. Temperature 0 means",
         ),
         (lambda x, t: (x / t).softmax(-1) if t else (x == x.max()).float(), "a tie"),
-        (lambda x, t: (x / max(t, 1e-5)).softmax(-1), "a tie"),
         (unstable, "subtract the largest score first"),
         (changes_its_input, "changed what it was given"),
     ],
@@ -177,13 +147,8 @@ def test_entropy_right(says, answer):
     [
         (lambda p: -(p * p.log2()).sum(), "in bits"),
         (lambda p: -(p * p.log10()).sum(), "log10"),
-        (lambda p: (p * p.log()).sum(), "hence a minus"),
         (lambda p: (-(p * p.log()).sum()).exp(), "exp(entropy)"),
         (lambda p: -(p * p.log()).mean(), "Take the sum"),
-        (lambda p: -(p * p.log()).sum(), "0 × log 0"),
-        (lambda p: -sum(x * math.log(x) for x in p.tolist()), "logarithm of 0 was asked for"),
-        (lambda p: -(p * p.log()), "add them up"),
-        (lambda p: math.log(len(p)), "only if all are equal"),
         (lambda p: math.log((p > 0).sum()), "[0.5, 0.25, 0.25]"),
     ],
 )
