@@ -132,10 +132,7 @@ check_join = Exercise(
         case([b"a", b" \xec", b"\x98", b"\x9b", b"\xeb\x82", b"\xa0!"], given="the bytes of 'a 옛날!' in six pieces"),
     ],
     mistakes=[
-        (
-            "The bytes are together, and still bytes. Turn them into text: .decode().",
-            lambda pieces: b"".join(pieces),
-        ),
+        ("The bytes are together, and still bytes. Turn them into text: .decode().", lambda pieces: b"".join(pieces)),
         (
             "There are still several texts. One is asked for: join first.",
             lambda pieces: [piece.decode(errors="replace") for piece in pieces],

@@ -99,7 +99,7 @@ check_next_logits = Exercise(
     right="the last row, with dropout off: these scores choose the next token.",
     reference=_then(lambda logits: logits[0, -1]),
     cases=[
-        case(_noisy_model(), tensor([[3, 1, 4, 1]]), given="a model of 7 tokens, as training left it, and a text of 4"),
+        case(_noisy_model(), tensor([[3, 1, 4, 1]]), given="a model of 7 tokens, as training left it, and a text of 4")
     ],
     mistakes=[
         (

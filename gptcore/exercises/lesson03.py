@@ -137,10 +137,7 @@ check_with_temperature = Exercise(
             lambda x, t: x.softmax(-1) / t,
         ),
         ("The temperature was not used: the answer is always that of temperature 1.", lambda x, t: x.softmax(-1)),
-        (
-            "Softmax was taken twice. Divide the scores, and take it once.",
-            lambda x, t: (x.softmax(-1) / t).softmax(-1),
-        ),
+        ("Softmax was taken twice. Divide the scores, and take it once.", lambda x, t: (x.softmax(-1) / t).softmax(-1)),
         ("These do not add up to 1 yet: divide by their sum.", lambda x, t: (x / t).exp()),
         (
             ZERO,

@@ -70,52 +70,52 @@ check_top_k = Exercise(
         (
             "What is equal to the kth score stays as well, so that more than k stay. `>=` cannot choose among equals: "
             "take k places from logits.argsort(descending=True, stable=True).",
-            lambda logits, k: logits.where(logits >= _kth(logits, k), -inf).softmax(-1),
+            lambda x, k: x.where(x >= _kth(x, k), -inf).softmax(-1),
         ),
         (
             "What is equal to the kth score goes as well, so that fewer than k stay. `>` cannot choose among equals: "
             "take k places from logits.argsort(descending=True, stable=True).",
-            lambda logits, k: logits.where(logits > _kth(logits, k), -inf).softmax(-1),
-            lambda logits, k: logits.where(logits > _kth(logits, k + 1), -inf).softmax(-1),
+            lambda x, k: x.where(x > _kth(x, k), -inf).softmax(-1),
+            lambda x, k: x.where(x > _kth(x, k + 1), -inf).softmax(-1),
         ),
         (
             "Among equals the last came first. Sort with descending=True, stable=True: then the lower id is first.",
-            lambda logits, k: _top_k(logits.flip(-1), k).flip(-1),
+            lambda x, k: _top_k(x.flip(-1), k).flip(-1),
         ),
         (
             "These are the chances of the k that stay, and nobody can tell which tokens they belong to. Keep one place "
             "for every token: give the others a score of -torch.inf before the softmax.",
-            lambda logits, k: logits.topk(k).values.softmax(-1),
+            lambda x, k: x.topk(k).values.softmax(-1),
         ),
         (
             "These are the ids that stay. Return chances: scores of -torch.inf for all others, then the softmax.",
-            lambda logits, k: logits.topk(k).indices,
-            lambda logits, k: logits.argsort(descending=True, stable=True)[:k],
+            lambda x, k: x.topk(k).indices,
+            lambda x, k: x.argsort(descending=True, stable=True)[:k],
         ),
         (
             "The chances of those that stay do not add up to 1. Take the softmax after the cut, not before it.",
-            lambda logits, k: logits.softmax(-1).where(_top_k(logits, k) > 0, 0),
+            lambda x, k: x.softmax(-1).where(_top_k(x, k) > 0, 0),
         ),
         (
             "A score of 0 is not a chance of 0, since exp(0) = 1. Give what is cut a score of -torch.inf.",
-            lambda logits, k: _kept_or(logits, k, 0.0).softmax(-1),
+            lambda x, k: _kept_or(x, k, 0.0).softmax(-1),
         ),
         ("These are still scores. Turn them into chances with .softmax(-1).", lambda x, k: _kept_or(x, k, -inf)),
-        ("This tells which tokens stay. Return their chances.", lambda logits, k: _top_k(logits, k) > 0),
+        ("This tells which tokens stay. Return their chances.", lambda x, k: _top_k(x, k) > 0),
         (
             "The first k of the vocabulary stayed. The k with the largest scores are asked for.",
-            lambda logits, k: logits.where(torch.arange(len(logits)) < k, -inf).softmax(-1),
+            lambda x, k: x.where(torch.arange(len(x)) < k, -inf).softmax(-1),
         ),
         (
             "The answer is in the order of the sorted scores. Put each chance back into the place of its token.",
-            lambda logits, k: _top_k(logits.sort(descending=True).values, k),
+            lambda x, k: _top_k(x.sort(descending=True).values, k),
         ),
-        ("Only the likeliest stayed, as if k were 1.", lambda logits, k: _top_k(logits, 1)),
-        ("One token too many stayed: exactly k are asked for.", lambda logits, k: _top_k(logits, k + 1)),
-        ("Nothing was cut.", lambda logits, k: logits.softmax(-1)),
+        ("Only the likeliest stayed, as if k were 1.", lambda x, k: _top_k(x, 1)),
+        ("One token too many stayed: exactly k are asked for.", lambda x, k: _top_k(x, k + 1)),
+        ("Nothing was cut.", lambda x, k: x.softmax(-1)),
         (
             "The k least likely stayed: sort with descending=True.",
-            lambda logits, k: logits.where(_top_k(-logits, k) > 0, -inf).softmax(-1),
+            lambda x, k: x.where(_top_k(-x, k) > 0, -inf).softmax(-1),
         ),
     ],
 )
@@ -247,51 +247,51 @@ def _hit(probs: Tensor, uniform: Tensor) -> Tensor:
 _ABOVE_ZERO: list[tuple[str, Choosing]] = [
     (
         "The softmax went down the columns, from text to text. Along a row, over the vocabulary, it is .softmax(-1).",
-        lambda logits, t, uniform: _hit(_probs(logits, t, dim=0), uniform),
+        lambda x, t, u: _hit(_probs(x, t, dim=0), u),
     ),
     (
         "The sum went down the columns, from text to text. Along a row, over the vocabulary, it is .cumsum(-1).",
-        lambda logits, t, uniform: _ended(_probs(logits, t), uniform, dim=0).sum(-1),
+        lambda x, t, u: _ended(_probs(x, t), u, dim=0).sum(-1),
     ),
     (
         "The temperature was not used: divide the logits by it before the softmax.",
-        lambda logits, t, uniform: _hit(logits.softmax(-1), uniform),
+        lambda x, t, u: _hit(x.softmax(-1), u),
     ),
     (
         "The logits were multiplied by the temperature. Divide: a high temperature makes them more alike.",
-        lambda logits, t, uniform: _hit((logits * t).softmax(-1), uniform),
+        lambda x, t, u: _hit((x * t).softmax(-1), u),
     ),
     (
         "The chances were divided by the temperature. It works on the logits, before the softmax.",
-        lambda logits, t, uniform: _hit(logits.softmax(-1) / t, uniform),
+        lambda x, t, u: _hit(x.softmax(-1) / t, u),
     ),
     (
         "The dart was compared with the chances themselves. On the bar each token ends at a running sum: .cumsum(-1).",
-        lambda logits, t, uniform: (_probs(logits, t) <= uniform[:, None]).sum(-1),
+        lambda x, t, u: (_probs(x, t) <= u[:, None]).sum(-1),
     ),
     (
         "The scores were added up, and a bar is made of chances: .softmax(-1) comes first.",
-        lambda logits, t, uniform: _hit(logits / t, uniform),
+        lambda x, t, u: _hit(x / t, u),
     ),
     (
         "This counts the tokens that end after the dart. Count those that end before it.",
-        lambda logits, t, uniform: (~_ended(_probs(logits, t), uniform)).sum(-1),
+        lambda x, t, u: (~_ended(_probs(x, t), u)).sum(-1),
     ),
     (
         "This tells which tokens end before the dart. Their number is the id: add them up, .sum(-1).",
-        lambda logits, t, uniform: _ended(_probs(logits, t), uniform),
+        lambda x, t, u: _ended(_probs(x, t), u),
     ),
     (
         "The first dart was used for every text. Each text has its own: uniform[:, None].",
-        lambda logits, t, uniform: _hit(_probs(logits, t), uniform[:1].expand(len(logits))),
+        lambda x, t, u: _hit(_probs(x, t), u[:1].expand(len(x))),
     ),
     (
         "The chances were sorted, and their places are no ids any more. The bar is in the order of the vocabulary.",
-        lambda logits, t, uniform: _hit(_probs(logits, t).sort(descending=True).values, uniform),
+        lambda x, t, u: _hit(_probs(x, t).sort(descending=True).values, u),
     ),
     (
         "The numbers of all texts were added together. Each row has its own: .sum(-1).",
-        lambda logits, t, uniform: _hit(_probs(logits, t), uniform).sum(),
+        lambda x, t, u: _hit(_probs(x, t), u).sum(),
     ),
 ]
 
@@ -320,39 +320,39 @@ check_choose = Exercise(
         *((hint, mistake, _greedy_at_zero(mistake)) for hint, mistake in _ABOVE_ZERO),
         (
             "Nothing can be divided by 0. Treat it first: if temperature == 0, return logits.argmax(-1).",
-            lambda logits, t, uniform: _hit(_probs(logits, t), uniform),
-            lambda logits, t, uniform: _choose(logits, 1 / (1 / t), uniform),
+            lambda x, t, u: _hit(_probs(x, t), u),
+            lambda x, t, u: _choose(x, 1 / (1 / t), u),
         ),
         (
             "This is always the likeliest token: that is right at temperature 0 only. Otherwise let uniform choose.",
-            lambda logits, t, uniform: logits.argmax(-1),
+            lambda x, t, u: x.argmax(-1),
         ),
         (
             "The likeliest was looked for down the columns, from text to text. Along a row it is .argmax(-1).",
-            lambda logits, t, uniform: logits.argmax(0),
-            lambda logits, t, uniform: _choose(logits, t, uniform) if t else logits.argmax(0),
+            lambda x, t, u: x.argmax(0),
+            lambda x, t, u: _choose(x, t, u) if t else x.argmax(0),
         ),
         (
             "That is the likeliest token of all texts together: each row has its own, .argmax(-1).",
-            lambda logits, t, uniform: logits.argmax(),
-            lambda logits, t, uniform: _choose(logits, t, uniform) if t else logits.argmax(),
+            lambda x, t, u: x.argmax(),
+            lambda x, t, u: _choose(x, t, u) if t else x.argmax(),
         ),
         (
             "Each id is one too small. As many tokens as end before the dart: that number is the id.",
-            lambda logits, t, uniform: _choose(logits, t, uniform) - 1,
+            lambda x, t, u: _choose(x, t, u) - 1,
         ),
-        ("Each id is one too large: ids begin at 0.", lambda logits, t, uniform: _choose(logits, t, uniform) + 1),
+        ("Each id is one too large: ids begin at 0.", lambda x, t, u: _choose(x, t, u) + 1),
         (
             "The ids are right, in a column. Expected is a row, one id per text: .squeeze(-1).",
-            lambda logits, t, uniform: _choose(logits, t, uniform)[:, None],
+            lambda x, t, u: _choose(x, t, u)[:, None],
         ),
         (
             "The ids are right, in a column. Expected is a row, one id per text: .argmax(-1).",
-            lambda logits, t, uniform: _choose(logits, t, uniform) if t else logits.argmax(-1, keepdim=True),
+            lambda x, t, u: _choose(x, t, u) if t else x.argmax(-1, keepdim=True),
         ),
         (
             "These are chances. Return the ids: .argmax(-1).",
-            lambda logits, t, uniform: _choose(logits, t, uniform) if t else next_token_distribution(logits, 0).probs,
+            lambda x, t, u: _choose(x, t, u) if t else next_token_distribution(x, 0).probs,
         ),
     ],
     luck="Use the numbers in uniform, and no other luck.",

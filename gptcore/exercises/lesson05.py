@@ -114,7 +114,7 @@ check_loop = Exercise(
     mistakes=[
         (
             "The prompt is lost: put each new token behind all that was there, with torch.cat.",
-            lambda model, ids, uniforms, eos: _right(model, ids, uniforms, eos)[len(ids) :],
+            lambda m, ids, u, eos: _right(m, ids, u, eos)[len(ids) :],
         ),
         (
             "The new token is in front: a text grows at its end, so token_ids comes first in torch.cat.",
@@ -122,7 +122,7 @@ check_loop = Exercise(
         ),
         (
             "Nothing was added: does the line with torch.cat give its result back to token_ids?",
-            lambda model, ids, uniforms, eos: ids,
+            lambda m, ids, u, eos: ids,
         ),
         ("It read the scores of the first position; the next token is in the last row, [0, -1].", _loop(row=0)),
         (
@@ -130,29 +130,20 @@ check_loop = Exercise(
             _loop(pick=lambda distribution, uniform: distribution.probs.argmax()),
         ),
         ("The model was shown the last token alone; it should read the whole text.", _loop(seen=lambda ids: ids[-1:])),
-        (
-            "It ends after one token: is the return inside the loop?",
-            lambda model, ids, uniforms, eos: _right(model, ids, uniforms[:1], eos),
-        ),
+        ("It ends after one token: is the return inside the loop?", lambda m, ids, u, eos: _right(m, ids, u[:1], eos)),
         (
             "One dart was used for all steps; each step takes the next number of uniforms.",
-            lambda model, ids, uniforms, eos: _right(model, ids, uniforms[:1] * len(uniforms), eos),
-            lambda model, ids, uniforms, eos: _right(model, ids, uniforms[-1:] * len(uniforms), eos),
+            lambda m, ids, u, eos: _right(m, ids, u[:1] * len(u), eos),
+            lambda m, ids, u, eos: _right(m, ids, u[-1:] * len(u), eos),
         ),
-        (
-            "The darts were used from the last to the first.",
-            lambda model, ids, uniforms, eos: _right(model, ids, uniforms[::-1], eos),
-        ),
+        ("The darts were used from the last to the first.", lambda m, ids, u, eos: _right(m, ids, u[::-1], eos)),
         (
             "The model was shown the prompt every time; each new token must be read, too.",
             _loop(seen=lambda ids: ids[: len(PROMPT)]),
             _loop(seen=lambda ids: ids[: len(PROMPT)], ends=False),
         ),
         ("It goes on after the end: leave the loop when the new token is eos_token_id.", _loop(ends=False)),
-        (
-            "The token that ends the text belongs to the text: append it, then leave the loop.",
-            _loop(keeps_end=False),
-        ),
+        ("The token that ends the text belongs to the text: append it, then leave the loop.", _loop(keeps_end=False)),
         (
             "The model was shown more than it can read: show it token_ids[-model.config.context_length:].",
             _loop(seen=lambda ids: ids),
@@ -163,11 +154,11 @@ check_loop = Exercise(
         ),
         (
             "The beginning is lost. Cut only what the model reads, and keep the whole text.",
-            lambda model, ids, uniforms, eos: _right(model, ids, uniforms, eos)[-CONTEXT:],
+            lambda m, ids, u, eos: _right(m, ids, u, eos)[-CONTEXT:],
         ),
         (
             "It ended when the window was full. The text may be longer than the window.",
-            lambda model, ids, uniforms, eos: _right(model, ids, uniforms[: CONTEXT - len(ids)], eos),
+            lambda m, ids, u, eos: _right(m, ids, u[: CONTEXT - len(ids)], eos),
         ),
         ("Parts of the model are still switched off at random (dropout). Begin with model.eval().", _loop(quiet=False)),
     ],
@@ -203,52 +194,43 @@ def _same_row(model: GPTModel, ids: Tensor) -> Tensor:
 # function(model, token_ids (T,)) → the sum of −ln of the chance of each token but the first, in nats
 check_surprise = Exercise(
     right="that is the total surprise in nats, each token against the row before it.",
-    reference=lambda model, ids: _surprises(model, ids).sum(),
+    reference=lambda m, ids: _surprises(m, ids).sum(),
     tolerance=1e-3,
     cases=[
         case(MODEL, tensor([3, 1, 4, 1, 5, 9]), given="the text [3, 1, 4, 1, 5, 9]"),
         case(MODEL, tensor([2, 7, 1, 8]), given="the text [2, 7, 1, 8]"),
     ],
     mistakes=[
-        ("The sign: ln p is negative, and a surprise is -ln p.", lambda model, ids: -_surprises(model, ids).sum()),
+        ("The sign: ln p is negative, and a surprise is -ln p.", lambda m, ids: -_surprises(m, ids).sum()),
         (
             "This is in bits, with the logarithm to base 2; nats need the natural one, .log().",
-            lambda model, ids: _surprises(model, ids).sum() / math.log(2),
+            lambda m, ids: _surprises(m, ids).sum() / math.log(2),
         ),
         (
             "This has the logarithm to base 10; nats need the natural one, .log().",
-            lambda model, ids: _surprises(model, ids).sum() / math.log(10),
+            lambda m, ids: _surprises(m, ids).sum() / math.log(10),
         ),
-        (
-            "This is the mean of the surprises; the total is their sum.",
-            lambda model, ids: _surprises(model, ids).mean(),
-        ),
-        (
-            "This adds the chances up; add -ln of each chance.",
-            lambda model, ids: (-_surprises(model, ids)).exp().sum(),
-        ),
+        ("This is the mean of the surprises; the total is their sum.", lambda m, ids: _surprises(m, ids).mean()),
+        ("This adds the chances up; add -ln of each chance.", lambda m, ids: (-_surprises(m, ids)).exp().sum()),
         (
             "This is the chance of the whole text; its surprise is -ln of it.",
-            lambda model, ids: (-_surprises(model, ids)).exp().prod(),
+            lambda m, ids: (-_surprises(m, ids)).exp().prod(),
         ),
-        (
-            "This is the surprise at the last token alone; add up those of all.",
-            lambda model, ids: _surprises(model, ids)[-1],
-        ),
+        ("This is the surprise at the last token alone; add up those of all.", lambda m, ids: _surprises(m, ids)[-1]),
         ("One number is asked for: add them up.", _surprises),
         (
             "Each row scores the token that comes *next*: row t belongs to token t + 1.",
-            lambda model, ids: _same_row(model, ids).sum(),
-            lambda model, ids: _same_row(model, ids)[1:].sum(),
-            lambda model, ids: _same_row(model, ids)[:-1].sum(),
+            lambda m, ids: _same_row(m, ids).sum(),
+            lambda m, ids: _same_row(m, ids)[1:].sum(),
+            lambda m, ids: _same_row(m, ids)[:-1].sum(),
         ),
         (
             "These are scores, not chances: softmax comes first.",
-            lambda model, ids: -model(ids[None])[0, :-1].gather(-1, ids[1:, None]).sum(),
+            lambda m, ids: -m(ids[None])[0, :-1].gather(-1, ids[1:, None]).sum(),
         ),
         (
             "The softmax ran over the positions; it runs over the vocabulary, dim=-1.",
-            lambda model, ids: _surprises(model, ids, dim=0).sum(),
+            lambda m, ids: _surprises(m, ids, dim=0).sum(),
         ),
     ],
     reminder="Row t of the model's output gives the chance of token t + 1; add up -ln of these.",
