@@ -59,6 +59,11 @@ class Setting:
         control.options = off + values if options[0][1] is OFF else values + off
 
 
+def of_record(name: str, otherwise: Any = None) -> Any:
+    """An attribute of a widget that is the one called `name` of its record; `otherwise` if there is nothing to show."""
+    return property(lambda widget: otherwise if widget.record is None else getattr(widget.record, name))
+
+
 def check_sampling(name: str, value: Any) -> None:
     """Raise TypeError or ValueError unless `value` is allowed for a setting of the sampler."""
     Sampling(**{name: value})

@@ -1,337 +1,286 @@
 """`LogitLens`: what the model would say after each of its layers, and how its final answer rises."""
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from gptcore.model import GPTModel
-from gptcore.recording import Recording, lens_logits
-from gptcore.show.attention import number_slider, put_last, record_text
-from gptcore.show.charts import drawable, styled
-from gptcore.show.live import LiveView
-from gptcore.show.style import CHOSEN, KEPT, caption_html, percent, stylesheet
+from gptcore.recording import lens_logits
+from gptcore.show.charts import chart, drawable, styled
+from gptcore.show.live import framed, html, of_record
+from gptcore.show.recorded import RecordedText, RecordedTextView, record_text
+from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, percent
 from gptcore.tokenizer import token_label
 
-WINDOW = 9  # how many places the table shows at once
+WINDOW = 9  # how many positions the table shows at once
+
+
+class Cell(NamedTuple):
+    """The likeliest token at a position after some of the layers."""
+
+    label: str
+    prob: float
+    is_answer: bool  # whether it is already the model's final answer
 
 
 @dataclass(frozen=True, eq=False)
-class Lens:
-    """What the head reads from the stream at T places: row 0 after the embedding, the last row the model's output."""
+class Lens(RecordedText):
+    """What the head reads from the stream at T positions: row 0 after the embedding, the last row the model's output.
 
-    top_ids: Tensor  # (n_layers + 1, T): the likeliest token
-    top_chances: Tensor  # (n_layers + 1, T): its probability
-    answer_ids: Tensor  # (T,): the likeliest token of the last row, the model's answer
-    answer_chances: Tensor  # (n_layers + 1, T): the probability of that answer
-    answer_ranks: Tensor  # (n_layers + 1, T): its rank, 1 where it is the likeliest
+    The answer is the likeliest token of the last row.
+    """
 
-    @classmethod
-    def of(cls, model: GPTModel, recording: Recording) -> "Lens":
-        """One layer after the other, for the logits of all of them at once may not fit into memory."""
-        answer_ids = recording.logits.argmax(-1)  # (T,)
-        rows = [cls._row(lens_logits(model, residuals), answer_ids) for residuals in recording.residuals]
-        top_ids, top_chances, answer_chances, answer_ranks = (torch.stack(row) for row in zip(*rows, strict=True))
-        return cls(top_ids, top_chances, answer_ids, answer_chances, answer_ranks)
-
-    @staticmethod
-    def _row(logits: Tensor, answer_ids: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        probs = logits.softmax(-1)  # (T, vocab_size)
-        top = probs.argmax(-1)
-        answer = logits.gather(-1, answer_ids[:, None])
-        ids = torch.arange(logits.shape[-1], device=logits.device)
-        ahead = (logits > answer) | ((logits == answer) & (ids < answer_ids[:, None]))
-        return top, _at(probs, top), _at(probs, answer_ids), ahead.sum(-1) + 1
+    table: list[list[Cell]]  # table[row][position]
+    answers: list[tuple[int, str]]  # the id of the answer at each position, and its label
+    probs: list[list[float]]  # probs[row][position] of the answer
+    ranks: list[list[int]]  # ranks[row][position] of the answer: 1 is the likeliest, equal ones by id
+    vocab_size: int
 
 
-class LogitLens(LiveView):
-    """A text, and for each of its places the token that each layer would answer, had it the last word.
+def read_lens(model: GPTModel, tokenizer: Any, text: str) -> Lens:
+    """Record `text`, and read every row, one after the other: the logits of all of them may not fit into memory."""
+    text = record_text(model, tokenizer, text)
+    answer_ids = text.recording.logits.argmax(-1)  # (T,)
+    tops, probs, ranks = [], [], []
+    for residuals in text.recording.residuals:
+        logits = lens_logits(model, residuals)  # (T, vocab_size)
+        row = logits.softmax(-1)
+        tops.append([values.tolist() for values in row.max(-1)])  # probabilities, ids
+        probs.append(row.gather(-1, answer_ids[:, None])[:, 0].tolist())
+        ranks.append(ranks_of(logits, answer_ids).tolist())
+    answer_ids = answer_ids.tolist()
+    labels = {token_id: token_label(tokenizer, token_id) for token_id in set().union(*(ids for _, ids in tops))}
+    table = [[Cell(labels[i], p, i == answer) for p, i, answer in zip(*top, answer_ids, strict=True)] for top in tops]
+    answers = [(token_id, labels[token_id]) for token_id in answer_ids]
+    return Lens(
+        **vars(text), table=table, answers=answers, probs=probs, ranks=ranks, vocab_size=model.config.vocab_size
+    )
+
+
+def ranks_of(logits: Tensor, token_ids: Tensor) -> Tensor:
+    """The rank of each of `token_ids`, (T,), in its row of `logits`, (T, vocab_size); equal logits rank by id."""
+    own = logits.gather(-1, token_ids[:, None])
+    ids = torch.arange(logits.shape[-1], device=logits.device)
+    ahead = (logits > own) | ((logits == own) & (ids < token_ids[:, None]))
+    return ahead.sum(-1) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Rise:
+    """How the model's answer after the token at `position` rises from row to row, and the table around it."""
+
+    lens: Lens
+    position: int
+    answer: str
+    ranks: list[int]  # one for each row
+    probs: list[float]
+
+    @property
+    def leads_from(self) -> int:
+        """The first row from which on the answer is always the likeliest token."""
+        ranks = self.ranks
+        return next(row for row in range(len(ranks)) if set(ranks[row:]) == {1})
+
+    @property
+    def window(self) -> range:
+        """The positions that the table shows: up to nine, with `position` in the middle where that is possible."""
+        tokens = len(self.lens.labels)
+        count = min(WINDOW, tokens)
+        start = min(max(0, self.position - WINDOW // 2), tokens - count)
+        return range(start, start + count)
+
+    @property
+    def caption(self) -> str:
+        return (
+            f"After {self.lens.quoted(self.position)} the model answers “{self.answer}”, chance "
+            f"{percent(self.probs[-1])}. After the embedding it had rank {self.ranks[0]:,} of "
+            f"{self.lens.vocab_size:,}; it leads for good after {row_name(self.leads_from)}.{self.lens.warning}"
+        )
+
+    def describe(self) -> str:
+        ranks = " → ".join(f"{rank:,}" for rank in self.ranks)
+        return f"after {self.lens.name(self.position)} the answer {self.answer} rises: rank {ranks}"
+
+
+def rise_at(lens: Lens, position: int) -> Rise:
+    """What the lens shows at `position`."""
+    ranks, probs = ([row[position] for row in rows] for rows in (lens.ranks, lens.probs))
+    return Rise(lens, position, lens.answers[position][1], ranks, probs)
+
+
+def row_name(row: int) -> str:
+    """What comes before a row of the lens: layers are counted from 0, so row 1 comes after layer 0."""
+    return f"layer {row - 1}" if row else "the embedding"
+
+
+def height(rank: int, size: int) -> float:
+    """How far up a rank is among `size`, from 0 (the last) to 1 (the first), on a logarithmic axis."""
+    return 1.0 if size == 1 else 1 - math.log(rank) / math.log(size)
+
+
+# As HTML and as a chart ------------------------------------------------------------------------------------------
+
+
+def table_html(rise: Rise | None, rows: int) -> str:
+    """A line for each position of the window, from top to bottom as one reads; a column for each of `rows`."""
+    names = "".join(f'<th scope="col">{_short_name(row)}</th>' for row in range(rows))
+    lines = [] if rise is None else [_line_html(rise, position) for position in rise.window]
+    lines += [f'<tr class="gptcore-lens-empty"><td colspan="{rows + 1}"></td></tr>'] * (WINDOW - len(lines))
+    return (
+        f'<div class="gptcore"><table class="gptcore-lens" style="min-width:{84 * (rows + 1)}px"><caption>'
+        "The likeliest next token after each layer; framed: already the final answer</caption><thead><tr>"
+        f'<th scope="col">token</th>{names}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    )
+
+
+def _line_html(rise: Rise, position: int) -> str:
+    here = ' class="gptcore-lens-here" aria-current="true"' if position == rise.position else ""
+    label = escape(rise.lens.labels[position])
+    cells = "".join(_cell_html(row[position]) for row in rise.lens.table)
+    return (
+        f'<tr{here}><th scope="row" title="{label}, place {position}"><span>{label}</span>'
+        f"<small>place {position}</small></th>{cells}</tr>"
+    )
+
+
+def _cell_html(cell: Cell) -> str:
+    label, prob = escape(cell.label), escape(percent(cell.prob))
+    kind, says = (" gptcore-lens-final", ", the final answer") if cell.is_answer else ("", "")
+    return (
+        f'<td class="gptcore-lens-cell{kind}" style="--prob:{cell.prob:.3f}" title="{label}, chance {prob}{says}">'
+        f"<span>{label}</span><small>{prob}</small></td>"
+    )
+
+
+def rise_html(rise: Rise | None, rows: int) -> str:
+    """The rank of the answer, row by row, on a logarithmic axis: a full bar is rank 1."""
+    lines, answer = [EMPTY_ROW] * rows, ""
+    if rise is not None:
+        answer = f"of {escape(rise.answer)} "
+        lines = [_rank_html(rise, row) for row in range(rows)]
+    return (
+        f'<div class="gptcore"><div class="gptcore-key">Rank and chance {answer}after each layer; a full bar '
+        'is rank 1</div><div role="list" aria-label="The rank of the final answer '
+        f'after each layer">{"".join(lines)}</div></div>'
+    )
+
+
+def _rank_html(rise: Rise, row: int) -> str:
+    rank = rise.ranks[row]
+    return (
+        '<div class="gptcore-row gptcore-lens-row" role="listitem"><span class="gptcore-label">after '
+        f'{row_name(row)}</span><div class="gptcore-track"><div class="gptcore-bar" '
+        f'style="width:{height(rank, rise.lens.vocab_size):.2%}"></div></div><span class="gptcore-number">'
+        f'rank {rank:,}</span><span class="gptcore-number">{escape(percent(rise.probs[row]))}</span></div>'
+    )
+
+
+def _short_name(row: int) -> str:
+    return row_name(row).removeprefix("the ")
+
+
+@styled
+def plot_table(ax: Axes, rise: Rise) -> None:
+    """The table on `ax`: a column for each position of the window, a row for each layer, the last on top."""
+    window, rows = rise.window, rise.lens.table
+    probs = [[row[position].prob for position in window] for row in rows]
+    ax.imshow(probs, cmap="Blues", vmin=0, vmax=1.6, aspect="auto", origin="lower")
+    for y, row in enumerate(rows):
+        for x, position in enumerate(window):
+            cell = row[position]
+            ax.text(x, y, f"{_cut(cell.label)}\n{percent(cell.prob)}", ha="center", va="center", fontsize=8)
+            if cell.is_answer:
+                ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, ec=KEPT, lw=1.5))
+    ax.set_xticks(range(len(window)), [_cut(rise.lens.labels[position]) for position in window])
+    ax.get_xticklabels()[rise.position - window.start].set(color=CHOSEN, bbox={"fc": "none", "ec": CHOSEN})
+    ax.set_yticks(range(len(rows)), map(_short_name, range(len(rows))))
+    ax.spines[:].set_visible(True)
+    ax.set_title("the likeliest next token after each layer (framed: already the final answer)")
+
+
+@styled
+def plot_rise(ax: Axes, rise: Rise) -> None:
+    """The rank of the answer after each layer on `ax`, the last layer on top."""
+    rows = range(len(rise.ranks))
+    ax.plot(rise.ranks, rows, color=KEPT, marker="o")
+    for row, rank in enumerate(rise.ranks):
+        ax.annotate(f"{rank:,}", (rank, row), xytext=(-7, 4), textcoords="offset points", ha="right", fontsize=8)
+    ax.set(xscale="log", xlim=(rise.lens.vocab_size * 10, 0.7), ylim=(-0.6, len(rows) - 0.4))
+    ax.set_yticks(rows, map(_short_name, rows))
+    ax.set(xlabel="rank (1 is the likeliest)", title=drawable(f"how {rise.answer} rises"))
+
+
+def _cut(label: str) -> str:
+    return drawable(label if len(label) <= 11 else label[:8] + "…")  # bytes are written with wide letters
+
+
+# The widget ------------------------------------------------------------------------------------------------------
+
+
+class LogitLens(RecordedTextView):
+    """A text, and for each position the token that each layer would answer if it were the last.
 
     >>> lens = LogitLens(model, tokenizer, "Once upon a")
     >>> lens.position = 2
-    >>> lens.table[-1][2]                                # the last layer's likeliest token at place 2, and its chance
-    ('␣time', 0.9999)
-    >>> lens.answer, lens.ranks, lens.chances            # the final answer at `position`: how it rises, row by row
+    >>> lens.table[-1][2]  # the last row at position 2: the model's own answer
+    Cell(label='␣time', prob=0.9999, is_answer=True)
+    >>> lens.answer, lens.ranks, lens.probs  # that of `position`: how it rises, row by row
 
     Rows are counted like the residuals of `gptcore.record`: row 0 after the embedding, row n after n layers, the last
     row is the model's own answer. Positions are counted from 0; a new text puts `position` on its last token. A value
     that is not allowed changes nothing, and `problem` says why. Of a text longer than the context, the model reads the
-    last `context_length` tokens. The model is called when the text changes, and never else.
+    last `context_length` tokens. Only a new text calls the model.
     """
 
+    answer, ranks, probs = of_record("answer"), of_record("ranks", []), of_record("probs", [])
+    _read_text = staticmethod(read_lens)
+
     def __init__(self, model: GPTModel, tokenizer: Any, text: str = "Once upon a time", position: int | None = None):
-        self.model, self.tokenizer = model, tokenizer
-        self.lens: Lens | None = None  # what is shown; None if there is nothing to show
-        self.labels: list[str] = []  # of the tokens that were read
-        self.left_out = 0  # how many tokens before those the model does not see
-        self.problem: str | None = None  # what is wrong with the text or the position, in a sentence
-        self._busy = False
-        self._make_controls()
-        self.text = text
-        if position is not None:
-            self.position = position
-
-    # What it shows -----------------------------------------------------------------------------------------------
+        super().__init__(model, tokenizer)
+        self._table, self._caption, self._rise = html(), html(), html()
+        # The box that scrolls outlives what it shows, so that it stays where it is while the slider moves.
+        box = ipywidgets.Box([self._table], layout={"overflow": "auto hidden", "display": "block"})
+        slider = self.controls["position"]
+        slider.layout = {"flex": "0 0 auto", "width": "auto", "min_width": "280px"}
+        self.view = framed(self.controls["text"], slider, box, self._caption, self._rise, width=1000)
+        self._begin(text, position=position)
 
     @property
-    def text(self) -> str:
-        return self._text.value
-
-    @text.setter
-    def text(self, text: str) -> None:
-        if not isinstance(text, str):
-            self._refuse(f"text must be a text, got {text!r}")
-            return
-        self._busy = True
-        self._text.value = text
-        self._busy = False
-        self._read()
-
-    @property
-    def position(self) -> int:
-        """The place of the token after which the answer is given."""
-        return min(self._place.value, max(0, len(self.labels) - 1))
-
-    @position.setter
-    def position(self, position: int) -> None:
-        whole = isinstance(position, int) and not isinstance(position, bool)
-        if not (whole and 0 <= position < len(self.labels)):
-            last = max(0, len(self.labels) - 1)
-            self._refuse(f"position must be a whole number from 0 to {last}, got {position!r}")
-            return
-        self._busy = True
-        self._place.value = position
-        self._busy = False
-        self._move()
-
-    @property
-    def table(self) -> list[list[tuple[str, float]]]:
-        """(label, chance) of the likeliest token: table[row][place]."""
-        if self.lens is None:
-            return []
-        return [
-            [(self._label(token_id), chance) for token_id, chance in zip(ids, chances, strict=True)]
-            for ids, chances in zip(self.lens.top_ids.tolist(), self.lens.top_chances.tolist(), strict=True)
-        ]
+    def table(self) -> list[list[Cell]]:
+        """The likeliest token after each layer at every position: table[row][position]."""
+        return [] if self.recorded is None else self.recorded.table
 
     @property
     def answer_id(self) -> int | None:
         """The model's likeliest token after the one at `position`."""
-        return None if self.lens is None else int(self.lens.answer_ids[self.position])
-
-    @property
-    def answer(self) -> str | None:
-        """The same as a label."""
-        return None if self.answer_id is None else self._label(self.answer_id)
-
-    @property
-    def ranks(self) -> list[int]:
-        """The rank of the answer in every row; 1 is the likeliest, equal ones by id."""
-        return [] if self.lens is None else self.lens.answer_ranks[:, self.position].tolist()
-
-    @property
-    def chances(self) -> list[float]:
-        """The probability of the answer in every row."""
-        return [] if self.lens is None else self.lens.answer_chances[:, self.position].tolist()
-
-    @property
-    def window(self) -> range:
-        """The places that the table on screen shows: up to nine, `position` among them, in the middle where it can."""
-        count = min(WINDOW, len(self.labels))
-        start = min(max(0, self.position - WINDOW // 2), len(self.labels) - count)
-        return range(start, start + count)
-
-    @property
-    def reading(self) -> str:
-        """What is to be seen, in words."""
-        if self.lens is None:
-            return f"There is nothing to show: {self.problem}."
-        ranks, size = self.ranks, self.model.config.vocab_size
-        first = next(row for row in range(len(ranks)) if all(rank == 1 for rank in ranks[row:]))
-        sentences = [
-            f"After “{self.labels[self.position]}” (place {self.position}) the model answers “{self.answer}”, chance "
-            f"{percent(self.chances[-1])}. After the embedding it had rank {ranks[0]:,} of {size:,}; "
-            f"it leads for good {row_name(first, len(ranks))}."
-        ]
-        if self.left_out:
-            limit = self.model.config.context_length
-            sentences.append(f"The text is long: the model sees only its last {limit:,} tokens.")
-        if self.problem:
-            sentences.insert(0, f"Not changed: {self.problem}.")
-        return " ".join(sentences)
-
-    # What it does ------------------------------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        """The lens anew, for the text in the control."""
-        if self._busy:
-            return
-        self._busy = True
-        self.problem, self.lens, self.labels, self.left_out = None, None, [], 0
-        try:
-            recording, self.left_out = record_text(self.model, self.tokenizer, self.text)
-            self.lens = Lens.of(self.model, recording)
-            self.labels = [self._label(token_id) for token_id in recording.token_ids.tolist()]
-        except (TypeError, ValueError, RuntimeError, LookupError) as error:
-            self.problem = str(error)
-        put_last(self._place, len(self.labels))
-        self._busy = False
-        self._show()
-
-    def _move(self) -> None:
-        """Another place of the same text."""
-        if not self._busy:
-            self.problem = None if self.lens is not None else self.problem
-            self._show()
-
-    def _refuse(self, problem: str) -> None:
-        self.problem = problem
-        self._show()
-
-    def _label(self, token_id: int) -> str:
-        return token_label(self.tokenizer, token_id)
-
-    # How it looks ------------------------------------------------------------------------------------------------
-
-    def describe(self) -> str:
-        if self.lens is None:
-            return f"LogitLens: {self.problem}"
-        ranks = " → ".join(f"{rank:,}" for rank in self.ranks)
-        here = f"{self.labels[self.position]} (place {self.position})"
-        return f"LogitLens: after {here} the answer {self.answer} rises: rank {ranks}"
+        return None if self.recorded is None else self.recorded.answers[self.position][0]
 
     @styled
     def picture(self) -> Figure:
         """The window of the table, a row for each layer, the last on top; beside it the rank of the answer."""
         rows = self.model.config.n_layers + 1
-        figure = Figure(figsize=(12, 1.5 + 0.45 * rows), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[3.2, 1])
-        if self.lens is None:
+        figure, (left, right) = chart(12, 1.5 + 0.45 * rows, columns=2, width_ratios=[3.2, 1])
+        if self.record is None:
             left.set_axis_off()
             right.set_axis_off()
-            return figure
-        left.spines[:].set_visible(True)
-        self._draw_table(left)
-        names = [row_name(row, rows, short=True) for row in range(rows)]
-        right.plot(self.ranks, range(rows), color=KEPT, marker="o")
-        for row, rank in enumerate(self.ranks):
-            right.annotate(f"{rank:,}", (rank, row), xytext=(-7, 4), textcoords="offset points", ha="right", fontsize=8)
-        right.set(xscale="log", xlim=(self.model.config.vocab_size * 10, 0.7), ylim=(-0.6, rows - 0.4))
-        right.set(yticks=range(rows), yticklabels=names, xlabel="rank (1 is the likeliest)")
-        right.set_title(drawable(f"how {self.answer} rises"))
+        else:
+            plot_table(left, self.record)
+            plot_rise(right, self.record)
         return figure
 
-    def _draw_table(self, ax: Any) -> None:
-        rows, window = self.model.config.n_layers + 1, self.window
-        places = list(window)
-        chances = self.lens.top_chances[:, places].float().cpu().numpy()
-        ax.imshow(chances, cmap="Blues", vmin=0, vmax=1.6, aspect="auto", origin="lower")
-        for row, cells in enumerate(self.table):
-            for column, place in enumerate(places):
-                label, chance = cells[place]
-                text = drawable(_short(label)) + f"\n{percent(chance)}"
-                ax.text(column, row, text, ha="center", va="center", fontsize=8)
-                if self.lens.top_ids[row, place] == self.lens.answer_ids[place]:
-                    ax.add_patch(Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False, ec=KEPT, lw=1.5))
-        labels = [drawable(_short(self.labels[place])) for place in places]
-        ax.set_xticks(range(len(places)), labels)
-        ax.get_xticklabels()[self.position - window.start].set(color=CHOSEN, bbox={"fc": "none", "ec": CHOSEN})
-        ax.set_yticks(range(rows), [row_name(row, rows, short=True) for row in range(rows)])
-        ax.set_title("the likeliest next token after each layer (framed: already the final answer)")
-
-    def _make_controls(self) -> None:
-        wide = ipywidgets.Layout(width="auto")
-        self._text = ipywidgets.Text("", description="Text", continuous_update=False, layout=wide)
-        self._place = number_slider("Token", 1, flex="0 0 auto")
-        self._place.layout.width = "auto"
-        self._text.observe(lambda change: self._read(), names="value")
-        self._place.observe(lambda change: self._move(), names="value")
-        self._table, self._message, self._rise = (ipywidgets.HTML(layout=wide) for _ in range(3))
-        # The box that scrolls outlives what it shows, so that it stays where it is while the slider moves.
-        box = ipywidgets.Box([self._table], layout={"overflow": "auto hidden", "display": "block"})
-        self.view = ipywidgets.VBox(
-            [ipywidgets.HTML(stylesheet()), self._text, self._place, box, self._message, self._rise],
-            layout=ipywidgets.Layout(max_width="1000px", width="100%"),
-        )
+    def _record(self) -> Rise:
+        return rise_at(self.recorded, self.position)
 
     def _show(self) -> None:
-        self._table.value = self._table_html()
-        self._rise.value = self._rise_html()
-        self._message.value = caption_html(self.reading, 2, 3)
-
-    def _table_html(self) -> str:
-        """A line for each place of the window, from top to bottom as one reads; a column for each layer."""
         rows = self.model.config.n_layers + 1
-        names = "".join(f'<th scope="col">{row_name(row, rows, short=True)}</th>' for row in range(rows))
-        table = self.table
-        lines = [self._line_html(table, place) for place in (self.window if table else [])]
-        lines += [f'<tr class="gptcore-lens-empty"><td colspan="{rows + 1}"></td></tr>'] * (WINDOW - len(lines))
-        return (
-            f'<div class="gptcore"><table class="gptcore-lens" style="min-width:{84 * (rows + 1)}px"><caption>'
-            "The likeliest next token after each layer; framed: already the final answer</caption><thead><tr>"
-            f'<th scope="col">token</th>{names}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-        )
-
-    def _line_html(self, table: Sequence[Sequence[tuple[str, float]]], place: int) -> str:
-        here = ' class="gptcore-lens-here" aria-current="true"' if place == self.position else ""
-        answer, label = int(self.lens.answer_ids[place]), escape(self.labels[place])
-        cells = []
-        for cell_label, (token_id, chance) in zip(
-            (row[place][0] for row in table),
-            zip(self.lens.top_ids[:, place].tolist(), self.lens.top_chances[:, place].tolist(), strict=True),
-            strict=True,
-        ):
-            final = " gptcore-lens-final" if token_id == answer else ""
-            name = escape(cell_label)
-            says = f"{name}, chance {escape(percent(chance))}{', the final answer' if final else ''}"
-            cells.append(
-                f'<td class="gptcore-lens-cell{final}" style="--prob:{chance:.3f}" title="{says}">'
-                f"<span>{name}</span><small>{escape(percent(chance))}</small></td>"
-            )
-        head = f'<th scope="row" title="{label}, place {place}"><span>{label}</span><small>place {place}</small></th>'
-        return f"<tr{here}>{head}{''.join(cells)}</tr>"
-
-    def _rise_html(self) -> str:
-        """The rank of the answer, row by row, on a logarithmic axis: a full bar is rank 1."""
-        rows, size = self.model.config.n_layers + 1, self.model.config.vocab_size
-        lines = []
-        for row, (rank, chance) in enumerate(zip(self.ranks, self.chances, strict=True)):
-            lines.append(
-                f'<div class="gptcore-row gptcore-lens-row" role="listitem"><span class="gptcore-label">'
-                f'{row_name(row, rows)}</span><div class="gptcore-track"><div class="gptcore-bar" '
-                f'style="width:{height(rank, size):.2%}"></div></div><span class="gptcore-number">rank {rank:,}</span>'
-                f'<span class="gptcore-number">{escape(percent(chance))}</span></div>'
-            )
-        lines += ['<div class="gptcore-row"></div>'] * (rows - len(lines))
-        answer = f"of {escape(self.answer)} " if self.answer else ""
-        return (
-            f'<div class="gptcore"><div class="gptcore-key">Rank and chance {answer}after each layer; a full bar '
-            'is rank 1</div><div role="list" aria-label="The rank of the final answer '
-            f'after each layer">{"".join(lines)}</div></div>'
-        )
-
-
-def height(rank: int, size: int) -> float:
-    """How far up a rank is among `size`, from 0 (the last) to 1 (the first), on a logarithmic axis."""
-    return 1.0 if size == 1 else 1 - torch.tensor(float(rank)).log().item() / torch.tensor(float(size)).log().item()
-
-
-def row_name(row: int, rows: int, short: bool = False) -> str:
-    """After which layer a row of the lens was read; layers are counted from 0, so row 1 comes after layer 0."""
-    if row == 0:
-        return "embedding" if short else "after the embedding"
-    return f"layer {row - 1}" if short else f"after layer {row - 1}"
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 11 else label[:8] + "…"  # bytes are written with wide letters
-
-
-def _at(probs: Tensor, token_ids: Tensor) -> Tensor:
-    return probs.gather(-1, token_ids[:, None]).squeeze(-1)
+        self._table.value = table_html(self.record, rows)
+        self._rise.value = rise_html(self.record, rows)
+        self._caption.value = caption_html(self.caption, 2, 3)

@@ -7,6 +7,9 @@ from typing import Any
 
 import ipywidgets
 import pytest
+import torch
+
+from gptcore import GPTConfig, GPTModel
 
 
 def _parts(view: Any) -> Iterator[Any]:
@@ -95,3 +98,18 @@ def tags():
 def rows_of():
     """rows_of(html): of each row of the panels its `kind`, the widths of its `bars` and `marks`, and its `text`."""
     return lambda html: _Rows(html).rows
+
+
+@pytest.fixture(scope="session")
+def model_of_noise(tokenizer):
+    """model_of_noise(**config): a small model with random weights so large that no two layers or heads do the same."""
+
+    def make(**config):
+        torch.manual_seed(0)
+        config = {"context_length": 40, "emb_dim": 16, "n_heads": 4, "n_layers": 3, "drop_rate": 0.5} | config
+        model = GPTModel(GPTConfig(**{"vocab_size": len(tokenizer)} | config))
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+        return model
+
+    return make
