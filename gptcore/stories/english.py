@@ -41,7 +41,7 @@ class EnglishTale(Tale):
 
     def fill(self, piece: str, gap: re.Match) -> None:
         name = gap["name"] if gap["name"] in self.lists else self.memory[gap["name"]]
-        item = self.choose(self.options(name, piece, tilt=0.6))
+        item = self.choose(self.options(name, piece, 0.6))
         if partner := self.lists[name][item]:
             self.memory["then"] = self.recall(partner)
         if gap["key"]:

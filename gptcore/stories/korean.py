@@ -108,11 +108,11 @@ class KoreanTale(Tale):
         key = gap["key"]
         if key.isupper():
             name = key + "+" if self.polite and key + "+" in self.lists else key
-            self.choose(self.options(name, piece, tilt=0.7 if key == "END" else 0.45))
+            self.choose(self.options(name, piece, 0.7 if key == "END" else 0.45))
         else:
             name = key.rstrip("23")
             taken = tuple(noun for noun in self.memory.values() if noun in self.lists[name])
-            self.memory[key] = self.choose(self.options(name, piece, tilt=0.45, taken=taken))
+            self.memory[key] = self.choose(self.options(name, piece, 0.45, taken))
 
 
 def opening(tale: KoreanTale) -> None:

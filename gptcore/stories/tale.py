@@ -86,7 +86,7 @@ class Tale:
 
     def recall(self, text: str) -> str:
         """`text` with its slots filled where the tale remembers what belongs there."""
-        return SLOT.sub(self._recall_slot, text) if "{" in text else text
+        return SLOT.sub(self._recall_slot, text)
 
     @classmethod
     @cache
@@ -98,15 +98,15 @@ class Tale:
         return Options({before + cls.agree(item, gap["form"]) + after: item for item in items}, tilt)
 
     def _recall_slot(self, slot: re.Match) -> str:
-        item = self.memory.get(slot["key"])
-        return slot[0] if item is None else self.agree(item, slot["form"])
+        key, form = slot.groups()
+        return self.agree(self.memory[key], form) if key in self.memory else slot[0]
 
     def _head(self, template: str) -> tuple[str, int]:
         """What `template` says before its first gap, and how many pieces that is."""
         head = ""
         pieces = self.pieces(template)
         for number, piece in enumerate(pieces):
-            text = self.recall(piece)
+            text = self.recall(piece) if "{" in piece else piece
             if self.gap.search(text):
                 return head, number
             head += text
@@ -114,7 +114,7 @@ class Tale:
 
     def _speak(self, pieces: tuple[str, ...]) -> None:
         for piece in pieces:
-            text = self.recall(piece)
+            text = self.recall(piece) if "{" in piece else piece
             if gap := self.gap.search(text):
                 self.fill(text, gap)
             else:
