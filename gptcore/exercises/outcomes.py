@@ -23,6 +23,12 @@ def same(found: Any, other: Any, tolerance: float) -> bool:
         return False
 
 
+def flat(value: Any) -> Any:
+    """Numbers of any shape in one row; everything else as it is."""
+    plain = _plain(value)
+    return plain.flatten() if isinstance(plain, Tensor) else value
+
+
 def difference(expected: Any, found: Any) -> str:
     """`expected …, got …`, in as many digits as tell the two apart."""
     for digits in (4, 6, 9):

@@ -5,29 +5,6 @@ import torch
 
 from gptcore.exercises import lesson08
 
-CHECKS = [lesson08.check_attention, lesson08.check_lens, lesson08.check_rank, lesson08.check_strongest_head]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_what_was_given_reads_well(says, check):
-    assert ",," not in says(check, lambda: 1)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
-    def stub(*arguments): ...
-
-    def fails(*arguments):
-        return undefined_name  # noqa: F821
-
-    assert "returns nothing so far" in says(check, stub)
-    assert "returns nothing so far" in says(check, lambda *arguments: ...)
-    assert "NameError" in says(check, fails)
-    assert "stopped with TypeError" in says(check, lambda: 1)
-    assert "function itself" in says(check, None)
-    for odd in ("text", torch.zeros(3, 3, 3), [[1], [2, 3]], math.nan, torch.tensor([math.nan, math.inf])):
-        assert "Not yet" in says(check, lambda *arguments, odd=odd: odd)
-
 
 def scores_of(q, k):
     return q @ k.T / q.shape[-1] ** 0.5
@@ -83,26 +60,26 @@ def own_exp(q, k):
         (lambda q, k: masked(q @ k.T).softmax(-1), "not scaled"),
         (lambda q, k: masked(q @ k.T / q.shape[-1]).softmax(-1), "square root of d"),
         (lambda q, k: scores_of(q, k).softmax(-1), "sees those after it"),
-        (lambda q, k: (q @ k.T).softmax(-1), "neither the mask nor"),
+        (lambda q, k: (q @ k.T).softmax(-1), "Neither the mask nor"),
         (lambda q, k: scores_of(q, k).softmax(-1).tril(), "mask came after the softmax"),
         (lambda q, k: scores_of(q, k).tril().softmax(-1), "a score like any other"),
         (lambda q, k: masked(scores_of(q, k)).softmax(0), "columns add up to 1"),
         (lambda q, k: scores_of(q, k).softmax(0), "softmax over the columns, without a mask"),
         (lambda q, k: masked(scores_of(q, k).T).T.softmax(-1), "wrong way round"),
         (lambda q, k: masked(scores_of(k, q)).softmax(-1), "changed places"),
-        (lambda q, k: masked(scores_of(q, k)), "these are the scores"),
-        (lambda q, k: scores_of(q, k).tril(), "these are the scores"),
-        (lambda q, k: scores_of(q.T, k.T), "shape (4, 4), got (5, 5)"),
-        (lambda q, k: masked(scores_of(q, k)).fill_diagonal_(-math.inf).softmax(-1), "NaN"),
-        (lambda q, k: torch.ones(4, 4), "second row should be"),
-        (own_exp, "too large an exp"),
-        (mask_in_place, "changed the tensor"),
-        (lambda q, k: masked(scores_of(q, k), -50.0).softmax(-1), "below the number in your mask"),
-        (lambda q, k: masked(q @ k.T / 2**0.5).softmax(-1), "where lists had two numbers"),
+        (lambda q, k: masked(scores_of(q, k)), "These are the scores"),
+        (lambda q, k: scores_of(q, k).tril(), "These are the scores"),
+        (lambda q, k: scores_of(q.T, k.T), "shape should be (3, 3), and it is (5, 5)"),
+        (lambda q, k: masked(scores_of(q, k)).fill_diagonal_(-math.inf).softmax(-1), "The first row is NaN"),
+        (lambda q, k: torch.ones(3, 3), "The scores are queries @ keys.T"),
+        (own_exp, "Some scores are large"),
+        (mask_in_place, "changed what it was given"),
+        (lambda q, k: masked(scores_of(q, k), -50.0).softmax(-1), "only −∞, -math.inf, is below"),
+        (lambda q, k: masked(q @ k.T / 2**0.5).softmax(-1), "for lists of two values"),
         (lambda q, k: masked(q @ k.T / len(q) ** 0.5).softmax(-1), "root of the number of tokens"),
         (lambda q, k: masked(q @ k.T).softmax(-1) / q.shape[-1] ** 0.5, "came after the softmax"),
-        (lambda q, k: (scores_of(q, k) + torch.ones(4, 4).triu(1) * -math.inf).softmax(-1), "0 · −∞ is no number"),
-        (lambda q, k: scores_of(q, k).masked_fill(torch.ones(3, 3).triu(1) > 0, -1), "as large as the scores"),
+        (lambda q, k: (scores_of(q, k) + torch.ones(3, 3).triu(1) * -math.inf).softmax(-1), "0 · −∞ is NaN"),
+        (lambda q, k: scores_of(q, k).masked_fill(torch.ones(4, 4).triu(1) > 0, -1), "as large as the scores"),
         (lambda q, k: q @ k, "stopped with RuntimeError"),
     ],
 )
@@ -134,12 +111,12 @@ def test_lens_right(says, answer):
     [
         (lambda m, x: m.head(x).softmax(-1), "final norm is missing: the head"),
         (lambda m, x: m.head(x), "final norm is missing, and the softmax"),
-        (lambda m, x: m.head(m.final_norm(x)), "these are the scores"),
+        (lambda m, x: m.head(m.final_norm(x)), "These are the scores"),
         (lambda m, x: m.head(torch.nn.functional.layer_norm(x, (8,))).softmax(-1), "weights that it learned"),
         (lambda m, x: (m.token_embedding.weight @ m.final_norm(x)).softmax(-1), "reads with the embedding"),
         (lambda m, x: m.head(m.final_norm(m.final_norm(x))).softmax(-1), "applied twice"),
-        (lambda m, x: m.head(m.final_norm(x)).argmax(), "one number"),
-        (lambda m, x: m.final_norm(x), "shape (7,), got (8,)"),
+        (lambda m, x: m.head(m.final_norm(x)).argmax(), "the shape should be (7,)"),
+        (lambda m, x: m.final_norm(x), "the shape should be (7,), and it is (8,)"),
         (lambda m, x: m.head(m.final_norm(x))[None].softmax(0)[0], "Norm, head, softmax"),
     ],
 )
@@ -166,16 +143,16 @@ def test_rank_right(says, answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda x, i: counted(x, i) - 1, "yours at 0"),
+        (lambda x, i: counted(x, i) - 1, "Ranks begin at 1: nobody"),
         (lambda x, i: int((x < x[i]).sum()) + 1, "lowest score got rank 1"),
-        (lambda x, i: int((x > x[i]).sum()) + 1, "all of them got rank 2"),
-        (lambda x, i: int((x >= x[i]).sum()), "all of them got rank 4"),
+        (lambda x, i: int((x > x[i]).sum()) + 1, "all got rank 2"),
+        (lambda x, i: int((x >= x[i]).sum()), "all got rank 4"),
         (lambda x, i: int((x > x[i]).sum()), "begin at 1, and of equal scores"),
         (lambda x, i: len(x) - x.argsort(stable=True).tolist().index(i), "higher id went first"),
-        (lambda x, i: x.argsort(descending=True, stable=True)[i], "wrong way round"),
+        (lambda x, i: x.argsort(descending=True, stable=True)[i], "You look for the rank"),
         (lambda x, i: x.argsort(descending=True), "one number"),
-        (lambda x, i: 3, "has rank 1, and you gave 3"),
-        (lambda x, i: math.nan, "has rank 1"),
+        (lambda x, i: 3, "expected 1, got 3"),
+        (lambda x, i: math.nan, "expected 1, got nan"),
     ],
 )
 def test_rank_wrong(says, answer, hint):
@@ -208,27 +185,18 @@ def test_strongest_head_right(says, answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda a, p, t: a[:, :, p, t].argmax(), "one long list of all heads"),
+        (lambda a, p, t: a[:, :, p, t].argmax(), "one list of all heads"),
         (lambda a, p, t: divmod(int(a[:, :, p, t].argmax()), 4)[::-1], "head, then layer"),
         (lambda a, p, t: [n + 1 for n in divmod(int(a[:, :, p, t].argmax()), 4)], "counted from 0"),
         (lambda a, p, t: (2, int(a[-1, :, p, t].argmax())), "best of the last layer"),
         (lambda a, p, t: divmod(int(a[:, :, t, p].argmax()), 4), "from target to position"),
         (lambda a, p, t: divmod(int(a.argmax()), 4), "all of `attention` is searched"),
-        (lambda a, p, t: divmod(int(a[:, :, p].amax(-1).argmax()), 4), "looks somewhere else"),
-        (lambda a, p, t: (1, 3), "right for one pair of places"),
-        (lambda a, p, t: (0, 0, 0), "two numbers"),
-        (lambda a, p, t: a[:, :, p, t].max(), "two numbers"),
-        (lambda a, p, t: (1, 0), "expected (1, 3), got (1, 0)"),
+        (lambda a, p, t: divmod(int(a[:, :, p].amax(-1).argmax()), 4), "looks elsewhere"),
+        (lambda a, p, t: (1, 3), "the same weights, position 5"),
+        (lambda a, p, t: (0, 0, 0), "the shape should be (2,)"),
+        (lambda a, p, t: a[:, :, p, t].max(), "the shape should be (2,)"),
+        (lambda a, p, t: (1, 0), "expected [1, 3], got [1, 0]"),
     ],
 )
 def test_strongest_head_wrong(says, answer, hint):
     assert hint in says(lesson08.check_strongest_head, answer)
-
-
-def test_the_learners_luck_is_left_alone(says):
-    torch.manual_seed(3)
-    expected = torch.rand(1)
-    torch.manual_seed(3)
-    says(lesson08.check_lens, lens_by_hand)
-    says(lesson08.check_strongest_head, head_by_loop)
-    assert torch.rand(1) == expected

@@ -51,6 +51,15 @@ def test_a_mistake_is_known_by_more_than_an_exception(table, hint, mistake):
         assert not all(isinstance(found, Exception) for found in asked)
 
 
+def test_an_import_leaves_the_learners_luck_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    for name in {name.split(".")[0] for name in TABLES}:
+        importlib.reload(importlib.import_module(f"gptcore.exercises.{name}"))
+    assert torch.rand(1) == expected
+
+
 class Awkward:
     def __repr__(self):
         raise ValueError("no repr")
