@@ -1,39 +1,42 @@
 """`GenerationStepper`: the loop by hand, one token forward or back at a time, with the dart that chooses."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from time import perf_counter
 from typing import Any
 
 import ipywidgets
-import torch
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_integer
-from gptcore.generation import generate_steps, text_steps
+from gptcore.checks import check_integer, check_text
+from gptcore.generation import text_steps
 from gptcore.model import GPTModel
-from gptcore.sampling import Distribution, Sampling, draw
+from gptcore.sampling import Distribution, Sampling
+from gptcore.seeds import Uniforms
 from gptcore.show.candidates import Candidates, plot_candidates
-from gptcore.show.charts import drawable, styled
+from gptcore.show.charts import after, chart
 from gptcore.show.dart import Dart, dart_html, plot_dart
-from gptcore.show.live import LiveView
+from gptcore.show.live import LiveView, Setting, button, check_bool, framed, html, side_by_side, text_field
 from gptcore.show.streaming import running_loop
-from gptcore.show.style import caption_html, percent, stylesheet
+from gptcore.show.style import caption_html, counted, percent, row_html
+from gptcore.show.texts import distribution_after
 from gptcore.tokenizer import decode, token_label
 
 CHOICES = 6  # how many candidates have a button
-BEFORE, AFTER = 150, 30  # how many tokens of the tape are shown on either side of the place where one is
+BEFORE, AFTER = 150, 30  # how many tokens of the tape are shown before and after the position
 MOST_AT_ONCE = 5  # tokens in one picture of auto-play, however long the browser was away
 
 
 @dataclass(frozen=True)
-class Told:
-    """One place of the tape: what was written there, and what the dart would have written. It keeps no distribution."""
+class TapeToken:
+    """One position of the tape: what was written there, and what the dart would have written."""
 
     token_id: int
+    label: str
     drawn_id: int  # where the dart fell
-    chance: float  # of token_id, as the settings left it
+    prob: float  # of token_id, as the settings left it
     surprise: float  # of token_id, in nats: -ln of the probability that the model gave it, before all settings
     drawn_surprise: float  # the same of drawn_id
 
@@ -42,8 +45,161 @@ class Told:
         return self.token_id != self.drawn_id
 
 
+@dataclass(frozen=True, eq=False)
+class Position:
+    """A position of the tape, with the record of the token that belongs there."""
+
+    prompt_labels: Sequence[str]
+    tape: tuple[TapeToken, ...]
+    index: int  # how many new tokens are before it
+    has_ended: bool  # whether the last of them ends the text
+    distribution: Distribution | None = None  # None, like what follows, if the text is over
+    candidates: Candidates | None = None
+    dart: Dart | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.distribution is None
+
+    @property
+    def surprise(self) -> float:
+        return sum(token.surprise for token in self.tape[: self.index])
+
+    @property
+    def drawn_surprise(self) -> float:
+        return sum(token.drawn_surprise for token in self.tape[: self.index])
+
+    @property
+    def replayed(self) -> TapeToken | None:
+        """What was written here before."""
+        return self.tape[self.index] if self.index < len(self.tape) else None
+
+    @property
+    def caption(self) -> str:
+        if self.is_over:
+            return "This token ends the text. Go back to choose otherwise." if self.has_ended else "The tape is full."
+        drawn = f"The dart falls on “{self.dart.label}” (chance {percent(self.dart.prob)})."
+        if self.replayed is None:
+            return f"{drawn} Forward writes it; a button below writes another token."
+        if not self.replayed.by_hand:
+            return f"{drawn} It was written here before; choose another, and what follows is told anew."
+        return f"You wrote “{self.replayed.label}” (chance {percent(self.replayed.prob)}) here. {drawn}"
+
+    def describe(self) -> str:
+        written = counted(self.index, "new token")
+        if self.is_over:
+            return f"{written}, is over"
+        return f"{written}, may go on with {self.candidates.describe()}; the dart hits {self.dart.label}"
+
+
+def look(
+    model: GPTModel,
+    tokenizer: Any,
+    prompt_ids: list[int],
+    tape: tuple[TapeToken, ...],
+    index: int,
+    uniform: float,
+    sampling: Sampling,
+    max_new_tokens: int,
+) -> Position:
+    """The position after `index` new tokens of the tape; its one distribution is computed again."""
+    labels = [token_label(tokenizer, token_id) for token_id in prompt_ids[-BEFORE - 1 :]]
+    has_ended = index > 0 and tape[index - 1].token_id == getattr(tokenizer, "eos_token_id", None)
+    if has_ended or index >= max_new_tokens:
+        return Position(labels, tape, index, has_ended)
+    new_ids = [token.token_id for token in tape[:index]]
+    distribution = distribution_after(model, tokenizer, prompt_ids, new_ids, sampling)
+    candidates, dart = Candidates.of(distribution, tokenizer, CHOICES), Dart.of(distribution, uniform, tokenizer)
+    return Position(labels, tape, index, False, distribution, candidates, dart)
+
+
+def write(position: Position, token_id: int, tokenizer: Any) -> Position:
+    """The same position with `token_id` written there, and nothing after it."""
+    surprise = -position.distribution.logits.double().log_softmax(-1)
+    drawn_id, prob = position.dart.token_id, position.distribution.probs[token_id].item()
+    label = token_label(tokenizer, token_id)
+    token = TapeToken(token_id, label, drawn_id, prob, surprise[token_id].item(), surprise[drawn_id].item())
+    return replace(position, tape=(*position.tape[: position.index], token))
+
+
+# As HTML ---------------------------------------------------------------------------------------------------------
+
+
+def tape_html(position: Position) -> str:
+    """The tokens around the position, with their probabilities."""
+    start, end = max(0, position.index - BEFORE), position.index + AFTER
+    chips = []
+    if start or len(position.prompt_labels) > BEFORE:
+        chips.append("… ")
+    if not start:
+        prompt = map(escape, position.prompt_labels[-BEFORE:])
+        chips += [f'<span class="gptcore-step-told">{label}</span>' for label in prompt]
+    chips += [_token_html(token) for token in position.tape[start : position.index]]
+    chips.append('<span class="gptcore-step-here" title="The place of the next token">▏</span>')
+    chips += [_token_html(token, " gptcore-step-later") for token in position.tape[position.index : end]]
+    if end < len(position.tape):
+        chips.append("…")
+    return (
+        '<div class="gptcore"><div class="gptcore-step-tape" tabindex="0" role="list" aria-label="The tape">'
+        f'<div>{"".join(chips)}</div></div><div class="gptcore-key">The bar under a token is the chance '
+        "that it had; a dashed frame: chosen by you; pale: ahead of this place.</div></div>"
+    )
+
+
+def _token_html(token: TapeToken, kind: str = "") -> str:
+    name = escape(f"{token.label}: chance {percent(token.prob)}")
+    if token.by_hand:
+        name, kind = f"{name}, chosen by you", f"{kind} gptcore-step-yours"
+    return (
+        f'<span class="gptcore-step-told{kind}" role="listitem" style="--prob:{token.prob:.3f}" title="{name}" '
+        f'aria-label="{name}">{escape(token.label)}</span>'
+    )
+
+
+def choices_html(position: Position) -> str:
+    """The bars beside the buttons of the candidates, in constant height."""
+    rows, rest = [], ""
+    if not position.is_over:
+        candidates, drawn_id = position.candidates, position.dart.token_id
+        for token_id, prob in zip(candidates.token_ids, candidates.probs, strict=True):
+            rows.append(_choice_html(prob, token_id == drawn_id, _is_written(position, token_id)))
+        rest = f"{candidates.others_label}: {percent(candidates.others)}"
+        if drawn_id not in candidates.token_ids:
+            rest += " ◀ the dart"
+    rows += ['<div class="gptcore-step-choice"></div>'] * (CHOICES - len(rows))
+    return f'<div class="gptcore gptcore-step-bars">{"".join(rows)}<div class="gptcore-step-rest">{rest}</div></div>'
+
+
+def _is_written(position: Position, token_id: int) -> bool:
+    return position.replayed is not None and position.replayed.token_id == token_id
+
+
+def _choice_html(prob: float, is_drawn: bool, is_written: bool) -> str:
+    marks = [mark for mark, holds in (("the dart", is_drawn), ("written", is_written)) if holds]
+    kind, said = (" gptcore-step-hit", f"◀ {', '.join(marks)}") if marks else ("", "")
+    return (
+        f'<div class="gptcore-step-choice{kind}"><div class="gptcore-track">'
+        f'<div class="gptcore-bar" style="width:{prob:.2%}"></div></div>'
+        f'<span class="gptcore-number">{escape(percent(prob))}</span><span>{said}</span></div>'
+    )
+
+
+def sums_html(position: Position) -> str:
+    """Two bars on one scale: the surprise of the text, and of what the dart would have written in its place."""
+    scale = max(position.surprise, position.drawn_surprise, 1e-9)
+    sums = (("this text", position.surprise), ("the dart alone", position.drawn_surprise))
+    rows = [row_html(name, nats / scale, f"{nats:.1f}", "gptcore-step-sum") for name, nats in sums]
+    return (
+        '<div class="gptcore"><div class="gptcore-key">Surprise so far, in nats: of this text, and '
+        f'of what the dart would have written in its places</div><div role="list">{"".join(rows)}</div></div>'
+    )
+
+
+# The widget ------------------------------------------------------------------------------------------------------
+
+
 class GenerationStepper(LiveView):
-    """A text that grows one token at a time, forward and back; at each place the dart chooses, or you do.
+    """A text that grows one token at a time, forward and back; at each position the dart chooses, or you do.
 
     >>> stepper = GenerationStepper(model, tokenizer, "Once upon a time", seed=1)
     >>> stepper.forward()
@@ -51,11 +207,14 @@ class GenerationStepper(LiveView):
     >>> stepper.text, stepper.surprise, stepper.model_surprise
 
     Left to the dart, the tokens are those of `gptcore.generate` with the same settings and seed. `position` is how many
-    new tokens have been written; going back and forward again gives the same tokens. Only the record of the place where
-    one is is in memory: elsewhere token ids and random numbers are kept, and the record is computed again.
+    new tokens have been written; going back and forward again gives the same tokens. Only the record of the current
+    position is in memory: of the others, token ids and random numbers are kept, and the record is computed again.
 
     Change `temperature`, `top_k`, `top_p`, `min_p` or `seed`, then `reset()`; setting `prompt` resets by itself.
+    `playing` and `speed`, in tokens per second, are those of auto-play.
     """
+
+    prompt, playing, speed = Setting(check_text), Setting(check_bool), Setting()
 
     def __init__(
         self,
@@ -78,106 +237,94 @@ class GenerationStepper(LiveView):
     # What it shows -----------------------------------------------------------------------------------------------
 
     @property
-    def prompt(self) -> str:
-        return self._prompt.value
+    def position(self) -> int:
+        """How many new tokens have been written up to here."""
+        return self.record.index
 
-    @prompt.setter
-    def prompt(self, text: str) -> None:
-        self._prompt.value = text  # begins again, as if it had been typed
+    @property
+    def tape(self) -> tuple[TapeToken, ...]:
+        """All new tokens, those after the position included."""
+        return self.record.tape
 
     @property
     def token_ids(self) -> list[int]:
         """The prompt and what has been written up to here."""
-        return self.prompt_ids + [told.token_id for told in self.tape[: self.position]]
+        return self.prompt_ids + [token.token_id for token in self.tape[: self.position]]
 
     @property
     def text(self) -> str:
         """The same as text, without the token that ends it."""
-        return decode(self.tokenizer, self.token_ids[:-1] if self._has_ended else self.token_ids)
+        return decode(self.tokenizer, self.token_ids[:-1] if self.record.has_ended else self.token_ids)
 
     @property
-    def uniform(self) -> float:
-        """The random number in [0, 1) that belongs to this place."""
-        while len(self.uniforms) <= self.position:
-            self.uniforms.append(torch.rand(1, generator=self._luck, dtype=torch.float64).item())
-        return self.uniforms[self.position]
+    def distribution(self) -> Distribution | None:
+        """What the token at this position is drawn from; None when the text is over."""
+        return self.record.distribution
 
     @property
     def drawn_id(self) -> int | None:
-        """The token on which the dart falls at this place; None when the text is over."""
-        return None if self.distribution is None else int(draw(self.distribution, self.uniform))
+        """The token on which the dart falls at this position; None when the text is over."""
+        return None if self.is_over else self.record.dart.token_id
 
     @property
     def candidates(self) -> Candidates | None:
-        """The likeliest tokens at this place; None when the text is over."""
-        return None if self.distribution is None else Candidates.of(self.distribution, self.tokenizer, CHOICES)
+        """The likeliest tokens at this position; None when the text is over."""
+        return self.record.candidates
 
     @property
     def surprise(self) -> float:
         """The model's surprise at the text up to here, in nats: the sum of -ln p over the new tokens."""
-        return sum(told.surprise for told in self.tape[: self.position])
+        return self.record.surprise
 
     @property
     def model_surprise(self) -> float:
-        """The same sum over what the dart would have written at the same places."""
-        return sum(told.drawn_surprise for told in self.tape[: self.position])
+        """The same sum over what the dart would have written at the same positions."""
+        return self.record.drawn_surprise
 
     @property
     def is_over(self) -> bool:
         """Whether nothing can follow: the text has ended, or the tape is full."""
-        return self._has_ended or self.position >= self.max_new_tokens
+        return self.record.is_over
 
-    @property
-    def _has_ended(self) -> bool:
-        if self.position == 0:
-            return False
-        return self.tape[self.position - 1].token_id == getattr(self.tokenizer, "eos_token_id", None)
+    def describe(self) -> str:
+        return f"GenerationStepper: {self.text!r}, {self.record.describe()}"
 
-    @property
-    def playing(self) -> bool:
-        return self._toggle.value
-
-    @playing.setter
-    def playing(self, value: bool) -> None:
-        self._toggle.value = value
-
-    @property
-    def speed(self) -> float:
-        """How many tokens per second it plays."""
-        return self._speed.value
-
-    @speed.setter
-    def speed(self, value: float) -> None:
-        self._speed.value = value
+    def picture(self) -> Figure:
+        figure, (top, bottom) = chart(8, 4.4, rows=2, titles=[after(self.text)], height_ratios=[3, 1.5])
+        if self.is_over:
+            top.set_axis_off()
+            bottom.set_axis_off()
+        else:
+            plot_candidates(top, self.candidates)
+            plot_dart(bottom, self.record.dart)
+        return figure
 
     # What it does ------------------------------------------------------------------------------------------------
 
     def forward(self) -> None:
-        """One token on: what was written here before, else what the dart hits."""
+        """One token on: what was written here before, or else what the dart hits."""
         self._advance(1)
 
     def _advance(self, count: int) -> None:
         for _ in range(count):
             if not self.is_over:
-                if self.position == len(self.tape):
-                    self._write(self.drawn_id)
-                self.position += 1
-                self._look()
-        self._show()
+                if self.record.replayed is None:
+                    self.record = write(self.record, self.drawn_id, self.tokenizer)
+                self.record = self._look(self.tape, self.position + 1)
         if self.is_over:
             self.playing = False
+        self._show()
 
     def back(self) -> None:
         """One token back; the tape keeps what comes after."""
         self.go_to(max(0, self.position - 1))
 
     def go_to(self, position: int) -> None:
-        """To any place of the tape: the number of new tokens before it. Raises ValueError if there is none such."""
+        """To any position of the tape: the number of new tokens before it. Raises ValueError beyond its end."""
         check_integer("position", position, least=0)
         if position > len(self.tape):
             raise ValueError(f"position must be from 0 to {len(self.tape)}, the length of the tape, got {position!r}")
-        self.position = position
-        self._look()
+        self.record = self._look(self.tape, position)
         self._show()
 
     def choose(self, token_id: int) -> None:
@@ -187,112 +334,81 @@ class GenerationStepper(LiveView):
             raise ValueError(f"token_id must be from 0 to {self.model.config.vocab_size - 1}, got {token_id!r}")
         if self.is_over:
             return
-        if self.position == len(self.tape) or self.tape[self.position].token_id != token_id:
-            del self.tape[self.position :]
-            self._write(token_id)
+        if not _is_written(self.record, token_id):
+            self.record = write(self.record, token_id, self.tokenizer)
         self.forward()
 
     def reset(self) -> None:
         """Begin again from the prompt, with the same luck."""
-        settings = self.temperature, self.top_k, self.top_p, self.min_p
-        self.prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer, 0, Sampling(*settings), seed=self.seed)
-        self._luck = torch.Generator()
-        self._luck.seed() if self.seed is None else self._luck.manual_seed(self.seed)
-        self.tape: list[Told] = []
-        self.uniforms: list[float] = []
+        self._try(self._begin)
+        if self.record is None:
+            raise ValueError(self.problem)
         self.playing = False
-        self.go_to(0)
+        self._show()
 
-    def _look(self) -> None:
-        """Compute the one distribution of the place where we are."""
-        self.distribution: Distribution | None = None
-        if not self.is_over:
-            ids = self.token_ids if self.prompt_ids else [self.tokenizer.eos_token_id, *self.token_ids]
-            ids = torch.tensor(ids, device=self.model.device)
-            settings = self.temperature, self.top_k, self.top_p, self.min_p
-            self.distribution = next(generate_steps(self.model, ids, 1, *settings, use_cache=False)).distribution
+    def _begin(self) -> Position:
+        sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
+        prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer, 0, sampling, self.seed)
+        self.prompt_ids, self._sampling = prompt_ids, sampling
+        self._luck, self.uniforms = iter(Uniforms(self.seed)), []
+        return self._look((), 0)
 
-    def _write(self, token_id: int) -> None:
-        """Append a token to the tape, whose end is here."""
-        surprise = -self.distribution.logits.double().log_softmax(-1)
-        drawn_id, chance = self.drawn_id, self.distribution.probs[token_id].item()
-        self.tape.append(Told(token_id, drawn_id, chance, surprise[token_id].item(), surprise[drawn_id].item()))
+    def _look(self, tape: tuple[TapeToken, ...], index: int) -> Position:
+        while len(self.uniforms) <= index:  # each position has a random number of its own
+            self.uniforms.append(next(self._luck))
+        place = self.prompt_ids, tape, index, self.uniforms[index]
+        return look(self.model, self.tokenizer, *place, self._sampling, self.max_new_tokens)
 
-    # How it looks ------------------------------------------------------------------------------------------------
-
-    def describe(self) -> str:
-        written = f"GenerationStepper: {self.text!r}, {_count(self.position, 'new token')}"
-        if self.distribution is None:
-            return f"{written}, is over"
-        return f"{written}, may go on with {self.candidates.describe()}; the dart hits {self._label(self.drawn_id)}"
-
-    @styled
-    def picture(self) -> Figure:
-        figure = Figure(figsize=(8, 4.4), layout="constrained")
-        top, bottom = figure.subplots(2, height_ratios=[3, 1.5])
-        top.set_title(drawable(f"After “{self.text[-70:]}”"), wrap=True)
-        if self.distribution is None:
-            top.set_axis_off()
-            bottom.set_axis_off()
-        else:
-            plot_candidates(top, self.candidates)
-            plot_dart(bottom, Dart.of(self.distribution, self.uniform, self.tokenizer))
-        return figure
+    # Its controls ------------------------------------------------------------------------------------------------
 
     def _make_controls(self, prompt: str) -> None:
-        wide = ipywidgets.Layout(width="auto")
-        button, html = ipywidgets.Button, ipywidgets.HTML
-        self._prompt = ipywidgets.Text(prompt, description="Beginning", continuous_update=False, layout=wide)
-        self._back = button(description="Back", icon="step-backward", tooltip="One token back")
-        self._forward = button(description="Forward", icon="step-forward", button_style="primary")
-        self._toggle = ipywidgets.ToggleButton(description="Play", icon="play", tooltip="Go forward by itself")
-        self._reset = button(description="Reset", icon="refresh", tooltip="Begin again with the same luck")
-        for control in (self._back, self._forward, self._toggle, self._reset):
-            control.layout.width = "105px"
+        size = {"layout": {"width": "105px"}}
+        self._back = button("Back", self.back, "step-backward", "One token back", **size)
+        self._forward = button("Forward", self.forward, "step-forward", button_style="primary", **size)
+        reset = button("Reset", self.reset, "refresh", "Begin again with the same luck", **size)
+        play = ipywidgets.ToggleButton(description="Play", icon="play", tooltip="Go forward by itself", **size)
+        speed = ipywidgets.IntSlider(4, 1, 30, description="Tokens per second", style={"description_width": "initial"})
+        speed.layout.width = "300px"
+        place = ipywidgets.IntSlider(0, 0, 1, description="Place", layout={"width": "auto"})
+        self.controls = {"prompt": text_field("Beginning", prompt), "playing": play, "speed": speed, "position": place}
+        self._watch()
         # The timer runs in the browser; the hidden widget counts its ticks.
-        self._timer = ipywidgets.Play(max=10**9, layout=ipywidgets.Layout(display="none"))
-        self._speed = ipywidgets.IntSlider(
-            4, 1, 30, description="Tokens per second", style={"description_width": "initial"}
-        )
-        self._speed.layout.width = "300px"
-        self._place = ipywidgets.IntSlider(0, 0, 1, description="Place", layout=wide)
-        self._tape, self._message, self._bars, self._dart, self._sums = (html(layout=wide) for _ in range(5))
-        self._bars.layout.flex = "1 1 auto"
-        self._choices = [button(layout=ipywidgets.Layout(width="11em", height="28px")) for _ in range(CHOICES)]
-        self._answer_controls()
-        buttons = ipywidgets.HBox([self._back, self._forward, self._toggle, self._timer, self._reset, self._speed])
-        buttons.layout.flex_flow = "row wrap"
-        choices = ipywidgets.HBox([ipywidgets.VBox(self._choices, layout={"flex": "0 0 auto"}), self._bars])
-        self.view = ipywidgets.VBox(
-            [html(stylesheet()), self._prompt, self._tape, buttons, self._place, self._message, choices]
-            + [self._dart, self._sums],
-            layout=ipywidgets.Layout(max_width="900px", width="100%"),
-        )
-
-    def _answer_controls(self) -> None:
-        self._prompt.observe(lambda change: self._try_reset(), names="value")
-        self._back.on_click(lambda button: self.back())
-        self._forward.on_click(lambda button: self.forward())
-        self._reset.on_click(lambda button: self.reset())
+        self._timer = ipywidgets.Play(max=10**9, layout={"display": "none"}, interval=round(1000 / self.speed))
         self._timer.observe(lambda change: self._tick(), names="value")
         self._timer.observe(lambda change: self._play_again(), names="playing")
-        self._toggle.observe(self._play_or_pause, names="value")
-        self._speed.observe(lambda change: setattr(self._timer, "interval", round(1000 / self.speed)), names="value")
-        self._timer.interval = round(1000 / self.speed)
-        self._place.observe(self._slide, names="value")
-        for place, button in enumerate(self._choices):
-            button.on_click(lambda button, place=place: self._choose_candidate(place))
+        self._choices = [
+            button("", partial(self._choose_candidate, i), "", layout={"width": "11em", "height": "28px"})
+            for i in range(CHOICES)
+        ]
+        self._tape, self._message, self._bars, self._dart, self._sums = (html() for _ in range(5))
+        self._bars.layout.flex = "1 1 auto"
+        self.view = framed(
+            self.controls["prompt"],
+            self._tape,
+            side_by_side(self._back, self._forward, play, self._timer, reset, speed),
+            place,
+            self._message,
+            ipywidgets.HBox([ipywidgets.VBox(self._choices, layout={"flex": "0 0 auto"}), self._bars]),
+            self._dart,
+            self._sums,
+            width=900,
+        )
 
-    def _try_reset(self) -> None:
-        try:
+    def _update(self, names: Collection[str]) -> None:
+        if "prompt" in names:
             self.reset()
-        except ValueError as error:
-            self._say(f"This cannot be read: {error}")
+        if "speed" in names:
+            self._timer.interval = round(1000 / self.speed)
+        if "playing" in names:
+            self._play_or_pause()
+        if "position" in names:
+            self._slide(self.controls["position"].value)
 
-    def _play_or_pause(self, change: Any) -> None:
-        self._timer.playing = change.new
-        self._toggle.description, self._toggle.icon = ("Pause", "pause") if change.new else ("Play", "play")
+    def _play_or_pause(self) -> None:
+        play = self.controls["playing"]
+        play.description, play.icon = ("Pause", "pause") if self.playing else ("Play", "play")
         self._owed, self._ticked = 0.0, perf_counter()
+        self._timer.playing = self.playing
 
     def _play_again(self) -> None:
         """Start the timer again if the browser stopped it.
@@ -316,124 +432,32 @@ class GenerationStepper(LiveView):
             self._owed, self._ticked = min(self._owed - count, 1), now
             self._advance(count)
 
-    def _slide(self, change: Any) -> None:
-        if change.new != self.position and change.new <= len(self.tape):
+    def _slide(self, position: int) -> None:
+        if position != self.position and position <= len(self.tape):
             self.playing = False
-            self.go_to(change.new)
+            self.go_to(position)
 
-    def _choose_candidate(self, place: int) -> None:
-        if self.candidates is not None and place < len(self.candidates.token_ids):
-            self.choose(self.candidates.token_ids[place])
+    def _choose_candidate(self, i: int) -> None:
+        if not self.is_over and i < len(self.candidates.token_ids):
+            self.choose(self.candidates.token_ids[i])
 
     def _show(self) -> None:
-        candidates = self.candidates
-        self._tape.value = self._tape_html()
-        self._say(self._sentence())
-        self._show_choices(candidates)
-        self._dart.value = self._dart_html()
-        self._sums.value = _sums_html(self.surprise, self.model_surprise)
-        self._back.disabled, self._forward.disabled = self.position == 0, self.is_over
-        self._toggle.disabled = self.is_over
-        self._place.disabled = not self.tape
-        self._place.max = max(1, len(self.tape))
-        self._place.value = self.position
+        self._tape.value = tape_html(self.record)
+        self._message.value = caption_html(self.caption)
+        self._label_choices()
+        self._bars.value = choices_html(self.record)
+        dart = "" if self.is_over else dart_html(self.record.dart)
+        self._dart.value = f'<div class="gptcore-step-dart">{dart}</div>'
+        self._sums.value = sums_html(self.record)
+        self._back.disabled = self.position == 0
+        self._forward.disabled = self.controls["playing"].disabled = self.is_over
+        place = self.controls["position"]
+        place.disabled, place.max = not self.tape, max(1, len(self.tape))
+        place.value = self.position
 
-    def _say(self, sentence: str) -> None:
-        self._message.value = caption_html(sentence)
-
-    def _show_choices(self, candidates: Candidates | None) -> None:
-        candidates = candidates or Candidates([], [], [], 0.0, 0)
-        shown = len(candidates.labels)
-        for button, label in zip(self._choices, candidates.labels + [""] * (CHOICES - shown), strict=True):
-            with button.hold_sync():  # one message, not two
-                button.description, button.tooltip = label, f"Write {label} here" if label else ""
-            button.layout.visibility = "visible" if label else "hidden"
-        rows = [self._bar_html(*row) for row in zip(candidates.token_ids, candidates.probs, strict=True)]
-        rows += ['<div class="gptcore-step-choice"></div>'] * (CHOICES - shown)
-        others = f"{candidates.others_label}: {percent(candidates.others)}" if shown else ""
-        others += " ◀ the dart" * (shown > 0 and self.drawn_id not in candidates.token_ids)
-        self._bars.value = (
-            f'<div class="gptcore gptcore-step-bars">{"".join(rows)}<div class="gptcore-step-rest">{others}</div></div>'
-        )
-
-    def _bar_html(self, token_id: int, chance: float) -> str:
-        replayed = self.position < len(self.tape) and self.tape[self.position].token_id == token_id
-        marks = ["the dart"] * (token_id == self.drawn_id) + ["written"] * replayed
-        kind = " gptcore-step-hit" if marks else ""
-        return (
-            f'<div class="gptcore-step-choice{kind}"><div class="gptcore-track">'
-            f'<div class="gptcore-bar" style="width:{chance:.2%}"></div></div>'
-            f'<span class="gptcore-number">{escape(percent(chance))}</span>'
-            f"<span>{'◀ ' * bool(marks)}{', '.join(marks)}</span></div>"
-        )
-
-    def _dart_html(self) -> str:
-        bar = "" if self.distribution is None else dart_html(Dart.of(self.distribution, self.uniform, self.tokenizer))
-        return f'<div class="gptcore-step-dart">{bar}</div>'
-
-    def _tape_html(self) -> str:
-        """The tokens around the place where we are, with their chances."""
-        start, end = max(0, self.position - BEFORE), self.position + AFTER
-        before = [f'<span class="gptcore-step-told">{escape(self._label(i))}</span>' for i in self.prompt_ids[-BEFORE:]]
-        written = [self._told_html(told, "") for told in self.tape[start : self.position]]
-        after = [self._told_html(told, " gptcore-step-later") for told in self.tape[self.position : end]]
-        here = '<span class="gptcore-step-here" title="The place of the next token">▏</span>'
-        chips = ["… "] if start else ["… "] * (len(self.prompt_ids) > BEFORE) + before
-        chips += [*written, here, *after, *(["…"] if end < len(self.tape) else [])]
-        return (
-            '<div class="gptcore"><div class="gptcore-step-tape" tabindex="0" role="list" aria-label="The tape">'
-            f'<div>{"".join(chips)}</div></div><div class="gptcore-key">The bar under a token is the chance '
-            "that it had; a dashed frame: chosen by you; pale: ahead of this place.</div></div>"
-        )
-
-    def _told_html(self, told: Told, kind: str) -> str:
-        label, hand = self._label(told.token_id), ", chosen by you" if told.by_hand else ""
-        name = escape(f"{label}: chance {percent(told.chance)}{hand}")
-        kind += " gptcore-step-yours" if told.by_hand else ""
-        return (
-            f'<span class="gptcore-step-told{kind}" role="listitem" style="--prob:{told.chance:.3f}" title="{name}" '
-            f'aria-label="{name}">{escape(label)}</span>'
-        )
-
-    def _sentence(self) -> str:
-        if self.distribution is None:
-            ended = "This token ends the text. Go back to choose otherwise."
-            return ended if self._has_ended else "The tape is full."
-        drawn = f"The dart falls on {self._labelled_chance(self.drawn_id)}."
-        if self.position == len(self.tape):
-            return f"{drawn} Forward writes it; a button below writes another token."
-        told = self.tape[self.position]
-        if not told.by_hand:
-            return f"{drawn} It was written here before; choose another, and what follows is told anew."
-        return f"You wrote {self._labelled_chance(told.token_id)} here. {drawn}"
-
-    def _labelled_chance(self, token_id: int) -> str:
-        return f"“{self._label(token_id)}” (chance {percent(self.distribution.probs[token_id].item())})"
-
-    def _label(self, token_id: int) -> str:
-        return token_label(self.tokenizer, token_id)
-
-
-def _sums_html(yours: float, models: float) -> str:
-    """Two bars on one scale: the surprise of the text, and of what the dart would have written at the same places."""
-    scale = max(yours, models, 1e-9)
-    rows = (
-        _sum_html(name, nats, nats / scale if nats < scale else float(nats > 1e-9))
-        for name, nats in (("this text", yours), ("the dart alone", models))
-    )
-    return (
-        '<div class="gptcore"><div class="gptcore-key">Surprise so far, in nats: of this text, and '
-        f"of what the dart would have written in its places</div>{''.join(rows)}</div>"
-    )
-
-
-def _sum_html(name: str, nats: float, width: float) -> str:
-    return (
-        f'<div class="gptcore-row gptcore-step-sum"><span class="gptcore-label">{name}</span>'
-        f'<div class="gptcore-track"><div class="gptcore-bar" style="width:{width:.2%}"></div></div>'
-        f'<span class="gptcore-number">{nats:.1f}</span></div>'
-    )
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'s' * (number != 1)}"
+    def _label_choices(self) -> None:
+        labels = [] if self.is_over else self.candidates.labels
+        for choice, label in zip(self._choices, labels + [""] * (CHOICES - len(labels)), strict=True):
+            with choice.hold_sync():  # one message, not two
+                choice.description, choice.tooltip = label, f"Write {label} here" if label else ""
+            choice.layout.visibility = "visible" if label else "hidden"

@@ -71,6 +71,12 @@ class _Rows(HTMLParser):
 
 
 @pytest.fixture(scope="session")
+def parts():
+    """parts(widget): its view and all parts of that, the first on screen first."""
+    return lambda widget: list(_parts(widget.view))
+
+
+@pytest.fixture(scope="session")
 def control():
     """control(widget, name): the slider, field or button with the label `name`; the first, if there are several."""
     return _control

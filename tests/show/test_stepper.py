@@ -1,14 +1,14 @@
 import base64
 import gc
 from html import escape
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
+import ipywidgets
 import pytest
 import torch
 
 from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution, token_label
-from gptcore.show.stepper import BEFORE, MOST_AT_ONCE, GenerationStepper
+from gptcore.show.stepper import BEFORE, MOST_AT_ONCE, GenerationStepper, choices_html, sums_html, tape_html
 
 
 @pytest.fixture
@@ -25,6 +25,12 @@ def stepper(model, tokenizer):
 
 
 @pytest.fixture
+def timer(parts):
+    """timer(stepper): the hidden widget whose value the browser counts up while it plays."""
+    return lambda stepper: next(part for part in parts(stepper) if isinstance(part, ipywidgets.Play))
+
+
+@pytest.fixture
 def ending(model):
     with torch.no_grad():  # a model that is sure that everything is over
         model.final_norm.weight.zero_()
@@ -32,25 +38,17 @@ def ending(model):
     return model
 
 
-def tags(html):
-    found = []
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: found.append(tag)
-    parser.feed(html)
-    return set(found)
-
-
 @pytest.mark.parametrize("settings", [{}, {"temperature": 0.7, "top_k": 5}, {"top_p": 0.8}, {"min_p": 0.1}])
-def test_left_to_the_dart_it_writes_what_generate_writes_past_the_context_too(model, tokenizer, settings):
+def test_left_to_the_dart_it_writes_what_generate_writes_past_the_context_too(model, tokenizer, settings, press):
     stepper = GenerationStepper(model, tokenizer, "Once upon", seed=3, **settings)
     for _ in range(30):
-        stepper._forward.click()
+        press(stepper, "Forward")
     prompt = torch.tensor([tokenizer.encode("Once upon")])
     assert stepper.token_ids == generate(model, prompt, 30, seed=3, **settings)[0].tolist()
     assert model.training  # dropout is off while reading, and on again
 
 
-def test_without_a_beginning_it_reads_the_end_of_a_text_first_as_generate_does(model, tokenizer):
+def test_without_a_prompt_it_reads_the_end_of_a_text_first_as_generate_does(model, tokenizer):
     with torch.no_grad():
         model.token_embedding.weight.mul_(20)  # what was read matters
     stepper = GenerationStepper(model, tokenizer, "", seed=2)
@@ -60,19 +58,19 @@ def test_without_a_beginning_it_reads_the_end_of_a_text_first_as_generate_does(m
     assert stepper.token_ids == generate(model, begin, 12, seed=2)[0, 1:].tolist()
 
 
-def test_back_and_forward_again_gives_the_same_tokens(stepper):
+def test_back_and_forward_again_gives_the_same_tokens(stepper, press, control):
     for _ in range(8):
         stepper.forward()
-    ids, tape = stepper.token_ids, list(stepper.tape)
+    ids, tape = stepper.token_ids, stepper.tape
     for _ in range(5):
-        stepper._back.click()
+        press(stepper, "Back")
     assert stepper.position == 3 and stepper.tape == tape and stepper.token_ids == ids[:-5]
     for _ in range(5):
         stepper.forward()
     assert stepper.token_ids == ids and stepper.tape == tape
     for _ in range(20):
         stepper.back()
-    assert stepper.position == 0 and stepper._back.disabled
+    assert stepper.position == 0 and control(stepper, "Back").disabled
 
 
 def records():
@@ -98,7 +96,7 @@ def test_the_distribution_is_the_models(stepper, model):
     assert torch.allclose(stepper.distribution.probs, next_token_distribution(logits).probs, atol=1e-6)
 
 
-def test_surprise_is_minus_ln_p_before_all_settings(model, tokenizer):
+def test_surprise_is_minus_ln_p_before_all_settings(model, tokenizer, shown):
     stepper = GenerationStepper(model, tokenizer, "Once", seed=3, temperature=0.5, top_k=3)
     right = 0.0
     for _ in range(4):
@@ -111,21 +109,21 @@ def test_surprise_is_minus_ln_p_before_all_settings(model, tokenizer):
     stepper.choose(other)
     assert stepper.surprise == pytest.approx(right + logs[other].item())
     assert stepper.model_surprise == pytest.approx(right + logs[drawn].item())
-    assert f"{stepper.surprise:.1f}" in stepper._sums.value
+    assert f"{stepper.surprise:.1f}" in sums_html(stepper.record) in shown(stepper)
 
 
-def test_a_button_writes_its_token_and_what_came_after_is_forgotten(stepper):
+def test_a_button_writes_its_token_and_what_came_after_is_forgotten(stepper, shown, press):
     for _ in range(4):
         stepper.forward()
     stepper.go_to(2)
-    place = next(i for i, t in enumerate(stepper.candidates.token_ids) if t != stepper.tape[2].token_id)
-    chosen, drawn = stepper.candidates.token_ids[place], stepper.drawn_id
-    stepper._choices[place].click()
+    i = next(i for i, t in enumerate(stepper.candidates.token_ids) if t != stepper.tape[2].token_id)
+    chosen, drawn = stepper.candidates.token_ids[i], stepper.drawn_id
+    press(stepper, stepper.candidates.labels[i])
     assert len(stepper.tape) == stepper.position == 3
     assert (stepper.tape[2].token_id, stepper.tape[2].drawn_id) == (chosen, drawn)
-    assert "chosen by you" in stepper._tape.value and "gptcore-step-yours" in stepper._tape.value
+    assert "chosen by you" in shown(stepper) and "gptcore-step-yours" in shown(stepper)
     stepper.back()
-    assert f"You wrote “{escape(token_label(stepper.tokenizer, chosen))}” (chance " in stepper._message.value
+    assert f"You wrote “{escape(token_label(stepper.tokenizer, chosen))}” (chance " in shown(stepper)
     stepper.forward()
     assert stepper.token_ids[-1] == chosen
 
@@ -138,14 +136,15 @@ def test_choosing_the_same_token_again_keeps_the_tape(stepper):
     assert (stepper.position, len(stepper.tape)) == (2, 4)
 
 
-def test_the_slider_goes_to_any_place(stepper):
-    assert stepper._place.disabled
+def test_the_slider_goes_to_any_place(stepper, shown, control):
+    place = control(stepper, "Place")
+    assert place.disabled
     for _ in range(6):
         stepper.forward()
-    assert (stepper._place.max, stepper._place.value) == (6, 6)
-    stepper._place.value = 2
+    assert (place.max, place.value) == (6, 6)
+    place.value = 2
     assert stepper.position == 2 and len(stepper.tape) == 6
-    assert stepper._tape.value.count("gptcore-step-later") == 4
+    assert shown(stepper).count("gptcore-step-later") == 4
     with pytest.raises(ValueError, match="position must be from 0 to 6"):
         stepper.go_to(7)
     with pytest.raises(ValueError, match="token_id must be from 0"):
@@ -158,21 +157,21 @@ def test_the_slider_goes_to_any_place(stepper):
     assert (stepper.position, len(stepper.tape)) == (2, 6)
 
 
-def test_auto_play(stepper):
-    stepper._timer.value += 1  # a late tick of the browser's timer
+def test_auto_play(stepper, control, timer):
+    timer(stepper).value += 1  # a late tick of the browser's timer
     assert stepper.position == 0
     stepper.playing = True
-    assert stepper._timer.playing and stepper._toggle.description == "Pause"
+    assert timer(stepper).playing and control(stepper, "Pause").value
     for _ in range(3):
-        stepper._timer.value += 1  # as the browser does
+        timer(stepper).value += 1  # as the browser does
     assert stepper.position == 3
-    stepper._place.value = 1  # a hand on the slider
-    assert not stepper.playing and not stepper._timer.playing
+    control(stepper, "Place").value = 1  # a hand on the slider
+    assert not stepper.playing and not timer(stepper).playing
     stepper.speed = 10
-    assert stepper._timer.interval == 100
+    assert timer(stepper).interval == 100
 
 
-def test_auto_play_in_two_views(stepper):
+def test_auto_play_in_two_views(stepper, timer):
     """The second view of the timer in one page pauses what the first began, after each tick."""
     later = []
     stepper._loop = SimpleNamespace(
@@ -180,21 +179,21 @@ def test_auto_play_in_two_views(stepper):
     )
     stepper.playing = True
     for _ in range(3):
-        stepper._timer.value += 1
-        stepper._timer.playing = False
+        timer(stepper).value += 1
+        timer(stepper).playing = False
         [(seconds, start)] = later
         assert seconds == 1 / stepper.speed
         start()
-        assert stepper._timer.playing
+        assert timer(stepper).playing
         later.clear()
     assert stepper.position == 3
-    stepper._timer.playing = False
+    timer(stepper).playing = False
     stepper.playing = False  # a hand on the button, while the timer waits
     later.pop()[1]()
-    assert not stepper._timer.playing and not later
+    assert not timer(stepper).playing and not later
 
 
-def test_auto_play_writes_what_is_due(stepper, monkeypatch):
+def test_auto_play_writes_what_is_due(stepper, monkeypatch, timer):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr("gptcore.show.stepper.perf_counter", lambda: clock.now)
     stepper.speed = 16
@@ -202,18 +201,18 @@ def test_auto_play_writes_what_is_due(stepper, monkeypatch):
     shown = []
     for _ in range(8):
         clock.now += 0.09375  # a slow browser: a tick has the time of one and a half tokens
-        stepper._timer.value += 1
+        timer(stepper).value += 1
         shown.append(stepper.position)
     assert shown == [1, 3, 4, 6, 7, 9, 10, 12]
     clock.now += 60  # the kernel was busy elsewhere
-    stepper._timer.value += 1
+    timer(stepper).value += 1
     assert stepper.position == 12 + MOST_AT_ONCE
     clock.now += 0.0625
-    stepper._timer.value += 1
+    timer(stepper).value += 1
     assert stepper.position <= 12 + MOST_AT_ONCE + 2  # nothing is made up for
 
 
-def test_reset_has_the_same_luck_and_another_seed_another(stepper):
+def test_reset_has_the_same_luck_and_another_seed_another(stepper, press):
     def told():
         for _ in range(6):
             stepper.forward()
@@ -221,8 +220,8 @@ def test_reset_has_the_same_luck_and_another_seed_another(stepper):
 
     first = told()
     stepper.playing = True
-    stepper._reset.click()
-    assert stepper.position == 0 and stepper.tape == [] and not stepper.playing
+    press(stepper, "Reset")
+    assert stepper.position == 0 and stepper.tape == () and not stepper.playing
     assert told() == first
     stepper.seed = 4
     stepper.reset()
@@ -232,17 +231,17 @@ def test_reset_has_the_same_luck_and_another_seed_another(stepper):
     told()
 
 
-def test_the_end_of_the_text(ending, tokenizer):
+def test_the_end_of_the_text(ending, tokenizer, shown, control, timer):
     stepper = GenerationStepper(ending, tokenizer, "Once upon")
     stepper.playing = True
-    stepper._timer.value += 1
-    assert stepper.is_over and not stepper.playing and stepper._forward.disabled and stepper._toggle.disabled
+    timer(stepper).value += 1
+    assert stepper.is_over and not stepper.playing
+    assert control(stepper, "Forward").disabled and control(stepper, "Play").disabled
     assert stepper.text == "Once upon" and stepper.candidates is None and stepper.drawn_id is None
-    assert "ends the text" in stepper._message.value
+    assert "ends the text" in stepper.caption in shown(stepper)
     assert "is over" in stepper.describe()
     stepper.forward()
     stepper.choose(3)
-    stepper._choose_candidate(0)
     stepper.picture()
     assert stepper.position == 1
     stepper.back()
@@ -253,60 +252,64 @@ def test_a_full_tape(model, tokenizer):
     stepper = GenerationStepper(model, tokenizer, "Once", max_new_tokens=2)
     for _ in range(5):
         stepper.forward()
-    assert stepper.position == 2 and "tape is full" in stepper._message.value
+    assert stepper.position == 2 and "tape is full" in stepper.caption
 
 
 def test_a_long_tape_shows_what_is_near(model, tokenizer):
     stepper = GenerationStepper(model, tokenizer, "Once", top_k=20)
     for _ in range(200):
         stepper.forward()
-    assert stepper._tape.value.count('role="listitem"') == 150
+    assert tape_html(stepper.record).count('role="listitem"') == 150
     stepper.go_to(10)
-    assert stepper._tape.value.count('role="listitem"') == 40
+    assert tape_html(stepper.record).count('role="listitem"') == 40
 
 
-def test_a_long_beginning_shows_its_end(model, tokenizer):
+def test_a_long_beginning_shows_its_end(model, tokenizer, shown):
     stepper = GenerationStepper(model, tokenizer, "Once " * 50)
-    assert "… " not in stepper._tape.value
+    assert "… " not in tape_html(stepper.record)
     stepper.prompt = "Once " * 400
-    assert stepper._tape.value.count("gptcore-step-told") == BEFORE and "… " in stepper._tape.value
+    html = tape_html(stepper.record)
+    assert html.count("gptcore-step-told") == BEFORE and "… " in html and html in shown(stepper)
 
 
-def test_a_dart_beyond_the_candidates_is_marked_too(stepper):
+def test_a_dart_beyond_the_candidates_is_marked_too(stepper, shown):
     for _ in range(30):  # of an untrained model most darts fall there
         beyond = stepper.drawn_id not in stepper.candidates.token_ids
-        assert stepper._bars.value.count("◀ the dart") == 1
+        html = choices_html(stepper.record)
+        assert html.count("◀ the dart") == 1 and html in shown(stepper)
         if beyond:
-            assert f"{stepper.candidates.others_label}: " in stepper._bars.value.split("◀ the dart")[0]
+            assert f"{stepper.candidates.others_label}: " in html.split("◀ the dart")[0]
             return
         stepper.forward()
     raise AssertionError("no dart fell among the others")
 
 
-def test_the_beginning_can_be_anything(stepper):
+def test_the_beginning_can_be_anything(stepper, shown, control, tags):
     stepper.forward()
-    stepper._prompt.value = "<img src=x onerror=alert(1)> $x$ 옛날"
+    control(stepper, "Beginning").value = "<img src=x onerror=alert(1)> $x$ 옛날"
     assert stepper.position == 0
     stepper.forward()
-    for html in (stepper._tape, stepper._message, stepper._bars, stepper._dart, stepper._sums):
-        assert tags(html.value) <= {"div", "span", "i", "u", "b", "style"}
+    assert tags(shown(stepper)) <= {"div", "span", "i", "u", "b"}
     stepper.prompt = ""
     stepper.forward()
     assert len(stepper.token_ids) == 1
 
 
-def test_a_beginning_that_cannot_be_read_is_a_sentence(stepper):
+def test_a_prompt_that_cannot_be_read_is_a_sentence(stepper, shown):
     stepper.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
     stepper.prompt = ""
-    assert "cannot be read" in stepper._message.value
+    assert "Not changed: prompt must not be empty" in shown(stepper) and stepper.prompt_ids
+    with pytest.raises(ValueError, match="prompt must not be empty"):
+        GenerationStepper(stepper.model, stepper.tokenizer, "")
 
 
-def test_temperature_zero_has_one_candidate(model, tokenizer):
+def test_temperature_zero_has_one_candidate(model, tokenizer, parts):
     stepper = GenerationStepper(model, tokenizer, "Once", temperature=0)
-    assert [button.layout.visibility for button in stepper._choices] == ["visible"] + ["hidden"] * 5
-    assert stepper._bars.value.count('class="gptcore-step-choice') == 6  # the height stays
+    choices = [part for part in parts(stepper) if part.layout.width == "11em"]
+    assert [choice.layout.visibility for choice in choices] == ["visible"] + ["hidden"] * 5
+    assert choices_html(stepper.record).count('class="gptcore-step-choice') == 6  # the height stays
     stepper.forward()
-    assert stepper.tape[0].chance == 1
+    assert stepper.tape[0].prob == 1
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(stepper):
