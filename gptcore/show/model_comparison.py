@@ -41,6 +41,7 @@ TOP_KS = (1, 2, 5, 10, 50, 200)
 class ModelsRecord:
     """What several models make of one prompt with the same random numbers. Dictionaries are by the model's name."""
 
+    prompt: str
     sampling: Sampling
     seed: int
     texts: Mapping[str, Text]
@@ -54,8 +55,7 @@ class ModelsRecord:
 
     def describe(self) -> str:
         """Which models, and what they were asked; not what they wrote, which may differ between machines."""
-        prompt = next(iter(self.texts.values())).prompt
-        return f"{', '.join(self.texts)} go on from {prompt!r}, {self.caption}"
+        return f"{', '.join(self.texts)} go on from {self.prompt!r}, {self.caption}"
 
     def index(self, name: str) -> int:
         """The index of the new token that is shown of one model."""
@@ -67,7 +67,7 @@ def compare_models(
 ) -> ModelsRecord:
     """Let each model write its text."""
     texts = {name: write_text(model, tokenizer, prompt, max_length, sampling, seed) for name, model in models.items()}
-    return ModelsRecord(sampling, seed, texts)
+    return ModelsRecord(prompt, sampling, seed, texts)
 
 
 def look_at(models: Mapping[str, GPTModel], tokenizer: Any, record: ModelsRecord, position: int) -> ModelsRecord:

@@ -7,33 +7,123 @@ in whichever cell runs next.
 import asyncio
 import signal
 import threading
-import time
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from html import escape
-from itertools import chain
+from itertools import chain, islice
+from time import perf_counter
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-from gptcore.generation import text_steps
+from gptcore.checks import check_text
+from gptcore.generation import Step, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
-from gptcore.show.charts import drawable, styled
-from gptcore.show.live import LiveView
-from gptcore.show.style import caption_html, stylesheet
+from gptcore.show.charts import after, chart
+from gptcore.show.live import LiveView, Setting, button, framed, html, side_by_side, text_field
+from gptcore.show.style import caption_html
 from gptcore.tokenizer import decode, stream_decode
 
 REFRESH = 0.06  # seconds between two pictures: more often than eyes can follow
 FASTEST = 51  # where the slider of the speed stands for no limit
+BEHIND = 0.5  # seconds that a slow model may make up for
+
+
+@dataclass(frozen=True, eq=False)
+class Writing:
+    """A text as far as it is written."""
+
+    text: str  # the whole
+    prompt: str  # its beginning
+    count: int  # of new tokens
+    max_length: int
+    state: str
+    tokens_per_second: float
+    ended: bool = False  # by the end-of-text token
+    error: Exception | None = None
+    candidates: Candidates | None = None  # from which the last token was drawn, or at first, the next one will be
+
+    @property
+    def caption(self) -> str:
+        if self.state == "ready":
+            return "Start lets it go on; below are the candidates for the first token."
+        if self.state == "failed":
+            return f"It cannot go on: {type(self.error).__name__}: {self.error}"
+        if self.state == "finished":
+            return "The story is over: the model drew the end of the text." if self.ended else "There is no more room."
+        return {
+            "running": "It is writing. The bars are the chances from which the last token was drawn.",
+            "stopped": "Stopped. The text so far is kept; Start begins again from the beginning.",
+            "interrupted": "The kernel was interrupted. The text so far is kept; Start begins again.",
+        }[self.state]
+
+    def describe(self) -> str:
+        if self.state == "ready":
+            return f"ready to go on from {self.prompt!r}, up to {self.max_length} tokens"
+        return f"{self.text!r}, {self.count} new tokens, {self.state}"
+
+
+def paced(
+    steps: Iterable[Step],
+    speed: Callable[[], float | None],
+    wait: Callable[[float], bool],
+    clock: Callable[[], float] = perf_counter,
+) -> Iterator[Step]:
+    """Each step when its time has come, at most `speed()` per second, until `wait(seconds)` says that it is to stop."""
+    due = clock()
+    for step in steps:
+        limit = speed()
+        due = max(due, clock() - BEHIND) + (1 / limit if limit else 0)
+        if wait(max(0.0, due - clock())):
+            return
+        yield step
+
+
+# As HTML ---------------------------------------------------------------------------------------------------------
+
+
+def writing_html(record: Writing) -> str:
+    """The text, in a box that shows its end."""
+    return (
+        f'<div class="gptcore"><div class="gptcore-text gptcore-stream-box"><div>{escape(record.prompt)}'
+        f'<span class="gptcore-new">{escape(record.text[len(record.prompt) :])}</span></div></div></div>'
+    )
+
+
+def progress_html(record: Writing) -> str:
+    """How much is written, as a bar and in numbers."""
+    count, most = record.count, record.max_length
+    pace = f"{record.tokens_per_second:,.1f} tokens per second" if count else ""
+    return (
+        '<div class="gptcore gptcore-stream-progress"><div class="gptcore-track" role="progressbar" '
+        f'aria-label="Tokens written" aria-valuemin="0" aria-valuemax="{most}" aria-valuenow="{count}">'
+        f'<div class="gptcore-bar" style="width:{count / max(most, 1):.2%}"></div></div>'
+        f'<span>{count} of at most {most} tokens</span><span class="gptcore-number">{pace}</span></div>'
+    )
+
+
+# The widget ------------------------------------------------------------------------------------------------------
+
+
+class Speed(Setting):
+    """The setting of a slider whose last value stands for None, no limit."""
+
+    def __get__(self, widget: LiveView | None, owner: type | None = None) -> Any:
+        value = super().__get__(widget, owner)
+        return None if value == FASTEST else value
+
+    def put(self, control: Any, value: int | None) -> None:
+        control.value = FASTEST if value is None else value
 
 
 class StreamingGenerator(LiveView):
     """A text that grows live above the chances of its last token, with a progress bar, Start and Stop.
 
     >>> generator = StreamingGenerator(model, tokenizer, "Once upon a time", seed=1)
-    >>> generator.start()  # comes back at once; generator.stop() ends it
+    >>> generator.start()  # returns at once; generator.stop() ends it
     >>> generator.wait()
     >>> generator.text, generator.state
     ('Once upon a time there …', 'finished')
@@ -42,6 +132,8 @@ class StreamingGenerator(LiveView):
     then `error` is what went wrong. `speed` is the most tokens per second, None for no limit; it can be changed while
     the text grows. The other settings are those of `gptcore.stream_text` and are read at each start.
     """
+
+    prompt, speed = Setting(check_text), Speed()
 
     def __init__(
         self,
@@ -59,7 +151,6 @@ class StreamingGenerator(LiveView):
         self.model, self.tokenizer, self.max_length, self.seed = model, tokenizer, max_length, seed
         self.temperature, self.top_k, self.top_p, self.min_p = temperature, top_k, top_p, min_p
         self.state, self.error = "ready", None
-        self.tokens_per_second = 0.0
         self._done = threading.Event()
         self._done.set()
         self._asked_to_stop = threading.Event()
@@ -73,20 +164,10 @@ class StreamingGenerator(LiveView):
     # What it shows -----------------------------------------------------------------------------------------------
 
     @property
-    def prompt(self) -> str:
-        return self._prompt.value
-
-    @prompt.setter
-    def prompt(self, text: str) -> None:
-        self._prompt.value = text
-
-    @property
-    def speed(self) -> int | None:
-        return None if self._speed.value == FASTEST else self._speed.value
-
-    @speed.setter
-    def speed(self, tokens_per_second: int | None) -> None:
-        self._speed.value = FASTEST if tokens_per_second is None else tokens_per_second
+    def record(self) -> Writing:
+        """What is shown now."""
+        written = self.text, self._prompt, len(self.new_ids), self.max_length, self.state
+        return Writing(*written, self.tokens_per_second, self.ended, self.error, self.candidates)
 
     @property
     def running(self) -> bool:
@@ -94,8 +175,14 @@ class StreamingGenerator(LiveView):
 
     @property
     def candidates(self) -> Candidates | None:
-        """The likeliest tokens where the text was read last; None if nothing can be read."""
+        """The likeliest tokens where the last token was drawn; None if nothing can be read."""
         return None if self.distribution is None else Candidates.of(self.distribution, self.tokenizer)
+
+    def picture(self) -> Figure:
+        figure, ax = chart(7, 2.6, titles=[after(self.text)])
+        if self.candidates is not None:
+            plot_candidates(ax, self.candidates)
+        return figure
 
     # What it does ------------------------------------------------------------------------------------------------
 
@@ -133,161 +220,101 @@ class StreamingGenerator(LiveView):
             self._state_when_stopped = state
             self._asked_to_stop.set()
 
+    def _begin(self) -> None:
+        """Nothing but the prompt is written; what the first token will be drawn from is known already."""
+        sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
+        start = self.model, self.prompt, self.tokenizer
+        self.prompt_ids, self._steps = text_steps(*start, self.max_length, sampling, self.seed)
+        self.distribution: Distribution | None = next(text_steps(*start, 1, sampling)[1]).distribution
+        self.new_ids: list[int] = []
+        self.text = self._prompt = decode(self.tokenizer, self.prompt_ids)  # the prompt and what has been written
+        self.ended, self.tokens_per_second = False, 0.0
+
+    def _try_begin(self) -> bool:
+        """Back to the prompt, if the prompt and the settings can be used; if not, say what is wrong."""
+        try:
+            self.state, self.error, self.problem = "ready", None, None
+            self._begin()
+        except Exception as error:  # no caller catches what a button raises
+            self.state, self.error, self.distribution = "failed", error, None
+        self._show()
+        return self.error is None
+
     def _write(self) -> None:
         """The thread: the loop, and what it shows."""
         try:
-            state = self._tell()
-        except Exception as error:  # there is nobody to catch it, and a thread must not print
+            self._write_text()
+            state = self._state_when_stopped if self._asked_to_stop.is_set() else "finished"
+        except Exception as error:  # there is no caller to catch it, and a thread must not print
             self.error, state = error, "failed"
         self.state = state
         _RUNNING.discard(self)
         self._show()
         self._done.set()
 
-    def _tell(self) -> str:
-        began = shown = time.perf_counter()
+    def _write_text(self) -> None:
+        began = shown = perf_counter()
         pieces = stream_decode(self.tokenizer, chain(self.prompt_ids, self._new_ids()))
-        self._text = ""
-        for count, piece in enumerate(pieces, start=1):
-            self._text += piece
-            new = count - len(self.prompt_ids)
-            now = time.perf_counter()
-            if new > 0:
-                self.tokens_per_second = len(self.new_ids) / max(now - began, 1e-9)
-            if new > 0 and now - shown > REFRESH:
+        text = "".join(islice(pieces, len(self.prompt_ids)))  # its last character may come with the first new token
+        for piece in pieces:
+            self.text = text = text + piece
+            now = perf_counter()
+            self.tokens_per_second = len(self.new_ids) / max(now - began, 1e-9)
+            if now - shown > REFRESH:
                 shown = now
                 self._show_text()
-        return self._state_when_stopped if self._asked_to_stop.is_set() else "finished"
 
-    def _new_ids(self):
-        """Each new token when its time has come, until one asks it to stop."""
-        due = time.perf_counter()
-        for step in self._steps:
+    def _new_ids(self) -> Iterator[int]:
+        for step in paced(self._steps, lambda: self.speed, self._asked_to_stop.wait):
             self.distribution = step.distribution
             self.ended = step.token_id == getattr(self.tokenizer, "eos_token_id", None)
             if self.ended:
                 return
-            due = max(due, time.perf_counter() - 0.5) + (1 / self.speed if self.speed else 0)
-            if self._asked_to_stop.wait(max(0.0, due - time.perf_counter())):
-                return
             self.new_ids.append(step.token_id)
             yield step.token_id
 
-    def _begin(self) -> None:
-        """Nothing but the prompt is written; what the first token will be chosen from is known already."""
-        settings = self.temperature, self.top_k, self.top_p, self.min_p
-        begin = partial(text_steps, self.model, self.prompt, self.tokenizer)
-        self.prompt_ids, self._steps = begin(self.max_length, Sampling(*settings), seed=self.seed)
-        self.distribution: Distribution | None = next(begin(1, Sampling(*settings))[1]).distribution
-        self.new_ids: list[int] = []
-        self._text, self.ended, self.tokens_per_second = decode(self.tokenizer, self.prompt_ids), False, 0.0
-
-    # How it looks ------------------------------------------------------------------------------------------------
-
-    @property
-    def text(self) -> str:
-        """The prompt and what has been written."""
-        return self._text
-
-    def describe(self) -> str:
-        if self.state == "ready":
-            return f"StreamingGenerator: ready to go on from {self.text!r}, up to {self.max_length} tokens"
-        return f"StreamingGenerator: {self.text!r}, {len(self.new_ids)} new tokens, {self.state}"
-
-    @styled
-    def picture(self) -> Figure:
-        figure = Figure(figsize=(7, 2.6), layout="constrained")
-        ax = figure.subplots()
-        if self.candidates is not None:
-            plot_candidates(ax, self.candidates)
-        title = f"After “{self.text[-70:]}”"
-        ax.set_title(drawable(title), wrap=True)
-        return figure
+    # Its controls ------------------------------------------------------------------------------------------------
 
     def _make_controls(self, prompt: str) -> None:
-        wide = ipywidgets.Layout(width="auto")
-        self._prompt = ipywidgets.Text(prompt, description="Beginning", continuous_update=False, layout=wide)
-        self._start = ipywidgets.Button(description="Start", icon="play", button_style="primary")
-        self._stop = ipywidgets.Button(description="Stop", icon="stop", tooltip="Stop before the next token")
-        self._speed = ipywidgets.IntSlider(FASTEST, 1, FASTEST, description="Tokens per second at most", readout=False)
-        self._speed.style.description_width, self._speed.layout.width = "initial", "360px"
-        self._limit, self._progress, self._story, self._message, self._bars = (
-            ipywidgets.HTML(layout=wide) for _ in range(5)
+        self._start = button("Start", self.start, "play", button_style="primary")
+        self._stop = button("Stop", self.stop, "stop", "Stop before the next token")
+        speed = ipywidgets.IntSlider(FASTEST, 1, FASTEST, description="Tokens per second at most", readout=False)
+        speed.style.description_width, speed.layout.width = "initial", "360px"
+        self.controls = {"prompt": text_field("Beginning", prompt), "speed": speed}
+        self._watch()
+        self._limit, self._progress, self._story, self._message, self._bars = (html() for _ in range(5))
+        self.view = framed(
+            self.controls["prompt"],
+            side_by_side(self._start, self._stop, speed, self._limit),
+            self._story,
+            self._progress,
+            self._message,
+            self._bars,
         )
-        self._prompt.observe(lambda change: self._try_begin(), names="value")
-        self._start.on_click(lambda button: self.start())
-        self._stop.on_click(lambda button: self.stop())
-        self._speed.observe(lambda change: self._show_limit(), names="value")
-        buttons = ipywidgets.HBox([self._start, self._stop, self._speed, self._limit])
-        buttons.layout.flex_flow = "row wrap"
-        self.view = ipywidgets.VBox(
-            [
-                ipywidgets.HTML(stylesheet()),
-                self._prompt,
-                buttons,
-                self._story,
-                self._progress,
-                self._message,
-                self._bars,
-            ],
-            layout=ipywidgets.Layout(max_width="820px", width="100%"),
-        )
-        self._show_limit()
 
-    def _try_begin(self) -> bool:
-        """Back to the prompt, if the prompt and the settings can be used; else say what is wrong."""
-        try:
-            self.state, self.error = "ready", None
-            self._begin()
-        except Exception as error:  # nobody catches what a button raises
-            self.state, self.error, self.distribution = "failed", error, None
-        self._show()
-        return self.error is None
+    def _update(self, names: Collection[str]) -> None:
+        if "prompt" in names:
+            self._try_begin()
+        if "speed" in names:
+            self._show_limit()
 
     def _show(self) -> None:
         """All of it, when something begins or ends."""
         self._show_text()
-        status = caption_html(self._sentence(), 1)
-        self._message.value = status
-        self._start.disabled = self._prompt.disabled = self.running
+        self._show_limit()
+        self._message.value = caption_html(self.caption, 1)
+        self._start.disabled = self.controls["prompt"].disabled = self.running
         self._stop.disabled = not self.running
 
     def _show_text(self) -> None:
         """What changes with every token."""
-        prompt = decode(self.tokenizer, self.prompt_ids)
-        self._story.value = (
-            f'<div class="gptcore"><div class="gptcore-text gptcore-stream-box"><div>{escape(self.text[: len(prompt)])}'
-            f'<span class="gptcore-new">{escape(self.text[len(prompt) :])}</span></div></div></div>'
-        )
-        self._progress.value = self._progress_html()
-        self._bars.value = candidates_html(self.candidates or Candidates([], [], [], 0.0, 0))
-
-    def _progress_html(self) -> str:
-        count, most = len(self.new_ids), self.max_length
-        pace = f"{self.tokens_per_second:,.1f} tokens per second" if count else ""
-        return (
-            '<div class="gptcore gptcore-stream-progress"><div class="gptcore-track" role="progressbar" '
-            f'aria-label="Tokens written" aria-valuemin="0" aria-valuemax="{most}" aria-valuenow="{count}">'
-            '<div class="gptcore-bar" '
-            f'style="width:{count / max(most, 1):.2%}"></div></div><span>{count} of at most {most} tokens</span>'
-            f'<span class="gptcore-number">{pace}</span></div>'
-        )
+        record = self.record
+        self._story.value = writing_html(record)
+        self._progress.value = progress_html(record)
+        self._bars.value = candidates_html(record.candidates)
 
     def _show_limit(self) -> None:
         self._limit.value = f'<span class="gptcore">{self.speed or "no limit"}</span>'
-
-    def _sentence(self) -> str:
-        if self.state == "ready":
-            return "Start lets it go on; below are the candidates for the first token."
-        if self.state == "failed":
-            return f"It cannot go on: {type(self.error).__name__}: {self.error}"
-        if self.state == "finished":
-            return "The story is over: the model drew the end of the text." if self.ended else "There is no more room."
-        return {
-            "running": "It is writing. The bars are the chances from which the last token was drawn.",
-            "stopped": "Stopped. The text so far is kept; Start begins again from the beginning.",
-            "interrupted": "The kernel was interrupted. The text so far is kept; Start begins again.",
-        }[self.state]
 
 
 # The kernel's interrupt ------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ class Text:
     prompt_ids: list[int]
     token_ids: list[int]  # the new ones
     uniforms: list[float]  # the random numbers that chose them
-    prompt: str
+    prompt: str  # as far as it can be decoded: its last bytes may be read with the first new token
     pieces: list[str]  # what each new token adds to it, as `stream_decode` yields it, and what is left at the end
 
     @property

@@ -3,13 +3,14 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from gptcore import GPTConfig, GPTModel, generate_text
+from gptcore import GPTConfig, GPTModel, generate_text, next_token_distribution
 from gptcore.show import streaming
-from gptcore.show.streaming import StreamingGenerator
+from gptcore.show.streaming import StreamingGenerator, paced
 
 
 @pytest.fixture
@@ -41,39 +42,51 @@ def until(condition, seconds=5.0):
         time.sleep(0.005)
 
 
-def test_it_writes_what_generate_text_writes(generator, model, tokenizer):
+def test_it_writes_what_generate_text_writes(generator, model, tokenizer, shown, control):
     assert generator.state == "ready" and generator.candidates is not None
     assert generator.describe() == "StreamingGenerator: ready to go on from 'Once upon', up to 40 tokens"
     generator.start()
     generator.wait()
     assert generator.state == "finished" and not generator.running
     assert generator.text == generate_text(model, "Once upon", tokenizer, 40, seed=3)
-    assert "40 of at most 40 tokens" in generator._progress.value and generator.tokens_per_second > 0
-    assert not generator._start.disabled and generator._stop.disabled
+    assert "40 of at most 40 tokens" in shown(generator) and generator.tokens_per_second > 0
+    assert not control(generator, "Start").disabled and control(generator, "Stop").disabled
 
 
-def test_start_and_stop_buttons(slow, capsys):
-    slow._start.click()
-    assert slow.running and slow._start.disabled and slow._prompt.disabled and not slow._stop.disabled
+def test_start_and_stop_buttons(slow, capsys, shown, press, control):
+    press(slow, "Start")
+    assert slow.running and not control(slow, "Stop").disabled
+    assert control(slow, "Start").disabled and control(slow, "Beginning").disabled
     until(lambda: len(slow.new_ids) >= 3)
-    began = time.perf_counter()
-    slow._stop.click()
+    slow.speed = 1
+    until(lambda: len(slow.new_ids) >= 4)  # the next token is due in a second
+    press(slow, "Stop")
     slow.wait()
-    assert time.perf_counter() - began < 0.3
-    assert slow.state == "stopped" and 3 <= len(slow.new_ids) < 100
+    assert slow.state == "stopped" and len(slow.new_ids) == 4  # it did not wait for that token
     assert slow.text.startswith("Once upon") and len(slow.text) > len("Once upon")
-    assert "Stopped" in slow._message.value
+    assert "Stopped" in slow.caption in shown(slow)
     slow.stop()  # nothing to stop
     assert slow.state == "stopped"
     assert capsys.readouterr() == ("", "")  # a thread never prints
 
 
-def test_a_second_start_does_nothing(slow):
+def test_after_stop_the_bars_are_those_of_the_last_token(slow):
+    slow.start()
+    until(lambda: len(slow.new_ids) >= 2)
+    slow.stop()
+    slow.wait()
+    ids = slow.prompt_ids + slow.new_ids
+    logits = slow.model.eval()(torch.tensor([ids[:-1]]))[0, -1]
+    probs = next_token_distribution(logits, top_k=10).probs
+    assert torch.allclose(slow.distribution.probs, probs, atol=1e-5)
+
+
+def test_a_second_start_does_nothing(slow, press):
     slow.start()
     until(lambda: len(slow.new_ids) >= 2)
     threads = threading.active_count()
     slow.start()
-    slow._start.click()
+    press(slow, "Start")
     assert threading.active_count() == threads and len(slow.new_ids) >= 2
     slow.stop()
     slow.wait()
@@ -81,48 +94,81 @@ def test_a_second_start_does_nothing(slow):
     assert slow.running
 
 
-def test_a_limit_holds_and_can_be_lifted_while_it_writes(slow):
+class Clock:
+    """A clock that only waiting moves; each wait is written down."""
+
+    def __init__(self, stop_after=1000):
+        self.now, self.waits, self.stop_after = 0.0, [], stop_after
+
+    def __call__(self):
+        return self.now
+
+    def wait(self, seconds):
+        self.waits.append(seconds)
+        self.now += seconds
+        return len(self.waits) > self.stop_after
+
+
+def test_the_pace_is_the_speed_and_can_change_on_the_way():
+    clock, limit = Clock(), SimpleNamespace(speed=20)
+    steps = paced(range(10), lambda: limit.speed, clock.wait, clock)
+    assert [next(steps) for _ in range(4)] == [0, 1, 2, 3]
+    assert clock.waits == pytest.approx(4 * [0.05])
+    limit.speed = None
+    assert list(steps) == [4, 5, 6, 7, 8, 9] and clock.waits[4:] == 6 * [0.0]
+
+
+def test_a_slow_model_makes_up_for_half_a_second_at_most():
+    clock = Clock()
+    steps = paced(range(20), lambda: 10, clock.wait, clock)
+    next(steps)
+    clock.now += 3  # as long as one token took
+    list(steps)
+    assert clock.waits[1:] == pytest.approx(5 * [0.0] + 14 * [0.1], abs=1e-9)
+
+
+def test_asked_to_stop_it_gives_no_other_step():
+    clock = Clock(stop_after=3)
+    assert list(paced(range(10), lambda: 20, clock.wait, clock)) == [0, 1, 2]
+
+
+def test_a_limit_can_be_lifted_while_it_writes(slow, shown):
     slow.start()
-    time.sleep(0.5)
-    assert 1 <= len(slow.new_ids) <= 12
-    assert slow.speed == 20 and "20" in slow._limit.value
+    assert slow.speed == 20 and '<span class="gptcore">20</span>' in shown(slow)
     slow.max_length = 100
     slow.speed = None
-    assert slow.speed is None and "no limit" in slow._limit.value
+    assert slow.speed is None and "no limit" in shown(slow)
     until(lambda: len(slow.new_ids) > 100)
 
 
-def test_the_end_of_the_text(model, tokenizer):
+def test_the_end_of_the_text(model, tokenizer, shown):
     with torch.no_grad():
         model.final_norm.weight.zero_()
         model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.eos_token_id] * 1e4)
     generator = StreamingGenerator(model, tokenizer, "Once upon")
     generator.start()
     generator.wait()
-    assert generator.text == "Once upon" and "story is over" in generator._message.value
+    assert generator.text == "Once upon" and "story is over" in shown(generator)
     generator.picture()
 
 
-def test_an_error_in_the_thread_is_a_sentence(generator, monkeypatch, capsys):
+def test_an_error_in_the_thread_is_a_sentence(generator, monkeypatch, capsys, shown, control):
     def break_down(*arguments):
         raise RuntimeError("out of <memory>")
 
-    monkeypatch.setattr(generator.model, "hidden_states", break_down)
-    generator._steps = iter([])
-    monkeypatch.setattr(generator, "_try_begin", lambda: True)
-    monkeypatch.setattr(generator, "_new_ids", break_down)
+    monkeypatch.setattr(streaming, "stream_decode", break_down)
     generator.start()
     generator.wait()
     assert generator.state == "failed" and isinstance(generator.error, RuntimeError)
-    assert "RuntimeError: out of &lt;memory&gt;" in generator._message.value
-    assert not generator._start.disabled
+    assert "RuntimeError: out of &lt;memory&gt;" in shown(generator)
+    assert not control(generator, "Start").disabled
     assert capsys.readouterr() == ("", "")
 
 
-def test_settings_that_cannot_be_used_are_a_sentence_and_can_be_mended(generator):
+def test_settings_that_cannot_be_used_are_a_sentence_and_can_be_mended(generator, shown, press):
     generator.temperature = -1
-    generator._start.click()
-    assert generator.state == "failed" and "temperature must be 0" in generator._message.value
+    press(generator, "Start")
+    assert generator.state == "failed" and "temperature must be 0" in shown(generator)
     generator.picture()
     generator.temperature = 1.0
     generator.start()
@@ -130,10 +176,10 @@ def test_settings_that_cannot_be_used_are_a_sentence_and_can_be_mended(generator
     assert generator.state == "finished"
 
 
-def test_another_beginning(generator):
-    generator._prompt.value = "<img src=x onerror=alert(1)> $x$"
+def test_another_beginning(generator, shown, control):
+    control(generator, "Beginning").value = "<img src=x onerror=alert(1)> $x$"
     assert generator.state == "ready" and generator.text == generator.prompt
-    assert "<img" not in generator._story.value and "&lt;img" in generator._story.value
+    assert "<img" not in shown(generator) and "&lt;img" in shown(generator)
     generator.prompt = ""
     generator.start()
     generator.wait()
@@ -149,13 +195,13 @@ def run_in_a_loop(coroutine):
         loop.close()
 
 
-def test_an_interrupt_while_waiting_stops_it(slow):
+def test_an_interrupt_while_waiting_stops_it(slow, shown):
     threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     slow.start()
     with pytest.raises(KeyboardInterrupt):
         slow.wait()
     assert slow.state == "interrupted" and len(slow.new_ids) > 0
-    assert "interrupted" in slow._message.value
+    assert "interrupted" in shown(slow)
 
 
 def test_an_interrupt_of_an_idle_kernel_stops_it(model, tokenizer):
@@ -216,8 +262,8 @@ class Letters:
         return "".join(map(chr, token_ids))
 
 
-def test_a_tokenizer_without_an_end(model):
+def test_a_tokenizer_without_an_end(model, shown):
     generator = StreamingGenerator(model, Letters(), "ab", max_length=20, seed=3)
     generator.start()
     generator.wait()
-    assert len(generator.text) == 22 and "no more room" in generator._message.value
+    assert len(generator.text) == 22 and "no more room" in shown(generator)
