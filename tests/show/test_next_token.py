@@ -23,21 +23,21 @@ def widget(model, tokenizer):
     return NextToken(model, tokenizer, "Once upon", seed=3)
 
 
-def test_a_click_adds_the_token_that_was_drawn(widget):
+def test_a_click_adds_the_token_that_was_drawn(widget, press):
     for _ in range(3):
         step, before = widget.step, list(widget.token_ids)
-        widget._add.click()
+        press(widget, "Add a token")
         assert widget.token_ids == [*before, step.token_id]
         assert widget.last is step
         assert widget.step.position == step.position + 1
 
 
-def test_the_widget_shows_the_distribution_that_chooses(widget, tokenizer):
+def test_the_widget_shows_the_distribution_that_chooses(widget, tokenizer, shown):
     assert widget.candidates == Candidates.of(widget.step.distribution, tokenizer)
-    assert widget._bars.value == candidates_html(widget.candidates)
+    assert candidates_html(widget.candidates) in shown(widget)
 
 
-def test_the_same_seed_tells_the_same_story_and_a_new_story_another(model, tokenizer):
+def test_the_same_seed_tells_the_same_story_and_a_new_story_another(model, tokenizer, press):
     def told(widget):
         for _ in range(6):
             widget.add_token()
@@ -46,14 +46,14 @@ def test_the_same_seed_tells_the_same_story_and_a_new_story_another(model, token
     widget = NextToken(model, tokenizer, "Once", seed=3)
     first = told(widget)
     assert told(NextToken(model, tokenizer, "Once", seed=3)) == first
-    widget._new.click()
+    press(widget, "New story")
     assert widget.text == "Once"
     assert told(widget) == told(NextToken(model, tokenizer, "Once", seed=4)) != first
 
 
-def test_another_beginning_begins_again(widget):
+def test_another_beginning_begins_again(widget, control):
     widget.add_token()
-    widget._prompt.value = "옛날"
+    control(widget, "Beginning").value = "옛날"
     assert widget.text == "옛날" == widget.prompt
     assert widget.last is None
 
@@ -65,26 +65,26 @@ def test_an_empty_beginning_starts_from_the_end_of_text(widget):
     assert len(widget.token_ids) == 1
 
 
-def test_the_story_ends_at_the_end_of_text(model, tokenizer):
+def test_the_story_ends_at_the_end_of_text(model, tokenizer, shown, control):
     with torch.no_grad():  # a model that is sure that everything is over
         model.final_norm.weight.zero_()
         model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.eos_token_id] * 1e4)
     widget = NextToken(model, tokenizer, "Once upon")
     widget.add_token()
     assert widget.text == "Once upon"
-    assert widget.step is None and widget._add.disabled and widget.candidates is None
-    assert "story is over" in widget._message.value
+    assert widget.step is None and control(widget, "Add a token").disabled and widget.candidates is None
+    assert "story is over" in shown(widget)
     widget.add_token()  # does nothing
     assert widget.describe() == "NextToken: 'Once upon' is over"
     widget.picture()
     widget.new_story()
-    assert not widget._add.disabled
+    assert not control(widget, "Add a token").disabled
 
 
-def test_the_text_of_a_prompt_is_never_read_as_html(widget):
+def test_the_text_of_a_prompt_is_never_read_as_html(widget, shown):
     widget.prompt = "<img src=x onerror=alert(1)>"
-    assert "<img" not in widget._text.value
-    assert "&lt;img" in widget._text.value
+    assert "<img" not in shown(widget)
+    assert "&lt;img" in shown(widget)
 
 
 @pytest.mark.parametrize("prompt", ["$$", "$5 and $6", "\\frac{1}{2} $", "fox " * 500, "x" * 2000, "🦊" * 300, "\n\n"])
@@ -95,24 +95,24 @@ def test_any_prompt_has_a_picture_without_a_warning(widget, recwarn, prompt):
     assert [str(warning.message) for warning in recwarn.list] == []
 
 
-def test_a_beginning_that_cannot_be_read_becomes_a_sentence():
+def test_a_beginning_that_cannot_be_read_becomes_a_sentence(shown, press, control):
     letters = gptcore.Tokenizer.of_characters("a fox")
     model = GPTModel(
         GPTConfig(vocab_size=len(letters), context_length=12, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.0)
     )
     widget = NextToken(model, letters, "a fox")
     widget.add_token()
-    widget._prompt.value = "Once"
-    assert "There is nothing to show: text must hold only the 5 characters" in widget._message.value
-    assert widget.text == "" and widget.candidates is None and widget._add.disabled
-    assert widget.describe().startswith("NextToken: text must hold only")
+    control(widget, "Beginning").value = "Once"
+    assert "There is nothing to show: text must have only the 5 characters" in shown(widget)
+    assert widget.text == "" and widget.candidates is None and control(widget, "Add a token").disabled
+    assert widget.describe().startswith("NextToken: text must have only")
     widget.add_token()  # does nothing
-    widget._new.click()
+    press(widget, "New story")
     widget.picture()
-    widget._prompt.value = ""
+    control(widget, "Beginning").value = ""
     assert widget.problem.startswith("prompt must not be empty")
-    widget._prompt.value = "fox"
-    assert widget.problem is None and widget.text == "fox" and not widget._add.disabled
+    control(widget, "Beginning").value = "fox"
+    assert widget.problem is None and widget.text == "fox" and not control(widget, "Add a token").disabled
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(widget):
