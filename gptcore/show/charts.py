@@ -118,6 +118,29 @@ def plot_shares(ax: Axes, shares: Sequence[tuple[str, float]], xlabel: str) -> N
 
 
 @styled
+def plot_scores(
+    ax: Axes, labels: Sequence[str], scores: Sequence[float], texts: Sequence[str] = (), *, xlabel: str = "logit"
+) -> None:
+    """A dot at each of `scores`, from top to bottom, and the gap from it to the largest, with a text to the right.
+
+    Scores have no zero to begin at: only their differences mean something, so nothing is drawn from 0. Without `texts`
+    each score is written with its gap.
+
+    >>> plot_scores(ax, ["time", "fox"], [3.0, 2.0])
+    """
+    values, rows = [float(score) for score in scores], range(len(scores))
+    largest = max(values)
+    gaps = [f" ({largest - value:.1f} less)" if value < largest else "" for value in values]
+    ax.hlines(rows, values, largest, color=OTHERS, lw=2, zorder=1)
+    ax.axvline(largest, color="#555555", lw=1, ls="--", zorder=1)
+    ax.plot(values, rows, "o", color=KEPT, ms=8)
+    for row, text in enumerate(texts or [f"{value:.1f}{gap}" for value, gap in zip(values, gaps, strict=True)]):
+        ax.annotate(drawable(text.replace("-", "−")), (largest, row), (10, 0), textcoords="offset points", va="center")
+    ax.margins(x=0.05)
+    _label_rows(ax, labels, xlabel)
+
+
+@styled
 def plot_pairs(
     ax: Axes,
     labels: Sequence[str],

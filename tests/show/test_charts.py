@@ -2,7 +2,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import gptcore
-from gptcore.show.charts import chart, drawable, fonts, plot_bars, plot_lines, plot_pairs, plot_shares
+from gptcore.show.charts import chart, drawable, fonts, plot_bars, plot_lines, plot_pairs, plot_scores, plot_shares
 from gptcore.tokenizer import token_label
 
 
@@ -74,6 +74,26 @@ def test_shares_add_up_and_the_last_is_for_all_others():
     plot_shares(ax, [("a", 0.75), ("2 others", 0.25)], "probability")
     assert widths(ax) == [0.75, 0.25] and texts(ax) == ["75.0%", "25.0%"]
     assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, True]
+
+
+def test_scores_are_dots_with_the_gap_to_the_largest_and_nothing_begins_at_0():
+    figure, ax = chart(6, 4)
+    plot_scores(ax, ["a", "b", "c"], [14.5, 17, -3.25])
+    largest, dots = ax.lines
+    assert list(dots.get_xdata()) == [14.5, 17, -3.25] and list(dots.get_ydata()) == [0, 1, 2]
+    assert set(largest.get_xdata()) == {17} and dots.get_linestyle() == "None"
+    assert [line[:, 0].tolist() for line in ax.collections[0].get_segments()] == [[14.5, 17], [17, 17], [-3.25, 17]]
+    assert texts(ax) == ["14.5 (2.5 less)", "17.0", "−3.2 (20.2 less)"] and rows(ax) == ["a", "b", "c"]
+    assert ax.yaxis_inverted() and ax.get_xlabel() == "logit" and not ax.patches
+    figure.draw_without_rendering()
+    assert max(text.get_window_extent().x1 for text in ax.texts) <= figure.bbox.x1
+
+
+def test_an_axis_of_scores_that_are_alike_shows_their_gaps_and_texts_can_be_given():
+    _, ax = chart(6, 4)
+    plot_scores(ax, ["a", "b"], [1001, 1000], ["more", "less"], xlabel="score")
+    low, high = ax.get_xlim()
+    assert 999 < low < 1000 and 1001 < high < 1002 and texts(ax) == ["more", "less"] and ax.get_xlabel() == "score"
 
 
 def test_pairs_of_bars_have_a_legend():
