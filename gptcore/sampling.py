@@ -34,12 +34,12 @@ class Distribution:
 
     @cached_property
     def kept(self) -> Tensor:
-        """bool (..., vocab_size): can this token be drawn?"""
+        """bool (..., vocab_size): did no stage remove it? It can be drawn, unless its probability rounds to 0."""
         return self.removed_by == 0
 
     @cached_property
     def kept_count(self) -> Tensor:
-        """int64 (...): how many tokens can be drawn."""
+        """int64 (...): how many tokens no stage removed."""
         return self.kept.count_nonzero(-1)
 
     @cached_property

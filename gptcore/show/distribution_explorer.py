@@ -91,7 +91,10 @@ class Exploration:
         likeliest, label = next(iter(self.labels.items()))
         if self.sampling.temperature == 0:
             return f"Temperature 0 is greedy: the likeliest token, {label}, is taken every time."
-        tokens = f"{self.panels.kept_count:,} of {self.distribution.probs.numel():,} tokens can be drawn"
+        possible = int(self.distribution.probs.count_nonzero())
+        tokens = f"{possible:,} of {self.distribution.probs.numel():,} tokens can be drawn"
+        if possible < self.panels.kept_count:  # in float32 their chance is exactly 0
+            tokens += f" ({self.panels.kept_count - possible:,} more round to 0)"
         prob = percent(self.distribution.probs[likeliest].item())
         return f"At temperature {self.sampling.temperature:g}, {tokens}; the likeliest is {label} with {prob}."
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
-from gptcore.show.charts import plot_bars
+from gptcore.show.charts import plot_bars, plot_scores
 from gptcore.show.style import CHOSEN, counted, label_class, others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
@@ -33,7 +33,7 @@ class Panels:
     temperature: float
     others: float  # the probability of all tokens that have no row
     others_count: int  # how many those are
-    others_kept: int  # how many of those can be drawn
+    others_kept: int  # how many of those no stage cut
     others_logit: float  # the largest logit among them
     removed: dict[str, tuple[float, int]]  # {stage: (probability, tokens)} of each stage that cut something
     kept_mass: float  # what all stages left, of the probabilities before any cut
@@ -97,10 +97,14 @@ class Panels:
 
     @cached_property
     def axis(self) -> tuple[float, float]:
-        """The ends of the logit axis: they hold 0 and every logit that has a row, and no setting moves them."""
+        """The ends of the logit axis, a little beyond every logit that has a row: no setting moves them.
+
+        0 means nothing to a logit, so the axis need not hold it.
+        """
         finite = [logit for logit in self.logits if logit > float("-inf")]
-        low, high = min(0.0, *finite, 0.0), max(0.0, *finite, 0.0)
-        return (low, high) if high > low else (0.0, 1.0)
+        low, high = min(finite), max(finite)
+        margin = 0.05 * (high - low) or 0.5
+        return low - margin, high + margin
 
     def describe(self, rows: int = 5) -> str:
         """The first probabilities in one line of text."""
@@ -127,10 +131,8 @@ def panels_html(panels: Panels | None, rows: int, log: bool = False) -> str:
     lines += ['<div class="gptcore-trio"></div>'] * (rows - len(lines))
     lines.append('<div class="gptcore-trio"></div>' if panels is None else _others_html(panels, log))
     counted = " gptcore-counted" if panels is not None and panels.draws else ""
-    low, high = (0.0, 1.0) if panels is None else panels.axis
-    zero = f"{-low / (high - low):.1%}" if low < 0 < high else "-9px"  # where a line stands for 0, or out of sight
     return (
-        f'<div class="gptcore gptcore-panels{counted}" style="--gptcore-zero:{zero}">{_head_html(panels)}'
+        f'<div class="gptcore gptcore-panels{counted}">{_head_html(panels)}'
         f'<div role="list" aria-label="Tokens with their logit, scaled logit and probability">{"".join(lines)}</div>'
         f"{_axis_html(panels, log)}{_mass_html(panels)}</div>"
     )
@@ -171,7 +173,7 @@ def _row_html(panels: Panels, i: int, log: bool) -> str:
         f'<div class="gptcore-trio{kind}" role="listitem">'
         f'<span class="{label_class(label, 10)}" title="{escape(label)} (id {token_id})">'
         f"{escape(short_label(label, token_id))}</span>"
-        f'<div class="gptcore-lane">{_bar_html(panels.logits[i], low, high)}</div>'
+        f'<div class="gptcore-lane">{_dot_html(panels.logits[i], low, high)}</div>'
         f'<span class="gptcore-number">{number(panels.logits[i])}</span>'
         f'<div class="gptcore-lane">{scaled}</div><span class="gptcore-number">{scaled_number}</span>'
         f"{_prob_html(panels, panels.probs[i], panels.counts[i] if panels.counts else 0, log, cut)}</div>"
@@ -185,10 +187,17 @@ def _others_html(panels: Panels, log: bool) -> str:
     largest = f"≤ {number(panels.others_logit)}" if panels.others_count else ""
     return (
         f'<div class="gptcore-trio gptcore-others{kind}" role="listitem">'
-        f'<span class="gptcore-label" title="{panels.others_kept:,} of them can be drawn">{panels.others_label}</span>'
+        f'<span class="gptcore-label" title="{panels.others_kept:,} of them are kept">{panels.others_label}</span>'
         f'<span></span><span class="gptcore-number">{largest}</span><span></span><span></span>'
         f"{_prob_html(panels, panels.others, panels.others_drawn, log, cut)}</div>"
     )
+
+
+def _dot_html(value: float, low: float, high: float) -> str:
+    """A dot at `value` on an axis from `low` to `high`; a bar would begin at 0, which means nothing to a logit."""
+    if value == float("-inf"):
+        return ""
+    return f'<i class="gptcore-dot" style="margin-left:{(value - low) / (high - low):.1%};width:0%"></i>'
 
 
 def _bar_html(value: float, low: float, high: float) -> str:
@@ -274,9 +283,10 @@ def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None
     """The three panels on three `axes` side by side."""
     logit_ax, scaled_ax, prob_ax = axes
     width = panels.axis[1] - panels.axis[0]
-    _plot_panel(logit_ax, panels, panels.logits, [number(logit) for logit in panels.logits], "logit")
-    logit_ax.axvline(0, color="black", linewidth=0.8)
-    logit_ax.set_xlim(panels.axis[0] - 0.02 * width, panels.axis[1] + 0.3 * width)
+    logits = [logit if logit > float("-inf") else float("nan") for logit in panels.logits]
+    labels = [*panels.short_labels, panels.others_label]
+    plot_scores(logit_ax, labels, logits, [number(logit) for logit in panels.logits])
+    logit_ax.set_xlim(panels.axis[0], panels.axis[1] + 0.3 * width)
 
     scaled = [max(logit, -width) for logit in panels.scaled_logits] if panels.temperature > 0 else []
     _plot_panel(scaled_ax, panels, scaled, [number(logit) for logit in panels.scaled_logits], scaled_title(panels))

@@ -98,6 +98,16 @@ def test_temperature_0_is_greedy_and_says_so(explorer, rows_of, shown):
     explorer.picture()
 
 
+def test_tokens_whose_chance_rounds_to_0_cannot_be_drawn(explorer):
+    total = len(explorer.logits)
+    assert f"At temperature 1, {total} of {total} tokens can be drawn; the likeliest" in explorer.caption
+    explorer.temperature = 0.001
+    possible = int((explorer.distribution.probs > 0).sum())
+    assert 0 < possible < total == explorer.distribution.kept_count
+    expected = f"{possible} of {total} tokens can be drawn ({total - possible} more round to 0); the likeliest"
+    assert expected in explorer.caption
+
+
 def test_what_each_stage_removed_adds_up(explorer, shown):
     explorer.change(top_k=20, top_p=0.7, min_p=0.2)
     panels, record = explorer.panels, explorer.distribution

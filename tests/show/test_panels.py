@@ -50,6 +50,19 @@ def test_a_masked_token_has_no_bar(rows_of):
     assert (number(-0.001), number(-12.34), number(12345.6)) == ("0.00", "−12.34", "12,346")
 
 
+def test_logits_are_dots_on_an_axis_that_need_not_hold_0(rows_of):
+    record = next_token_distribution(torch.tensor([17.0, 15.0, 7.0]))
+    panels = Panels.of(record, {0: "a", 1: "b", 2: "c"}, 1.0)
+    low, high = panels.axis
+    assert 0 < low < 7 and 17 < high < 18
+    page = panels_html(panels, 3)
+    assert page.count('class="gptcore-dot"') == 3 and [row["bars"][0] for row in rows_of(page)[:3]] == [0, 0, 0]
+    axes = Figure().subplots(1, 3)
+    plot_panels(axes, panels)
+    assert not axes[0].patches and list(axes[0].lines[1].get_xdata()) == [17, 15, 7]
+    assert Panels.of(next_token_distribution(torch.tensor([3.0, 3.0])), {0: "a", 1: "b"}, 1.0).axis == (2.5, 3.5)
+
+
 def test_the_logarithmic_axis_goes_from_a_millionth_to_one():
     assert [on_axis(p, True) for p in (1, 1e-3, 1e-6, 1e-9, 0)] == pytest.approx([1, 0.5, 0, 0, 0], abs=1e-6)
     assert on_axis(0.3) == 0.3
