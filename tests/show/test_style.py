@@ -1,7 +1,9 @@
 import re
+from pathlib import Path
 
 import pytest
 
+from gptcore.show import style
 from gptcore.show.style import CHOSEN, CSS, HUES, KEPT, OTHERS, counted, ending, others_label, percent, shortened
 
 
@@ -27,3 +29,9 @@ def test_words_for_counts():
     assert [counted(count, "token") for count in (0, 1, 2, 1000)] == ["0 tokens", "1 token", "2 tokens", "1,000 tokens"]
     assert [others_label(count) for count in (0, 1, 50_000)] == ["no others", "1 other", "50,000 others"]
     assert [shortened("abcd", length) for length in (4, 3)] == ["abcd", "ab…"]
+
+
+def test_no_rule_is_left_over():
+    modules = "".join(file.read_text(encoding="utf-8") for file in Path(style.__file__).parent.glob("*.py"))
+    classes = set(re.findall(r"\.(gptcore-[a-z-]+)", CSS))
+    assert len(classes) > 80 and [name for name in sorted(classes) if name not in modules] == []

@@ -1,0 +1,135 @@
+from dataclasses import dataclass
+
+import ipywidgets
+import pytest
+from matplotlib.figure import Figure
+
+from gptcore.show.live import (
+    OFF,
+    LiveView,
+    Setting,
+    check_bool,
+    check_sampling,
+    framed,
+    html,
+    temperature_slider,
+    text_field,
+    top_k_slider,
+)
+from gptcore.show.style import caption_html, stylesheet
+
+
+@dataclass(frozen=True)
+class Sum:
+    value: float
+
+    @property
+    def caption(self):
+        return f"The sum is {self.value}."
+
+    def describe(self):
+        return str(self.value)
+
+
+class Adder(LiveView):
+    """The smallest widget: temperature plus top_k, unless the text says no."""
+
+    temperature, top_k, text = Setting(check_sampling), Setting(check_sampling), Setting()
+
+    def __init__(self):
+        self.controls = {
+            "temperature": temperature_slider("Temperature", "5em"),
+            "top_k": top_k_slider("Top-k", [1, 10], "5em"),
+            "text": text_field("Text"),
+        }
+        self._watch()
+        self.message, self.updates = html(), []
+        self.view = framed(*self.controls.values(), self.message)
+        self.change(temperature=1.0, top_k=10)
+
+    def _update(self, names):
+        self.updates.append(set(names))
+        self._try(self._add)
+        self._show()
+
+    def _add(self):
+        if self.text == "no":
+            raise ValueError("text must not be 'no'")
+        return Sum(self.temperature + (self.top_k or 0))
+
+    def _show(self):
+        self.message.value = caption_html(self.caption)
+
+    def picture(self):
+        return Figure()
+
+
+@pytest.fixture
+def adder():
+    return Adder()
+
+
+def test_a_setting_is_its_control(adder, control):
+    adder.temperature = 0.5
+    assert control(adder, "Temperature").value == 0.5 == adder.temperature and adder.record.value == 10.5
+    control(adder, "Temperature").value = 1.5
+    assert adder.temperature == 1.5 and adder.record.value == 11.5
+    assert adder.updates[-2:] == [{"temperature"}, {"temperature"}]
+
+
+def test_several_settings_change_with_one_update(adder):
+    adder.updates.clear()
+    adder.change(temperature=2.0, top_k=None, text="yes")
+    assert adder.updates == [{"temperature", "top_k", "text"}] and adder.record.value == 2.0
+
+
+def test_none_is_a_choice_of_its_own(adder, control):
+    adder.top_k = None
+    assert control(adder, "Top-k").value is OFF and control(adder, "Top-k").label == "all" and adder.top_k is None
+    assert adder.text == ""  # OFF is no text
+
+
+def test_a_control_is_made_to_offer_what_it_did_not(adder, control):
+    adder.change(temperature=5.0, top_k=2000)
+    assert (adder.temperature, control(adder, "Temperature").max) == (5.0, 5.0)
+    assert [label for label, _ in control(adder, "Top-k").options] == ["1", "10", "2,000", "all"]
+    assert adder.top_k == 2000 and adder.record.value == 2005
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"temperature": 0.5, "top_k": 0}, "top_k must be at least 1"),
+        ({"temperature": -1}, "temperature must be 0"),
+        ({"heat": 1}, "settings are temperature, top_k, text, got heat"),
+    ],
+)
+def test_if_one_is_not_allowed_nothing_changes(adder, shown, settings, problem):
+    adder.updates.clear()
+    adder.change(**settings)
+    assert adder.problem.startswith(problem) and adder.updates == []
+    assert (adder.temperature, adder.top_k, adder.record.value) == (1.0, 10, 11.0)
+    assert adder.caption == f"Not changed: {adder.problem}. The sum is 11.0." and "Not changed" in shown(adder)
+    adder.temperature = 2.0
+    assert adder.problem is None and adder.caption == "The sum is 12.0."
+
+
+def test_what_goes_wrong_in_computing_is_a_sentence_and_the_record_stays(adder):
+    adder.text = "no"
+    assert adder.caption == "Not changed: text must not be 'no'. The sum is 11.0."
+    adder.record = None
+    assert adder.caption == "There is nothing to show: text must not be 'no'."
+    assert adder.describe() == "Adder: text must not be 'no'"
+    adder.text = "yes"
+    assert adder.describe() == "Adder: 11.0"
+
+
+def test_a_view_begins_with_the_style(adder):
+    assert adder.view.children[0].value == stylesheet() and isinstance(adder.view, ipywidgets.VBox)
+    assert adder._repr_mimebundle_()["text/plain"] == adder.describe()
+
+
+def test_a_switch_is_true_or_false():
+    check_bool("log", True)
+    with pytest.raises(TypeError, match="log must be True or False, got 1"):
+        check_bool("log", 1)
