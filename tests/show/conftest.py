@@ -8,8 +8,10 @@ from typing import Any
 import ipywidgets
 import pytest
 import torch
+from tokenizers import pre_tokenizers, trainers
 
-from gptcore import GPTConfig, GPTModel
+from gptcore import GPTConfig, GPTModel, Tokenizer
+from gptcore.tokenizer import byte_level_bpe
 
 
 def _parts(view: Any) -> Iterator[Any]:
@@ -119,3 +121,14 @@ def model_of_noise(tokenizer):
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def bytes_only():
+    """A tokenizer of the 256 bytes with nothing learned, as an English tokenizer reads Korean."""
+    backend = byte_level_bpe()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend.train_from_iterator(
+        ["Once upon a time"], trainers.BpeTrainer(vocab_size=256, initial_alphabet=alphabet, show_progress=False)
+    )
+    return Tokenizer(backend)
