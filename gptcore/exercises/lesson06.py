@@ -9,6 +9,7 @@ from torch.special import entr
 
 from gptcore.config import GPTConfig
 from gptcore.exercises.checking import Exercise, Value, case
+from gptcore.exercises.models import random_model
 from gptcore.model import GPTModel
 from gptcore.training import evaluate
 
@@ -81,15 +82,6 @@ def _counting_model() -> GPTModel:
     return model.eval()
 
 
-def _untrained_model() -> GPTModel:
-    """A model of 50 tokens that knows nothing, with strong dropout."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
-        model = GPTModel(GPTConfig(50, context_length=32, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.5))
-        model.token_embedding.weight.mul_(20)  # so that the dropout can be seen in the loss
-    return model.train()
-
-
 def _loss(model: GPTModel, token_ids: Tensor, reduction: str = "mean") -> Tensor:
     return F.cross_entropy(model.eval()(token_ids[None])[0, :-1], token_ids[1:], reduction=reduction)
 
@@ -103,6 +95,7 @@ def _ln_v(model: GPTModel) -> float:
 
 
 _UP = torch.arange(24) % 6
+_UNTRAINED = random_model(0, vocab_size=50, context_length=32, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.5)
 _NOISE = "Dropout, the noise of training, is on: call model.eval() before the model reads."
 
 # function(model, token_ids (T,)) → ln V minus the mean loss, in nats per token: 0 where nothing was learned
@@ -115,7 +108,7 @@ check_learned = Exercise(
     ],
     edges=[
         case(
-            _untrained_model(),
+            _UNTRAINED.train(),
             torch.arange(30) * 7 % 50,
             given="an untrained model of 50 tokens in training mode",
             why="The loss of knowing nothing is ln V, and V is model.config.vocab_size.",

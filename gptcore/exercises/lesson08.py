@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, inf, tensor
 from torch.nn.functional import layer_norm
 
-from gptcore.config import GPTConfig
 from gptcore.exercises.checking import Exercise, case
+from gptcore.exercises.models import random_model
 from gptcore.exercises.outcomes import flat
-from gptcore.model import GPTModel
 from gptcore.recording import lens_logits
 
 # Exercise 1: attention weights --------------------------------------------------------------------------------------
@@ -121,24 +120,14 @@ check_strongest_head = Exercise(
 # Exercise 3: a row of the lens --------------------------------------------------------------------------------------
 
 
-def _model() -> GPTModel:
-    """A model that knows nothing, with an untied head and a norm of its own."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(8)
-        config = GPTConfig(7, context_length=8, emb_dim=8, n_heads=2, n_layers=1, tie_embeddings=False)
-        model = GPTModel(config).eval()
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.7)
-    return model
-
-
+_MODEL = random_model(8, vocab_size=7, context_length=8, emb_dim=8, n_heads=2, n_layers=1, tie_embeddings=False)
 _RESIDUAL = 3 * torch.randn(8, generator=torch.Generator().manual_seed(8))
 
 # function(model, residual (emb_dim,)) → chances (vocab_size,), if the head read the stream at this point
 check_lens = Exercise(
     right="norm, head, softmax: the last steps of the model, taken early.",
     reference=lambda model, residual: lens_logits(model, residual).softmax(-1),
-    cases=[case(_model(), _RESIDUAL, given="a model of 7 tokens and a residual of 8 values")],
+    cases=[case(_MODEL, _RESIDUAL, given="a model of 7 tokens and a residual of 8 values")],
     mistakes=[
         ("The final norm is missing: the head reads model.final_norm(residual).", lambda m, x: m.head(x).softmax(-1)),
         ("The final norm is missing, and the softmax that makes chances of scores.", lambda m, x: m.head(x)),

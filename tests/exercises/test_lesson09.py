@@ -5,23 +5,6 @@ from gptcore import KVCache, generate
 from gptcore.exercises import lesson09
 from gptcore.model import evaluating
 
-
-@pytest.mark.parametrize("check", [lesson09.check_cache_size, lesson09.check_cached_loop, lesson09.check_quantize_row])
-def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
-    def stub(*arguments): ...
-
-    def fails(*arguments):
-        return undefined_name  # noqa: F821
-
-    assert "returns nothing so far" in says(check, stub)
-    assert "returns nothing so far" in says(check, lambda *arguments: ...)
-    assert "NameError" in says(check, fails)
-    assert "stopped with TypeError" in says(check, lambda: 1)
-    assert "function itself" in says(check, None)
-    for nonsense in ("text", torch.zeros(3, 3, 3), [[1], [2, 3]], object(), (1, 2), (torch.zeros(5), "x"), []):
-        assert "Not yet" in says(check, lambda *arguments, nonsense=nonsense: nonsense)
-
-
 # Exercise 1
 
 
@@ -48,19 +31,19 @@ def right_size(config, tokens, size):
     ("answer", "hint"),
     [
         (lambda c, n, b: right_size(c, n, b) // 2, "keys and there are values"),
-        (lambda c, n, b: right_size(c, n, 1), "counts the numbers"),
+        (lambda c, n, b: right_size(c, n, 1), "counts the values"),
         (lambda c, n, b: right_size(c, n, b) * 8, "in bits"),
         (lambda c, n, b: right_size(c, n, b) // c.n_layers, "one layer"),
         (lambda c, n, b: 2 * c.n_layers * n * c.head_dim * b, "one head"),
         (lambda c, n, b: 2 * c.n_layers * n * c.n_heads * c.emb_dim * b, "does not count again"),
         (lambda c, n, b: right_size(c, 1, b), "one token"),
         (lambda c, n, b: right_size(c, n * n, b), "not squared"),
-        (lambda c, n, b: right_size(c, c.context_length, b), "only 7"),
-        (lambda c, n, b: 3 * c.n_layers * n * c.emb_dim * b, "Queries need no place"),
+        (lambda c, n, b: right_size(c, c.context_length, b), "This text is shorter"),
+        (lambda c, n, b: 3 * c.n_layers * n * c.emb_dim * b, "Queries are not kept"),
         (lambda c, n, b: right_size(c, n, b) / 1e6, "megabytes"),
         (lambda c, n, b: 5, "Multiply"),
-        (lambda c, n, b: 3360, "not for another"),
-        (lambda c, n, b: 2 * c.n_layers * n * c.emb_dim * 4, "not for another"),
+        (lambda c, n, b: 3360, "Use config.n_layers"),
+        (lambda c, n, b: 2 * c.n_layers * n * c.emb_dim * 4, "given another model"),
     ],
 )
 def test_cache_size_wrong(says, answer, hint):
@@ -92,9 +75,9 @@ def prompt_first(model, token_ids, count):
 
 def one_at_a_time(model, token_ids, count):
     cache, ids = KVCache(model.config), token_ids[0].tolist()
-    for place in range(len(ids) + count - 1):
-        scores = model(torch.tensor([[ids[place]]]), cache)[0, -1]
-        if place == len(ids) - 1:
+    for position in range(len(ids) + count - 1):
+        scores = model(torch.tensor([[ids[position]]]), cache)[0, -1]
+        if position == len(ids) - 1:
             ids.append(int(scores.argmax()))
     return ids
 
@@ -161,7 +144,10 @@ def in_place(model, token_ids, count):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False), "model read 25 tokens"),
+        (
+            lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False),
+            "25 tokens read",
+        ),
         (loop(new_ones, cache_of=lambda model: KVCache(model.config)), "Make one KVCache before the loop"),
         (loop(whole), "on top of what the cache already holds"),
         (too_small, "on top of what the cache already holds"),
@@ -171,29 +157,21 @@ def in_place(model, token_ids, count):
         (loop(new_ones, choose=torch.argmin), "argmax, not argmin"),
         (loop(new_ones, choose=luck), "with no luck"),
         (loop(new_ones, back=lambda ids, prompt: ids[:, prompt.shape[1] :]), "prompt is lost"),
-        (loop(new_ones, back=lambda ids, prompt: ids[:, :-1]), "There should be the prompt"),
-        (loop(new_ones, back=lambda ids, prompt: ids.flip(1)), "prompt itself has changed"),
+        (loop(new_ones, back=lambda ids, prompt: ids[:, :-1]), "Return the prompt and the new tokens"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([new, ids], dim=1)), "in front of the prompt"),
         (loop(new_ones, choose=lambda scores: scores.argmax() * 0), "Read the prompt into the cache"),
-        (lambda model, ids, n: torch.cat([ids, torch.zeros(1, n, dtype=torch.int64)], 1), "was never asked"),
-        (endless, "the model was asked 200 times"),
-        (in_place, "changed the tensor"),
+        (lambda model, ids, n: torch.cat([ids, torch.zeros(1, n, dtype=torch.int64)], 1), "0 tokens read"),
+        (endless, "the loop never ends"),
+        (in_place, "changed what it was given"),
         (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0, 0]], dim=1)), "A new token must be (1, 1)"),
         (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0]], dim=1)), "A new token must be (1, 1)"),
         (loop(new_ones, join=lambda ids, new: torch.cat([ids, new])), "with dim=1"),
-        (lambda model, ids, n: torch.full((1, 8), torch.nan), "token ids were expected"),
-        (lambda model, ids, n: [torch.inf] * 8, "token ids were expected"),
+        (lambda model, ids, n: torch.full((1, 8), torch.nan), "got ([nan, "),
+        (lambda model, ids, n: [torch.inf] * 8, "got ([inf, "),
     ],
 )
 def test_cached_loop_wrong(says, answer, hint):
     assert hint in says(lesson09.check_cached_loop, answer)
-
-
-def test_the_learners_luck_is_left_alone(says):
-    torch.manual_seed(3)
-    expected = torch.rand(1)
-    torch.manual_seed(3)
-    says(lesson09.check_cached_loop, by_length)
-    assert torch.rand(1) == expected
 
 
 # Exercise 3
@@ -234,33 +212,36 @@ def size(row):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (scaled_by(lambda row: row.max() / 127), "largest number, 1.213"),
+        (scaled_by(lambda row: row.max() / 127), "2.54, not 1.213"),
         (scaled_by(lambda row: size(row) / 128), "ends at 127"),
-        (scaled_by(lambda row: size(row) / 255), "not 255"),
-        (scaled_by(lambda row: size(row) / 256), "not 256"),
+        (scaled_by(lambda row: size(row) / 255), "not by 255"),
+        (scaled_by(lambda row: size(row) / 256), "255 or 256"),
         (scaled_by(lambda row: (row.max() - row.min()) / 255), "Here 0 stays 0"),
         (scaled_by(size), "the largest size itself"),
-        (scaled_by(lambda row: size(row) / 100), "should become 127"),
-        (lambda row: ((row * 127 / size(row)).round().to(torch.int8), 127 / size(row)), "its inverse"),
-        (scaled_by(lambda row: size(row) / 127, torch.trunc), "was cut off"),
-        (scaled_by(lambda row: size(row) / 127, torch.floor), "was cut off"),
-        (lambda row: (row * 127 / size(row), size(row) / 127), "not whole yet"),
+        (scaled_by(lambda row: size(row) / 100), "The scale is row.abs().max() / 127"),
+        (lambda row: ((row * 127 / size(row)).round().to(torch.int8), 127 / size(row)), "the inverse of the scale"),
+        (scaled_by(lambda row: size(row) / 127, torch.trunc), "were cut off"),
+        (scaled_by(lambda row: size(row) / 127, torch.floor), "were cut off"),
+        (lambda row: (row * 127 / size(row), size(row) / 127), "no integers yet"),
         (lambda row: ((row * 127 / size(row)).round(), size(row) / 127), "more than one byte"),
         (lambda row: ((row * 127 / size(row)).round().tolist(), size(row) / 127), "Return them as a tensor"),
         (
             lambda row: ((row * 127 / size(row)).round().numpy().astype("int8"), size(row) / 127),
             "Return them as a tensor",
         ),
-        (lambda row: ((row * 127 / size(row)).round().to(torch.uint8), size(row) / 127), "no room for numbers below 0"),
-        (scaled_by(lambda row: -row.min() / 127), "right for one row"),
-        (lambda row: (torch.tensor([25, -127, 61, 2, 0], dtype=torch.int8), 0.02), "all signs turned"),
-        (lambda row: (with_torch(row)[0], with_torch(row)[1] * (1 if row[0] > 0 else 2)), "the scale is the same"),
+        (lambda row: ((row * 127 / size(row)).round().to(torch.uint8), size(row) / 127), "do not fit into torch.uint8"),
+        (scaled_by(lambda row: -row.min() / 127), "whatever its sign"),
+        (lambda row: (torch.tensor([25, -127, 61, 2, 0], dtype=torch.int8), 0.02), "given row [-0.5, 2.54"),
+        (
+            lambda row: (with_torch(row)[0], with_torch(row)[1] * (1 if row[0] > 0 else 2)),
+            "given row [-0.5, 2.54",
+        ),
         (lambda row: (with_torch(row)[0] * with_torch(row)[1], with_torch(row)[1]), "rebuilt"),
-        (lambda row: with_torch(row)[::-1], "the scale came first"),
-        (lambda row: with_torch(row)[0], "expected two things"),
+        (lambda row: with_torch(row)[::-1], "The scale came first"),
+        (lambda row: with_torch(row)[0], "Return two things"),
         (lambda row: (with_torch(row)[0].abs(), with_torch(row)[1]), "Divide the row by the scale"),
-        (lambda row: (with_torch(row)[0], row), "expected one number"),
-        (lambda row: (row.div_(size(row) / 127).round().to(torch.int8), size(row) / 127), "changed the tensor"),
+        (lambda row: (with_torch(row)[0], row), "Divide the row by the scale"),
+        (lambda row: (row.div_(size(row) / 127).round().to(torch.int8), size(row) / 127), "changed what it was given"),
     ],
 )
 def test_quantize_row_wrong(says, answer, hint):
@@ -285,7 +266,7 @@ def test_limit(says):
         (62.3, "milliseconds"),
         (1.6e-8, "50,000,000,000"),
         (3_115_222_400, "How often in a second"),
-        (1000, "divided by the bytes"),
-        (float("nan"), "divided by the bytes"),
+        (1000, "by the bytes to read"),
+        (float("nan"), "by the bytes to read"),
     ]:
         assert hint in says(lesson09.check_limit, answer)
