@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from gptcore.model import GPTModel
 from gptcore.recording import Recording
 from gptcore.show.charts import drawable, plot_shares, styled
-from gptcore.show.live import framed, html, of_record, side_by_side
+from gptcore.show.live import Shown
+from gptcore.show.parts import framed, html, side_by_side
 from gptcore.show.recorded import Index, RecordedText, RecordedTextView, index_slider
 from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, others_label, percent, row_html
 
@@ -176,7 +177,7 @@ class AttentionView(RecordedTextView):
     """
 
     layer, head = Index(lambda view: view.model.config.n_layers), Index(lambda view: view.model.config.n_heads)
-    weights, strongest = of_record("weights", []), of_record("strongest", [])
+    weights, strongest = Shown(empty=[]), Shown(empty=[])
 
     def __init__(
         self,

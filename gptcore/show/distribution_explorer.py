@@ -16,19 +16,9 @@ from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.charts import chart, drawable
-from gptcore.show.live import (
-    OFF,
-    LiveView,
-    Setting,
-    button,
-    check_bool,
-    check_sampling,
-    framed,
-    html,
-    side_by_side,
-    text_field,
-)
+from gptcore.show.live import OFF, LiveView, Setting, Shown, check_bool, check_sampling
 from gptcore.show.panels import Panels, panels_html, plot_panels, row_labels
+from gptcore.show.parts import button, framed, html, side_by_side, text_field
 from gptcore.show.style import caption_html, ending, percent
 from gptcore.tokenizer import token_label
 
@@ -154,6 +144,7 @@ class DistributionExplorer(LiveView):
     >>> explorer.draw(1000)
     >>> explorer.counts
 
+    `distribution`, `panels`, `entropy`, `choices`, `counts` and `draws` are those of the `Exploration` that is shown.
     The settings are those of `gptcore.next_token_distribution`; `log` makes the probability axis logarithmic, `rows` is
     the number of tokens with a row of their own. A value that is not allowed changes nothing, and `problem` says why.
     The model is called only when the prompt changes. A change of prompt or setting clears the counts and starts the
@@ -162,6 +153,8 @@ class DistributionExplorer(LiveView):
 
     prompt, log, rows = Setting(check_text), Setting(check_bool), Setting(check_rows)
     temperature, top_k, top_p, min_p = (Setting(check_sampling) for _ in range(4))
+    distribution, panels, entropy, choices, counts = (Shown() for _ in range(5))
+    draws = Shown(empty=0)
 
     def __init__(
         self,
@@ -196,36 +189,6 @@ class DistributionExplorer(LiveView):
             except (TypeError, ValueError) as error:
                 settings[name], problem = getattr(self, name), str(error)
         return problem
-
-    @property
-    def distribution(self) -> Distribution | None:
-        """The distribution that is shown; None if there is nothing to show."""
-        return None if self.record is None else self.record.distribution
-
-    @property
-    def panels(self) -> Panels | None:
-        """The rows on screen, and the sums over all that are not."""
-        return None if self.record is None else self.record.panels
-
-    @property
-    def entropy(self) -> float | None:
-        """In nats."""
-        return None if self.record is None else self.record.entropy
-
-    @property
-    def choices(self) -> float | None:
-        """The number of equally likely tokens among which a choice is as uncertain: exp(entropy)."""
-        return None if self.record is None else self.record.choices
-
-    @property
-    def counts(self) -> Tensor | None:
-        """int64 (vocab_size,): how often each token was drawn since the last change."""
-        return None if self.record is None else self.record.counts
-
-    @property
-    def draws(self) -> int:
-        """How many tokens were drawn since the last change."""
-        return 0 if self.record is None else self.record.draws
 
     def draw(self, count: int = 1) -> None:
         """Draw `count` tokens from the distribution, and count them with those drawn before."""

@@ -2,14 +2,13 @@
 
 import base64
 import io
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
 from gptcore.sampling import Sampling
-from gptcore.show.style import stylesheet
 
 OFF = object()  # None, for a control that offers a choice: its value cannot be None
 
@@ -59,9 +58,19 @@ class Setting:
         control.options = off + values if options[0][1] is OFF else values + off
 
 
-def of_record(name: str, otherwise: Any = None) -> Any:
-    """An attribute of a widget that is the one called `name` of its record; `otherwise` if there is nothing to show."""
-    return property(lambda widget: otherwise if widget.record is None else getattr(widget.record, name))
+class Shown:
+    """A plain attribute of a widget that its record has by the same name; `empty` if there is no record."""
+
+    def __init__(self, empty: Any = None):
+        self.empty = empty
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, widget: "LiveView | None", owner: type | None = None) -> Any:
+        if widget is None:
+            return self
+        return self.empty if widget.record is None else getattr(widget.record, self.name)
 
 
 def check_sampling(name: str, value: Any) -> None:
@@ -167,51 +176,3 @@ class LiveView:
             "image/png": base64.b64encode(file.getvalue()).decode("ascii"),
             "text/plain": self.describe(),
         }
-
-
-# Parts of a view -------------------------------------------------------------------------------------------------
-
-WIDE = {"width": "auto"}
-
-
-def framed(*parts: ipywidgets.Widget, width: int = 820) -> ipywidgets.VBox:
-    """The parts of a widget one below the other, in its style, at most `width` pixels wide."""
-    return ipywidgets.VBox([ipywidgets.HTML(stylesheet()), *parts], layout={"max_width": f"{width}px", "width": "100%"})
-
-
-def side_by_side(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
-    """Parts in one line, or in more where there is no room."""
-    return ipywidgets.HBox(parts, layout={"flex_flow": "row wrap", "align_items": "center"})
-
-
-def html() -> ipywidgets.HTML:
-    """A part that is written as HTML."""
-    return ipywidgets.HTML(layout=WIDE)
-
-
-def text_field(name: str, text: str = "") -> ipywidgets.Text:
-    """A field for a text; it has its effect after Enter, or when the field is left."""
-    return ipywidgets.Text(text, description=name, continuous_update=False, layout=WIDE)
-
-
-def temperature_slider(name: str, label_width: str) -> ipywidgets.FloatSlider:
-    """A slider from 0 to 2 that has its effect when it is let go."""
-    return ipywidgets.FloatSlider(1.0, min=0, max=2, step=0.05, description=name, **_calm(label_width))
-
-
-def top_k_slider(name: str, top_ks: Iterable[int], label_width: str) -> ipywidgets.SelectionSlider:
-    """A slider over `top_ks` and no cut at all; it has its effect when it is let go."""
-    options = [*((f"{k:,}", k) for k in top_ks), ("all", OFF)]
-    return ipywidgets.SelectionSlider(options=options, description=name, **_calm(label_width))
-
-
-def _calm(label_width: str) -> dict[str, Any]:
-    style, layout = {"description_width": label_width}, {"width": "370px"}
-    return {"continuous_update": False, "style": style, "layout": layout}
-
-
-def button(name: str, action: Callable[[], None], icon: str, tooltip: str = "", **style: Any) -> ipywidgets.Button:
-    """A button that calls `action`."""
-    made = ipywidgets.Button(description=name, icon=icon, tooltip=tooltip or None, **style)
-    made.on_click(lambda _: action())
-    return made

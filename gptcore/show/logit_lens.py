@@ -15,7 +15,8 @@ from torch import Tensor
 from gptcore.model import GPTModel
 from gptcore.recording import lens_logits
 from gptcore.show.charts import chart, drawable, styled
-from gptcore.show.live import framed, html, of_record
+from gptcore.show.live import Shown
+from gptcore.show.parts import framed, html
 from gptcore.show.recorded import RecordedText, RecordedTextView, record_text
 from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, percent
 from gptcore.tokenizer import token_label
@@ -240,7 +241,7 @@ class LogitLens(RecordedTextView):
     last `context_length` tokens. Only a new text calls the model.
     """
 
-    answer, ranks, probs = of_record("answer"), of_record("ranks", []), of_record("probs", [])
+    answer, ranks, probs = Shown(), Shown(empty=[]), Shown(empty=[])
     _read_text = staticmethod(read_lens)
 
     def __init__(self, model: GPTModel, tokenizer: Any, text: str = "Once upon a time", position: int | None = None):

@@ -18,18 +18,8 @@ from gptcore.model import GPTModel
 from gptcore.sampling import Sampling
 from gptcore.show.charts import chart, drawable, plot_bars, styled
 from gptcore.show.dart import Dart, dart_html
-from gptcore.show.live import (
-    LiveView,
-    Setting,
-    button,
-    check_sampling,
-    framed,
-    html,
-    side_by_side,
-    temperature_slider,
-    text_field,
-    top_k_slider,
-)
+from gptcore.show.live import LiveView, Setting, Shown, check_sampling
+from gptcore.show.parts import button, framed, html, side_by_side, temperature_slider, text_field, top_k_slider
 from gptcore.show.settings_comparison import sampling_text
 from gptcore.show.style import CHOSEN, KEPT, caption_html
 from gptcore.show.texts import Text, step_again, write_text
@@ -44,10 +34,20 @@ class ModelsRecord:
     prompt: str
     sampling: Sampling
     seed: int
-    texts: Mapping[str, Text]
+    written: Mapping[str, Text]
     position: int = 0  # the new token that is looked at
     steps: Mapping[str, Step] | None = None  # of each model there, or at the last token of a shorter text
     darts: Mapping[str, Dart] | None = None  # the same as pictures
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """{model: its whole text, the prompt included}."""
+        return {name: text.whole for name, text in self.written.items()}
+
+    @property
+    def token_ids(self) -> dict[str, list[int]]:
+        """{model: its new tokens}."""
+        return {name: text.token_ids for name, text in self.written.items()}
 
     @property
     def caption(self) -> str:
@@ -55,11 +55,11 @@ class ModelsRecord:
 
     def describe(self) -> str:
         """Which models, and what they were asked; not what they wrote, which may differ between machines."""
-        return f"{', '.join(self.texts)} go on from {self.prompt!r}, {self.caption}"
+        return f"{', '.join(self.written)} go on from {self.prompt!r}, {self.caption}"
 
     def index(self, name: str) -> int:
         """The index of the new token that is shown of one model."""
-        return min(self.position, len(self.texts[name].token_ids) - 1)
+        return min(self.position, len(self.written[name].token_ids) - 1)
 
 
 def compare_models(
@@ -75,7 +75,7 @@ def look_at(models: Mapping[str, GPTModel], tokenizer: Any, record: ModelsRecord
     record = replace(record, position=position)
     steps = {
         name: step_again(models[name], tokenizer, text, record.index(name), record.sampling)
-        for name, text in record.texts.items()
+        for name, text in record.written.items()
         if text.token_ids
     }
     darts = {name: Dart.of(step.distribution, step.uniform, tokenizer) for name, step in steps.items()}
@@ -107,7 +107,7 @@ def _head_html(name: str, losses: Mapping[str, float], floor: float | None) -> s
 
 
 def _text_html(record: ModelsRecord, name: str) -> str:
-    text, shown = record.texts[name], record.index(name)
+    text, shown = record.written[name], record.index(name)
     new = "".join(
         f'<span class="{"gptcore-new gptcore-last" if index == shown else "gptcore-new"}">{escape(piece)}</span>'
         for index, piece in enumerate(text.pieces)
@@ -170,6 +170,7 @@ class ModelComparison(LiveView):
 
     prompt, seed = Setting(check_text), Setting()
     temperature, top_k = Setting(check_sampling), Setting(check_sampling)
+    texts, token_ids, steps = Shown(), Shown(), Shown()
 
     def __init__(
         self,
@@ -198,21 +199,6 @@ class ModelComparison(LiveView):
     @position.setter
     def position(self, position: int) -> None:
         self._position.value = position + 1
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """{model: its whole text, the prompt included}."""
-        return {name: text.whole for name, text in self.record.texts.items()}
-
-    @property
-    def token_ids(self) -> dict[str, list[int]]:
-        """{model: its new tokens}."""
-        return {name: text.token_ids for name, text in self.record.texts.items()}
-
-    @property
-    def steps(self) -> Mapping[str, Step]:
-        """{model: its `Step` at `position`}, of the models that have written something."""
-        return self.record.steps
 
     def other_luck(self) -> None:
         """The next seed."""

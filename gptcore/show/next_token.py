@@ -15,7 +15,8 @@ from gptcore.model import GPTModel
 from gptcore.sampling import Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.charts import after, chart
-from gptcore.show.live import LiveView, Setting, button, framed, html, text_field
+from gptcore.show.live import LiveView, Setting, Shown
+from gptcore.show.parts import button, framed, html, text_field
 from gptcore.show.style import caption_html, percent
 from gptcore.tokenizer import decode, token_label
 
@@ -36,6 +37,10 @@ class Growth:
     @property
     def text(self) -> str:
         return "".join(self.parts)
+
+    @property
+    def token_ids(self) -> list[int]:
+        return self.prompt_ids + self.new_ids
 
     @property
     def caption(self) -> str:
@@ -84,11 +89,14 @@ class NextToken(LiveView):
     >>> widget.text
     'Once upon a time there'
 
-    The settings are those of `gptcore.stream_text`. `new_story()` begins again with the next `seed`; setting `prompt`
-    begins again with another text. Nothing is shown of one that cannot be read, and `problem` says why.
+    `text`, `token_ids`, `last`, `step` and `candidates` are those of the `Growth` that is shown. The settings are those
+    of `gptcore.stream_text`. `new_story()` begins again with the next `seed`, and setting `prompt` with another text.
+    Nothing is shown of one that cannot be read, and `problem` says why.
     """
 
     prompt, seed = Setting(check_text), Setting()
+    text, last, step, candidates = Shown(empty=""), Shown(), Shown(), Shown()
+    token_ids = Shown(empty=[])
 
     def __init__(
         self,
@@ -102,31 +110,6 @@ class NextToken(LiveView):
         self.model, self.tokenizer, self.temperature, self.top_k = model, tokenizer, temperature, top_k
         self._make_controls()
         self.change(prompt=prompt, seed=seed)
-
-    @property
-    def token_ids(self) -> list[int]:
-        """The prompt and what has been added to it."""
-        return [] if self.record is None else self.record.prompt_ids + self.record.new_ids
-
-    @property
-    def text(self) -> str:
-        """The same as text."""
-        return "" if self.record is None else self.record.text
-
-    @property
-    def last(self) -> Step | None:
-        """The step that was taken last."""
-        return None if self.record is None else self.record.last
-
-    @property
-    def step(self) -> Step | None:
-        """The step that comes next; None when the story is over, or has not begun."""
-        return None if self.record is None else self.record.step
-
-    @property
-    def candidates(self) -> Candidates | None:
-        """The likeliest next tokens; None when the story is over, or has not begun."""
-        return None if self.record is None else self.record.candidates
 
     def add_token(self) -> None:
         """Draw one of the candidates, and look ahead to the next ones."""

@@ -10,7 +10,8 @@ import torch
 from gptcore.checks import check_text, is_integer
 from gptcore.model import GPTModel
 from gptcore.recording import Recording, record
-from gptcore.show.live import LiveView, Setting, text_field
+from gptcore.show.live import LiveView, Setting
+from gptcore.show.parts import text_field
 from gptcore.tokenizer import token_label
 
 

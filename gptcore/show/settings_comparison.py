@@ -17,18 +17,8 @@ from gptcore.model import GPTModel
 from gptcore.sampling import Sampling
 from gptcore.show.charts import chart
 from gptcore.show.dart import Dart, dart_html, plot_dart
-from gptcore.show.live import (
-    OFF,
-    LiveView,
-    Setting,
-    button,
-    framed,
-    html,
-    side_by_side,
-    temperature_slider,
-    text_field,
-    top_k_slider,
-)
+from gptcore.show.live import OFF, LiveView, Setting, Shown
+from gptcore.show.parts import button, framed, html, side_by_side, temperature_slider, text_field, top_k_slider
 from gptcore.show.style import caption_html
 from gptcore.show.texts import Text, step_again, write_text
 
@@ -43,23 +33,33 @@ class SettingsRecord:
 
     samplings: Sequence[Sampling]
     seed: int
-    texts: Sequence[Text]
+    written: Sequence[Text]
     steps: Sequence[Step]  # of each text, where they part, or else its last; none if there are no new tokens
     darts: Sequence[Dart]  # the same as pictures
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Both texts, the prompt included."""
+        return tuple(text.whole for text in self.written)
+
+    @property
+    def token_ids(self) -> tuple[list[int], ...]:
+        """The new tokens of both texts."""
+        return tuple(text.token_ids for text in self.written)
 
     @cached_property
     def first_difference(self) -> int | None:
         """The index of the first new token that differs; None if both texts are the same."""
-        return first_difference(*(text.token_ids for text in self.texts))
+        return first_difference(*self.token_ids)
 
     @cached_property
     def agreement(self) -> int:
         """How many new tokens are the same at the same position."""
-        return sum(a == b for a, b in zip(*(text.token_ids for text in self.texts), strict=False))
+        return sum(a == b for a, b in zip(*self.token_ids, strict=False))
 
     @property
     def caption(self) -> str:
-        most = max(len(text.token_ids) for text in self.texts)
+        most = max(map(len, self.token_ids))
         if self.first_difference is None:
             return f"The texts are the same, all {most} new tokens."
         return (
@@ -114,7 +114,7 @@ def texts_html(record: SettingsRecord) -> str:
 
 
 def _text_html(record: SettingsRecord, i: int) -> str:
-    text, other = record.texts[i], record.texts[1 - i]
+    text, other = record.written[i], record.written[1 - i]
     spans = "".join(
         _piece_html(record.first_difference, text.token_ids, other.token_ids, index, escape(piece))
         for index, piece in enumerate(text.pieces)
@@ -173,6 +173,7 @@ class SettingsComparison(LiveView):
     """
 
     prompt, seed = Setting(check_text), Setting()
+    texts, token_ids, first_difference, agreement, steps = (Shown() for _ in range(5))
 
     def __init__(
         self,
@@ -211,31 +212,6 @@ class SettingsComparison(LiveView):
         self._changing = False
         self._fixed = [{name: s[name] for name in ("top_p", "min_p") if name in s} for s in settings]
         self._update()
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """Both texts, the prompt included."""
-        return tuple(text.whole for text in self.record.texts)
-
-    @property
-    def token_ids(self) -> tuple[list[int], ...]:
-        """The new tokens of both texts."""
-        return tuple(text.token_ids for text in self.record.texts)
-
-    @property
-    def first_difference(self) -> int | None:
-        """The index of the first new token that differs, counted from 0; None if both texts are the same."""
-        return self.record.first_difference
-
-    @property
-    def agreement(self) -> int:
-        """How many new tokens are the same at the same position."""
-        return self.record.agreement
-
-    @property
-    def steps(self) -> Sequence[Step]:
-        """The `Step` of each text at the first difference, or at its last token if there is none."""
-        return self.record.steps
 
     def other_luck(self) -> None:
         """The next seed."""

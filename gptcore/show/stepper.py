@@ -1,6 +1,6 @@
 """`GenerationStepper`: the loop by hand, one token forward or back at a time, with the dart that chooses."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -18,7 +18,8 @@ from gptcore.seeds import Uniforms
 from gptcore.show.candidates import Candidates, plot_candidates
 from gptcore.show.charts import after, chart
 from gptcore.show.dart import Dart, dart_html, plot_dart
-from gptcore.show.live import LiveView, Setting, button, check_bool, framed, html, side_by_side, text_field
+from gptcore.show.live import LiveView, Setting, Shown, check_bool
+from gptcore.show.parts import button, framed, html, side_by_side, text_field
 from gptcore.show.streaming import running_loop
 from gptcore.show.style import caption_html, counted, percent, row_html
 from gptcore.show.texts import distribution_after
@@ -46,12 +47,13 @@ class TapeToken:
 
 
 @dataclass(frozen=True, eq=False)
-class Position:
+class Stepping:
     """A position of the tape, with the record of the token that belongs there."""
 
-    prompt_labels: Sequence[str]
+    prompt_ids: list[int]
+    prompt_labels: list[str]  # of its end
     tape: tuple[TapeToken, ...]
-    index: int  # how many new tokens are before it
+    position: int  # how many new tokens are before it
     has_ended: bool  # whether the last of them ends the text
     distribution: Distribution | None = None  # None, like what follows, if the text is over
     candidates: Candidates | None = None
@@ -62,17 +64,29 @@ class Position:
         return self.distribution is None
 
     @property
-    def surprise(self) -> float:
-        return sum(token.surprise for token in self.tape[: self.index])
+    def token_ids(self) -> list[int]:
+        """The prompt and what has been written up to here."""
+        return self.prompt_ids + [token.token_id for token in self.tape[: self.position]]
 
     @property
-    def drawn_surprise(self) -> float:
-        return sum(token.drawn_surprise for token in self.tape[: self.index])
+    def drawn_id(self) -> int | None:
+        """The token on which the dart falls."""
+        return None if self.is_over else self.dart.token_id
+
+    @property
+    def surprise(self) -> float:
+        """The model's surprise at the text up to here, in nats: the sum of -ln p over the new tokens."""
+        return sum(token.surprise for token in self.tape[: self.position])
+
+    @property
+    def model_surprise(self) -> float:
+        """The same sum over what the dart would have written at the same positions."""
+        return sum(token.drawn_surprise for token in self.tape[: self.position])
 
     @property
     def replayed(self) -> TapeToken | None:
         """What was written here before."""
-        return self.tape[self.index] if self.index < len(self.tape) else None
+        return self.tape[self.position] if self.position < len(self.tape) else None
 
     @property
     def caption(self) -> str:
@@ -86,7 +100,7 @@ class Position:
         return f"You wrote “{self.replayed.label}” (chance {percent(self.replayed.prob)}) here. {drawn}"
 
     def describe(self) -> str:
-        written = counted(self.index, "new token")
+        written = counted(self.position, "new token")
         if self.is_over:
             return f"{written}, is over"
         return f"{written}, may go on with {self.candidates.describe()}; the dart hits {self.dart.label}"
@@ -97,47 +111,47 @@ def look(
     tokenizer: Any,
     prompt_ids: list[int],
     tape: tuple[TapeToken, ...],
-    index: int,
+    position: int,
     uniform: float,
     sampling: Sampling,
     max_new_tokens: int,
-) -> Position:
-    """The position after `index` new tokens of the tape; its one distribution is computed again."""
+) -> Stepping:
+    """The position after `position` new tokens of the tape; its one distribution is computed again."""
     labels = [token_label(tokenizer, token_id) for token_id in prompt_ids[-BEFORE - 1 :]]
-    has_ended = index > 0 and tape[index - 1].token_id == getattr(tokenizer, "eos_token_id", None)
-    if has_ended or index >= max_new_tokens:
-        return Position(labels, tape, index, has_ended)
-    new_ids = [token.token_id for token in tape[:index]]
+    has_ended = position > 0 and tape[position - 1].token_id == getattr(tokenizer, "eos_token_id", None)
+    if has_ended or position >= max_new_tokens:
+        return Stepping(prompt_ids, labels, tape, position, has_ended)
+    new_ids = [token.token_id for token in tape[:position]]
     distribution = distribution_after(model, tokenizer, prompt_ids, new_ids, sampling)
     candidates, dart = Candidates.of(distribution, tokenizer, CHOICES), Dart.of(distribution, uniform, tokenizer)
-    return Position(labels, tape, index, False, distribution, candidates, dart)
+    return Stepping(prompt_ids, labels, tape, position, False, distribution, candidates, dart)
 
 
-def write(position: Position, token_id: int, tokenizer: Any) -> Position:
+def write(stepping: Stepping, token_id: int, tokenizer: Any) -> Stepping:
     """The same position with `token_id` written there, and nothing after it."""
-    surprise = -position.distribution.logits.double().log_softmax(-1)
-    drawn_id, prob = position.dart.token_id, position.distribution.probs[token_id].item()
+    surprise = -stepping.distribution.logits.double().log_softmax(-1)
+    drawn_id, prob = stepping.dart.token_id, stepping.distribution.probs[token_id].item()
     label = token_label(tokenizer, token_id)
     token = TapeToken(token_id, label, drawn_id, prob, surprise[token_id].item(), surprise[drawn_id].item())
-    return replace(position, tape=(*position.tape[: position.index], token))
+    return replace(stepping, tape=(*stepping.tape[: stepping.position], token))
 
 
 # As HTML ---------------------------------------------------------------------------------------------------------
 
 
-def tape_html(position: Position) -> str:
+def tape_html(stepping: Stepping) -> str:
     """The tokens around the position, with their probabilities."""
-    start, end = max(0, position.index - BEFORE), position.index + AFTER
+    start, end = max(0, stepping.position - BEFORE), stepping.position + AFTER
     chips = []
-    if start or len(position.prompt_labels) > BEFORE:
+    if start or len(stepping.prompt_labels) > BEFORE:
         chips.append("… ")
     if not start:
-        prompt = map(escape, position.prompt_labels[-BEFORE:])
+        prompt = map(escape, stepping.prompt_labels[-BEFORE:])
         chips += [f'<span class="gptcore-step-told">{label}</span>' for label in prompt]
-    chips += [_token_html(token) for token in position.tape[start : position.index]]
+    chips += [_token_html(token) for token in stepping.tape[start : stepping.position]]
     chips.append('<span class="gptcore-step-here" title="The place of the next token">▏</span>')
-    chips += [_token_html(token, " gptcore-step-later") for token in position.tape[position.index : end]]
-    if end < len(position.tape):
+    chips += [_token_html(token, " gptcore-step-later") for token in stepping.tape[stepping.position : end]]
+    if end < len(stepping.tape):
         chips.append("…")
     return (
         '<div class="gptcore"><div class="gptcore-step-tape" tabindex="0" role="list" aria-label="The tape">'
@@ -156,13 +170,13 @@ def _token_html(token: TapeToken, kind: str = "") -> str:
     )
 
 
-def choices_html(position: Position) -> str:
+def choices_html(stepping: Stepping) -> str:
     """The bars beside the buttons of the candidates, in constant height."""
     rows, rest = [], ""
-    if not position.is_over:
-        candidates, drawn_id = position.candidates, position.dart.token_id
+    if not stepping.is_over:
+        candidates, drawn_id = stepping.candidates, stepping.drawn_id
         for token_id, prob in zip(candidates.token_ids, candidates.probs, strict=True):
-            rows.append(_choice_html(prob, token_id == drawn_id, _is_written(position, token_id)))
+            rows.append(_choice_html(prob, token_id == drawn_id, _is_written(stepping, token_id)))
         rest = f"{candidates.others_label}: {percent(candidates.others)}"
         if drawn_id not in candidates.token_ids:
             rest += " ◀ the dart"
@@ -170,8 +184,8 @@ def choices_html(position: Position) -> str:
     return f'<div class="gptcore gptcore-step-bars">{"".join(rows)}<div class="gptcore-step-rest">{rest}</div></div>'
 
 
-def _is_written(position: Position, token_id: int) -> bool:
-    return position.replayed is not None and position.replayed.token_id == token_id
+def _is_written(stepping: Stepping, token_id: int) -> bool:
+    return stepping.replayed is not None and stepping.replayed.token_id == token_id
 
 
 def _choice_html(prob: float, is_drawn: bool, is_written: bool) -> str:
@@ -184,10 +198,10 @@ def _choice_html(prob: float, is_drawn: bool, is_written: bool) -> str:
     )
 
 
-def sums_html(position: Position) -> str:
+def sums_html(stepping: Stepping) -> str:
     """Two bars on one scale: the surprise of the text, and of what the dart would have written in its place."""
-    scale = max(position.surprise, position.drawn_surprise, 1e-9)
-    sums = (("this text", position.surprise), ("the dart alone", position.drawn_surprise))
+    scale = max(stepping.surprise, stepping.model_surprise, 1e-9)
+    sums = (("this text", stepping.surprise), ("the dart alone", stepping.model_surprise))
     rows = [row_html(name, nats / scale, f"{nats:.1f}", "gptcore-step-sum") for name, nats in sums]
     return (
         '<div class="gptcore"><div class="gptcore-key">Surprise so far, in nats: of this text, and '
@@ -211,10 +225,13 @@ class GenerationStepper(LiveView):
     position is in memory: of the others, token ids and random numbers are kept, and the record is computed again.
 
     Change `temperature`, `top_k`, `top_p`, `min_p` or `seed`, then `reset()`; setting `prompt` resets by itself.
-    `playing` and `speed`, in tokens per second, are those of auto-play.
+    `playing` and `speed`, in tokens per second, are those of auto-play. `tape`, `token_ids`, `distribution`,
+    `candidates`, `drawn_id` and `is_over` are those of the `Stepping` that is shown.
     """
 
     prompt, playing, speed = Setting(check_text), Setting(check_bool), Setting()
+    tape, position, is_over, prompt_ids, token_ids = (Shown() for _ in range(5))
+    distribution, candidates, drawn_id, surprise, model_surprise = (Shown() for _ in range(5))
 
     def __init__(
         self,
@@ -234,57 +251,10 @@ class GenerationStepper(LiveView):
         self._make_controls(prompt)
         self.reset()
 
-    # What it shows -----------------------------------------------------------------------------------------------
-
-    @property
-    def position(self) -> int:
-        """How many new tokens have been written up to here."""
-        return self.record.index
-
-    @property
-    def tape(self) -> tuple[TapeToken, ...]:
-        """All new tokens, those after the position included."""
-        return self.record.tape
-
-    @property
-    def token_ids(self) -> list[int]:
-        """The prompt and what has been written up to here."""
-        return self.prompt_ids + [token.token_id for token in self.tape[: self.position]]
-
     @property
     def text(self) -> str:
-        """The same as text, without the token that ends it."""
+        """The prompt and what has been written up to here, without the token that ends it."""
         return decode(self.tokenizer, self.token_ids[:-1] if self.record.has_ended else self.token_ids)
-
-    @property
-    def distribution(self) -> Distribution | None:
-        """What the token at this position is drawn from; None when the text is over."""
-        return self.record.distribution
-
-    @property
-    def drawn_id(self) -> int | None:
-        """The token on which the dart falls at this position; None when the text is over."""
-        return None if self.is_over else self.record.dart.token_id
-
-    @property
-    def candidates(self) -> Candidates | None:
-        """The likeliest tokens at this position; None when the text is over."""
-        return self.record.candidates
-
-    @property
-    def surprise(self) -> float:
-        """The model's surprise at the text up to here, in nats: the sum of -ln p over the new tokens."""
-        return self.record.surprise
-
-    @property
-    def model_surprise(self) -> float:
-        """The same sum over what the dart would have written at the same positions."""
-        return self.record.drawn_surprise
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing can follow: the text has ended, or the tape is full."""
-        return self.record.is_over
 
     def describe(self) -> str:
         return f"GenerationStepper: {self.text!r}, {self.record.describe()}"
@@ -310,7 +280,7 @@ class GenerationStepper(LiveView):
             if not self.is_over:
                 if self.record.replayed is None:
                     self.record = write(self.record, self.drawn_id, self.tokenizer)
-                self.record = self._look(self.tape, self.position + 1)
+                self.record = self._look(self.prompt_ids, self.tape, self.position + 1)
         if self.is_over:
             self.playing = False
         self._show()
@@ -324,7 +294,7 @@ class GenerationStepper(LiveView):
         check_integer("position", position, least=0)
         if position > len(self.tape):
             raise ValueError(f"position must be from 0 to {len(self.tape)}, the length of the tape, got {position!r}")
-        self.record = self._look(self.tape, position)
+        self.record = self._look(self.prompt_ids, self.tape, position)
         self._show()
 
     def choose(self, token_id: int) -> None:
@@ -346,17 +316,16 @@ class GenerationStepper(LiveView):
         self.playing = False
         self._show()
 
-    def _begin(self) -> Position:
+    def _begin(self) -> Stepping:
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
         prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer, 0, sampling, self.seed)
-        self.prompt_ids, self._sampling = prompt_ids, sampling
-        self._luck, self.uniforms = iter(Uniforms(self.seed)), []
-        return self._look((), 0)
+        self._sampling, self._luck, self.uniforms = sampling, iter(Uniforms(self.seed)), []
+        return self._look(prompt_ids, (), 0)
 
-    def _look(self, tape: tuple[TapeToken, ...], index: int) -> Position:
-        while len(self.uniforms) <= index:  # each position has a random number of its own
+    def _look(self, prompt_ids: list[int], tape: tuple[TapeToken, ...], position: int) -> Stepping:
+        while len(self.uniforms) <= position:  # each position has a random number of its own
             self.uniforms.append(next(self._luck))
-        place = self.prompt_ids, tape, index, self.uniforms[index]
+        place = prompt_ids, tape, position, self.uniforms[position]
         return look(self.model, self.tokenizer, *place, self._sampling, self.max_new_tokens)
 
     # Its controls ------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.charts import after, chart
-from gptcore.show.live import LiveView, Setting, button, framed, html, side_by_side, text_field
+from gptcore.show.live import LiveView, Setting
+from gptcore.show.parts import button, framed, html, side_by_side, text_field
 from gptcore.show.style import caption_html
 from gptcore.tokenizer import decode, stream_decode
 

@@ -29,7 +29,7 @@ def test_texts_are_those_of_generate_on_the_same_luck(comparison, models, tokeni
         assert comparison.token_ids[name] == expected
         assert comparison.texts[name].startswith("Once upon")
     luck = torch.rand(12, generator=torch.Generator().manual_seed(3), dtype=torch.float64).tolist()
-    assert all(text.uniforms == luck[: len(text.token_ids)] for text in comparison.record.texts.values())
+    assert all(text.uniforms == luck[: len(text.token_ids)] for text in comparison.record.written.values())
     assert len({tuple(ids) for ids in comparison.token_ids.values()}) == 3
 
 
@@ -39,7 +39,7 @@ def test_one_dart_and_a_bar_for_each_model(comparison):
         for name, step in comparison.steps.items():
             index = min(position, len(comparison.token_ids[name]) - 1)
             assert step.token_id == comparison.token_ids[name][index] == comparison.record.darts[name].token_id
-            assert step.uniform == comparison.record.texts[name].uniforms[index]
+            assert step.uniform == comparison.record.written[name].uniforms[index]
             assert step.distribution.probs[step.token_id] > 0
             assert f"New token {index + 1}" in model_html(comparison.record, name, {}, None)
 

@@ -38,7 +38,7 @@ def test_both_texts_are_those_of_generate_on_the_same_luck(comparison, model, to
     for setting, ids in zip(comparison.settings, comparison.token_ids, strict=True):
         assert ids == generate(model, prompt, 20, seed=3, **setting)[0, prompt.shape[1] :].tolist()
     luck = torch.rand(20, generator=torch.Generator().manual_seed(3), dtype=torch.float64).tolist()
-    assert [text.uniforms for text in comparison.record.texts] == [luck, luck]
+    assert [text.uniforms for text in comparison.record.written] == [luck, luck]
 
 
 def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
@@ -57,7 +57,7 @@ def test_the_first_difference_and_the_agreement(comparison, shown):
     assert first[:index] == second[:index] and first[index] != second[index]
     assert comparison.agreement == sum(a == b for a, b in zip(first, second, strict=True))
     assert [step.token_id for step in comparison.steps] == [first[index], second[index]]
-    assert {step.uniform for step in comparison.steps} == {comparison.record.texts[0].uniforms[index]}
+    assert {step.uniform for step in comparison.steps} == {comparison.record.written[0].uniforms[index]}
     assert [dart.token_id for dart in comparison.record.darts] == [first[index], second[index]]
     assert shown(comparison).count('title="The first token that differs"') == 2
     assert f"new token {index + 1}" in comparison.caption in shown(comparison)
@@ -130,7 +130,7 @@ def test_one_text_may_end_before_the_other(model, tokenizer):
         model.final_norm.weight.zero_()
         model.final_norm.bias.copy_(model.token_embedding.weight[tokenizer.eos_token_id] * 0.3)
     record = compare_settings(model, tokenizer, "Once", [Sampling(0), Sampling(9.0)], seed=1, max_length=5)
-    assert [len(text.token_ids) for text in record.texts] == [1, 5] and record.first_difference == 0
+    assert [len(text.token_ids) for text in record.written] == [1, 5] and record.first_difference == 0
     texts = [SimpleNamespace(token_ids=ids, prompt="p", pieces=["a"] * len(ids)) for ids in ([5, 6, 7], [5, 6])]
     record = SettingsRecord([Sampling()] * 2, 1, texts, [], [])
     assert (record.first_difference, record.agreement) == (2, 2)
