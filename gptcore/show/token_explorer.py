@@ -14,7 +14,8 @@ from matplotlib.patches import FancyBboxPatch
 
 from gptcore.checks import check_text
 from gptcore.show.charts import chart, drawable, styled
-from gptcore.show.live import WIDE, LiveView, Setting, framed, html
+from gptcore.show.live import LiveView, Setting
+from gptcore.show.parts import WIDE, framed, html
 from gptcore.show.style import HUES, caption_html, columns, short_label
 from gptcore.show.tokens import Piece, Token, Tokens, Vocabulary, tokenize
 from gptcore.tokenizer import visible
