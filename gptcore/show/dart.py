@@ -98,9 +98,6 @@ def _segments(distribution: Distribution, hit: int, tokenizer: Any) -> list[Segm
     return segments
 
 
-# As HTML ---------------------------------------------------------------------------------------------------------
-
-
 def dart_html(dart: Dart) -> str:
     """The bar and the dart as HTML of constant height."""
     hit = dart.hit
@@ -132,9 +129,6 @@ def _beside(x: float, text: str) -> str:
     """`text` to the right of `x`, or in the right half to the left, where there is more room."""
     side = f"left:calc({x:.3%} + 12px)" if x < 0.5 else f"right:calc({1 - x:.3%} + 12px)"
     return f'<u style="{side}">{escape(text)}</u>'
-
-
-# As a chart ------------------------------------------------------------------------------------------------------
 
 
 @styled

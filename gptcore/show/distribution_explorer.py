@@ -174,21 +174,7 @@ class DistributionExplorer(LiveView):
         self._make_controls(len(tokenizer) if hasattr(tokenizer, "__len__") else model.config.vocab_size)
         self._start = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
         self._start |= {"log": False, "rows": rows}
-        problem = self._drop_what_is_not_allowed(self._start)
         self.reset()
-        if problem:
-            self.problem = problem
-            self._show()
-
-    def _drop_what_is_not_allowed(self, settings: dict[str, Any]) -> str | None:
-        """Put the value of its control in place of each setting that is not allowed, and return what is wrong."""
-        problem = None
-        for name, value in settings.items():
-            try:
-                self._check({name: value})
-            except (TypeError, ValueError) as error:
-                settings[name], problem = getattr(self, name), str(error)
-        return problem
 
     def draw(self, count: int = 1) -> None:
         """Draw `count` tokens from the distribution, and count them with those drawn before."""

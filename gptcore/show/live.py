@@ -98,8 +98,6 @@ class LiveView:
     problem: str | None = None  # what is wrong with a setting, in a sentence
     _changing = False
 
-    # Settings ----------------------------------------------------------------------------------------------------
-
     def change(self, **settings: Any) -> None:
         """Change several settings at once, and draw the picture once.
 
@@ -150,8 +148,6 @@ class LiveView:
     def _show(self) -> None:
         """Draw the record, and say its caption."""
         raise NotImplementedError
-
-    # The same as words and as a picture --------------------------------------------------------------------------
 
     @property
     def caption(self) -> str:

@@ -82,9 +82,6 @@ def look_at(models: Mapping[str, GPTModel], tokenizer: Any, record: ModelsRecord
     return replace(record, steps=steps, darts=darts)
 
 
-# As HTML and as a chart ------------------------------------------------------------------------------------------
-
-
 def model_html(record: ModelsRecord, name: str, losses: Mapping[str, float], floor: float | None) -> str:
     """One model: its loss, its text, and the dart on the bar of the token that is looked at."""
     return f'<div class="gptcore gptcore-model">{_head_html(name, losses, floor)}{_text_html(record, name)}</div>'
@@ -148,9 +145,6 @@ def plot_model_losses(ax: Axes, losses: Mapping[str, float], floor: float | None
 
 def _floor(floor: float) -> str:
     return f"floor {floor:.2f}"
-
-
-# The widget ------------------------------------------------------------------------------------------------------
 
 
 class ModelComparison(LiveView):

@@ -122,9 +122,6 @@ def row_labels(logits: Tensor, tokenizer: Any, rows: int) -> dict[int, str]:
     return {token_id: token_label(tokenizer, token_id) for token_id in candidates[order].tolist()}
 
 
-# As HTML ---------------------------------------------------------------------------------------------------------
-
-
 def panels_html(panels: Panels | None, rows: int, log: bool = False) -> str:
     """The panels as HTML of constant height: `rows` rows and the one for all others."""
     lines = [] if panels is None else [_row_html(panels, i, log) for i in range(len(panels.token_ids))]
@@ -274,9 +271,6 @@ def mass_sentence(panels: Panels) -> str:
     ]
     before = "Of the softmax of all logits" if panels.temperature == 0 else "Of the softmax of all scaled logits"
     return f"{before}: {' · '.join(parts)}."
-
-
-# As a chart ------------------------------------------------------------------------------------------------------
 
 
 def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:

@@ -101,8 +101,6 @@ def sampling_text(sampling: Sampling) -> str:
     return ", ".join(f"{name} {value}" for name, value in words.items())
 
 
-# As HTML and as a chart ------------------------------------------------------------------------------------------
-
 _KEY = """<div class="gptcore-key"><mark class="gptcore-luck-first">framed</mark> the first token that differs ·
 <span class="gptcore-new">coloured</span> the same token at the same place ·
 <span class="gptcore-luck-differs">dotted</span> another token</div>"""
@@ -155,9 +153,6 @@ def plot_settings(axes: Sequence[Axes], record: SettingsRecord) -> None:
     """The same darts on two `axes`, one below the other."""
     for ax, dart in zip(axes, record.darts, strict=False):
         plot_dart(ax, dart)
-
-
-# The widget ------------------------------------------------------------------------------------------------------
 
 
 class SettingsComparison(LiveView):

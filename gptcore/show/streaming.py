@@ -4,8 +4,6 @@ The loop runs on a thread of its own. That thread sets values of widgets and nev
 in whichever cell runs next.
 """
 
-import asyncio
-import signal
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from gptcore.checks import check_text
 from gptcore.generation import Step, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
+from gptcore.show import interrupts
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.charts import after, chart
 from gptcore.show.live import LiveView, Setting
@@ -83,9 +82,6 @@ def paced(
         yield step
 
 
-# As HTML ---------------------------------------------------------------------------------------------------------
-
-
 def writing_html(record: Writing) -> str:
     """The text, in a box that shows its end."""
     return (
@@ -104,9 +100,6 @@ def progress_html(record: Writing) -> str:
         f'<div class="gptcore-bar" style="width:{count / max(most, 1):.2%}"></div></div>'
         f'<span>{count} of at most {most} tokens</span><span class="gptcore-number">{pace}</span></div>'
     )
-
-
-# The widget ------------------------------------------------------------------------------------------------------
 
 
 class Speed(Setting):
@@ -156,13 +149,11 @@ class StreamingGenerator(LiveView):
         self._done.set()
         self._asked_to_stop = threading.Event()
         self._starting = threading.Lock()
-        self._loop = running_loop()
+        self._loop = interrupts.running_loop()
         self._make_controls(prompt)
         self.speed = speed
         self._begin()
         self._show()
-
-    # What it shows -----------------------------------------------------------------------------------------------
 
     @property
     def record(self) -> Writing:
@@ -185,8 +176,6 @@ class StreamingGenerator(LiveView):
             plot_candidates(ax, self.candidates)
         return figure
 
-    # What it does ------------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Begin to write, from the prompt. Does nothing while a text is being written."""
         with self._starting:
@@ -198,10 +187,10 @@ class StreamingGenerator(LiveView):
             self.state = "running"
             self._done.clear()
             self._show()
-            _RUNNING.add(self)
+            interrupts.on_interrupt.add(self._interrupt)
             threading.Thread(target=self._write, name="StreamingGenerator", daemon=True).start()
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(_hear_interrupts, self._loop)
+            self._loop.call_soon_threadsafe(interrupts.hear, self._loop)
 
     def stop(self) -> None:
         """Ask it to stop: it does so before the next token."""
@@ -212,9 +201,12 @@ class StreamingGenerator(LiveView):
         try:
             self._done.wait(timeout)
         except KeyboardInterrupt:
-            self._end("interrupted")
+            self._interrupt()
             self._done.wait(1)
             raise
+
+    def _interrupt(self) -> None:
+        self._end("interrupted")
 
     def _end(self, state: str) -> None:
         if self.running:
@@ -249,7 +241,7 @@ class StreamingGenerator(LiveView):
         except Exception as error:  # there is no caller to catch it, and a thread must not print
             self.error, state = error, "failed"
         self.state = state
-        _RUNNING.discard(self)
+        interrupts.on_interrupt.discard(self._interrupt)
         self._show()
         self._done.set()
 
@@ -273,8 +265,6 @@ class StreamingGenerator(LiveView):
                 return
             self.new_ids.append(step.token_id)
             yield step.token_id
-
-    # Its controls ------------------------------------------------------------------------------------------------
 
     def _make_controls(self, prompt: str) -> None:
         self._start = button("Start", self.start, "play", button_style="primary")
@@ -316,37 +306,3 @@ class StreamingGenerator(LiveView):
 
     def _show_limit(self) -> None:
         self._limit.value = f'<span class="gptcore">{self.speed or "no limit"}</span>'
-
-
-# The kernel's interrupt ------------------------------------------------------------------------------------------
-#
-# While a cell runs, an interrupt belongs to the cell. While the kernel is idle it ignores the signal, so that a thread
-# would never hear of it: as long as texts are being written, the idle kernel gets a handler of ours instead.
-
-_RUNNING: set[StreamingGenerator] = set()
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The kernel's event loop, on which its main thread waits for work; None outside of a kernel."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-    return loop if threading.current_thread() is threading.main_thread() else None  # others hear no signals
-
-
-def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
-    """Look ten times a second, for the kernel puts its own handler back after each of its messages."""
-    ours = signal.getsignal(signal.SIGINT) is _interrupt_all
-    if not _RUNNING:
-        if ours:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-        return
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the kernel is idle
-        signal.signal(signal.SIGINT, _interrupt_all)
-    loop.call_later(0.1, _hear_interrupts, loop)
-
-
-def _interrupt_all(signal_number: int, frame: Any) -> None:
-    for generator in list(_RUNNING):
-        generator._end("interrupted")

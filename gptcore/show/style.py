@@ -18,9 +18,6 @@ def stylesheet() -> str:
     return f"<style>{CSS}</style>"
 
 
-# Words -----------------------------------------------------------------------------------------------------------
-
-
 def percent(prob: float) -> str:
     """A probability for people: "71.6%". What is possible is never shown as 0, nor what is uncertain as 100."""
     if 0 < prob < 0.0005:
@@ -64,9 +61,6 @@ def ending(text: str, room: int) -> str:
     while columns(end) >= room:
         end = end[1:]
     return f"…{end}"
-
-
-# HTML ------------------------------------------------------------------------------------------------------------
 
 
 def label_class(label: str, room: int) -> str:

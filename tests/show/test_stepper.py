@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution, token_label
-from gptcore.show.stepper import BEFORE, MOST_AT_ONCE, GenerationStepper, choices_html, sums_html, tape_html
+from gptcore.show.stepper import MOST_AT_ONCE, GenerationStepper
+from gptcore.show.tape import BEFORE, choices_html, sums_html, tape_html
 
 
 @pytest.fixture

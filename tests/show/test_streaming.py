@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, generate_text, next_token_distribution
-from gptcore.show import streaming
+from gptcore.show import interrupts, streaming
 from gptcore.show.streaming import StreamingGenerator, paced
 
 
@@ -211,7 +211,7 @@ def test_an_interrupt_of_an_idle_kernel_stops_it(model, tokenizer):
         generator = StreamingGenerator(model, tokenizer, "Once", max_length=10_000, speed=20, seed=3)
         generator.start()
         await asyncio.sleep(0.3)
-        assert signal.getsignal(signal.SIGINT) is streaming._interrupt_all
+        assert signal.getsignal(signal.SIGINT) is interrupts.call_all
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.sleep(0.3)
         assert generator.state == "interrupted" and generator.new_ids
