@@ -542,7 +542,7 @@ def test_every_cell_of_the_lesson_works_with_models_of_the_hub(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # no server there: a request would print a sentence
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     notebook, solutions = (
-        nbformat.read(NOTEBOOKS / name, as_version=4) for name in ("10_real_gpt2.ipynb", "solutions/10_real_gpt2.ipynb")
+        nbformat.read(NOTEBOOKS / name, as_version=4) for name in ("11_real_gpt2.ipynb", "solutions/11_real_gpt2.ipynb")
     )
     notebook.cells += [cell for cell in solutions.cells if cell.cell_type == "code"]  # in one kernel, to save time
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}})

@@ -1,237 +1,178 @@
-"""Self-checks of lesson 09, faster."""
+"""Self-checks of lesson 09, inside the model."""
 
+import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor, tensor
+from torch import Tensor, inf, tensor
+from torch.nn.functional import layer_norm
 
-from gptcore.config import GPT_CONFIG_1558M, GPTConfig
-from gptcore.costs import num_parameters
-from gptcore.exercises.checking import Exercise, Value, case
+from gptcore.exercises.checking import Exercise, case
 from gptcore.exercises.models import random_model
 from gptcore.exercises.outcomes import flat
-from gptcore.generation import generate
-from gptcore.model import GPTModel, KVCache
+from gptcore.recording import lens_logits
 
-# Exercise 1: the bytes of a cache -----------------------------------------------------------------------------------
+# Exercise 1: attention weights --------------------------------------------------------------------------------------
 
-
-def _bytes(config: GPTConfig, tokens: int, bytes_per_value: int) -> int:
-    return 2 * config.n_layers * tokens * config.emb_dim * bytes_per_value
+Attention = Callable[[Tensor, Tensor], Tensor]
 
 
-# function(config, tokens, bytes_per_value) → the bytes of all keys and values of one text
-check_cache_size = Exercise(
-    right="two for keys and values, times layers, tokens, emb_dim, and the bytes of a value.",
-    reference=_bytes,
-    cases=[
-        case(
-            *(GPTConfig(vocab_size=50, context_length=100, emb_dim=20, n_heads=5, n_layers=3), 7, 4),
-            given="3 layers, 5 heads, emb_dim 20 and 7 tokens of 4 bytes per value",
-        )
-    ],
+def _of(weigh: Callable[[Tensor], Tensor]) -> Attention:
+    """What `weigh` makes of the scaled scores."""
+    return lambda queries, keys: weigh(queries @ keys.T / math.sqrt(queries.shape[-1]))
+
+
+def _divided(by: Callable[[Tensor], float]) -> Attention:
+    """Attention whose scores are divided by `by(queries)`."""
+    return lambda queries, keys: _masked(queries @ keys.T / by(queries)).softmax(-1)
+
+
+def _masked(scores: Tensor, diagonal: int = 1) -> Tensor:
+    return scores.masked_fill(torch.ones_like(scores).triu(diagonal) > 0, -inf)
+
+
+_QUERIES, _KEYS = 2 * torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(8))
+
+# function(queries (T, d), keys (T, d)) → weights (T, T): each row over the positions up to its own, sum 1
+check_attention = Exercise(
+    right="scaled, masked before the softmax, and each row shares out exactly 1.",
+    reference=_of(lambda scores: _masked(scores).softmax(-1)),
+    cases=[case(_QUERIES, _KEYS, given="queries and keys of 3 tokens, 5 values each")],
     edges=[
         case(
-            *(GPTConfig(vocab_size=50, context_length=64, emb_dim=32, n_heads=2, n_layers=2), 40, 2),
-            given="another model, with 2 layers, 2 heads, emb_dim 32 and 40 tokens of 2 bytes per value",
-            why="Use config.n_layers, config.emb_dim and the arguments.",
+            *(-200 * _QUERIES, _KEYS),
+            given="large queries",
+            why="Some scores are large now. torch's softmax(-1) takes care of that, and only −∞, -math.inf, is below "
+            "all of them.",
         )
     ],
     mistakes=[
-        ("There are keys and there are values: twice as much.", lambda c, n, size: _bytes(c, n, size) / 2),
-        ("That counts the values. Each takes bytes_per_value bytes.", lambda c, n, size: _bytes(c, n, 1)),
-        ("That is in bits. A byte has 8 of them, and bytes are asked for.", lambda c, n, size: 8 * _bytes(c, n, size)),
-        ("That is one layer of them.", lambda c, n, size: _bytes(c, n, size) / c.n_layers),
-        ("That is one head. All heads together: emb_dim.", lambda c, n, size: _bytes(c, n, size) / c.n_heads),
+        ("The scores are not scaled: divide them by √d, where d = queries.shape[-1].", _divided(lambda q: 1)),
+        ("The scores were divided by d. Take the square root of d, d ** 0.5.", _divided(lambda q: q.shape[-1])),
+        ("The lesson's √2 was for lists of two values. Here d = queries.shape[-1].", _divided(lambda q: math.sqrt(2))),
+        ("That is the root of the number of tokens. d is the length of a query.", _divided(lambda q: len(q) ** 0.5)),
         (
-            "The heads share the emb_dim values of a token: their number does not count again.",
-            lambda config, tokens, size: config.n_heads * _bytes(config, tokens, size),
+            "The division by √d came after the softmax. It belongs to the scores, before it.",
+            lambda queries, keys: _masked(queries @ keys.T).softmax(-1) / math.sqrt(queries.shape[-1]),
         ),
-        ("That is one token. Each has its keys and values.", lambda c, n, size: _bytes(c, 1, size)),
-        ("Each token has its keys and values once: it is not squared.", lambda c, n, size: _bytes(c, n * n, size)),
-        ("That is a full context. This text is shorter.", lambda c, n, size: _bytes(c, c.context_length, size)),
-        ("Queries are not kept: a token asks once and is done.", lambda c, n, size: _bytes(c, n, size) * 3 / 2),
-        ("That is in megabytes. Bytes are asked for.", lambda c, n, size: _bytes(c, n, size) / 1e6),
+        ("Each token sees those after it: set scores above the diagonal to −∞.", _of(lambda s: s.softmax(-1))),
+        ("Neither the mask nor the division by √d is there yet.", lambda queries, keys: (queries @ keys.T).softmax(-1)),
+        ("The mask came after the softmax, so that rows do not add up to 1.", _of(lambda s: s.softmax(-1).tril())),
+        ("A score of 0 is a score like any other. Later tokens need −∞.", _of(lambda s: s.tril().softmax(-1))),
+        ("The columns add up to 1. Each row should: softmax(-1).", _of(lambda s: _masked(s).softmax(0))),
+        ("That is a softmax over the columns, without a mask. Each row adds up to 1.", _of(lambda s: s.softmax(0))),
+        ("The mask is the wrong way round: tokens see what comes later.", _of(lambda s: _masked(s.T).T.softmax(-1))),
+        ("Queries and keys have changed places: it is queries @ keys.T.", _of(lambda s: _masked(s.T).softmax(-1))),
+        ("These are the scores. Softmax along the last axis makes weights of them.", _of(_masked), _of(torch.tril)),
+        ("The first row is NaN: all of it is −∞. Each token sees itself.", _of(lambda s: _masked(s, 0).softmax(-1))),
+        (
+            "0 · −∞ is NaN. Put −∞ above the diagonal and nowhere else, with masked_fill.",
+            _of(lambda scores: (scores + torch.ones_like(scores).triu(1) * -inf).softmax(-1)),
+        ),
     ],
-    reminder="Multiply: keys and values, layers, tokens, emb_dim, bytes per value.",
+    errors={"must match the size": "Is the mask as large as the scores? torch.ones_like(scores) is."},
+    reminder="The scores are queries @ keys.T: one row per token that looks, one column per token that is seen.",
 )
 
 
-# Exercise 2: a loop that reads each token once ----------------------------------------------------------------------
+# Exercise 2: which head? --------------------------------------------------------------------------------------------
 
 
-def _counted(function: Callable[..., Any], model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> Any:
-    """The token ids in one row, and how many tokens the model read for them; anything but numbers as it is."""
-    reads: list[int] = []
-    model.blocks[0].register_forward_pre_hook(lambda block, arguments: reads.append(arguments[0].shape[1]))
-    found, enough = flat(function(model, token_ids, max_new_tokens)), token_ids.shape[1] + max_new_tokens
-    how = "each token read once" if 0 < sum(reads) <= enough else f"{sum(reads)} tokens read"
-    return (found, how) if isinstance(found, Tensor) else found
+def _attention() -> Tensor:
+    """Weights (3, 4, 6, 6) in which each usual mistake finds another head."""
+    attention = torch.rand(3, 4, 6, 6, generator=torch.Generator().manual_seed(8)).tril()
+    attention[1, 3, 4, 2] += 4  # the right one
+    attention[2, 1, 4, 2] += 3  # the best of the last layer
+    attention[2, 0, 4, 1] += 12  # a larger weight, on another token
+    attention[0, 2, 5, 4] += 4  # the right one for another position
+    return attention / attention.sum(-1, keepdim=True)
 
 
-def _loop(
-    unread: Callable[[Tensor, KVCache], Tensor] = lambda ids, cache: ids[:, len(cache) :],
-    *,
-    row: int = -1,
-    pick: Callable[[Tensor], Tensor] = torch.argmax,
-    join: Callable[[Tensor, Tensor], Tensor] = lambda ids, new: torch.cat([ids, new], dim=1),
-    cached: bool = True,
-) -> Callable[[GPTModel, Tensor, int], Tensor]:
-    """The greedy loop as it should be, or with a mistake."""
-
-    def loop(model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> Tensor:
-        cache = KVCache(model.config)
-        with torch.no_grad():
-            for _ in range(max_new_tokens):
-                logits = model(unread(token_ids, cache), cache if cached else None)
-                token_ids = join(token_ids, pick(logits[0, row]).view(1, 1))
-        return token_ids
-
-    return loop
+def _best(weights: Tensor) -> tuple[int, int]:
+    """(layer, head) of the largest of weights (n_layers, n_heads)."""
+    return divmod(int(weights.argmax()), 4)
 
 
-_right = _loop()
-_PROMPT = tensor([[3, 1, 4]])
-_MODEL = random_model(4, vocab_size=40, context_length=64, emb_dim=24, n_heads=2, n_layers=2, drop_rate=0)
-_AGAIN = (
-    "The whole text was read again, on top of what the cache already holds, and so at wrong positions. Show the model "
-    "only what is new: token_ids[:, len(cache):]."
-)
-_SHAPES = "A new token must be (1, 1), as argmax(-1, keepdim=True) makes it, and be joined to (1, T) with dim=1."
-
-# function(model, token_ids (1, T), max_new_tokens) → (1, T + max_new_tokens), greedy, each token read once
-check_cached_loop = Exercise(
-    right="the same tokens as without a cache, and the model read each of them once.",
-    reference=_right,
-    observe=_counted,
-    cases=[case(_MODEL, _PROMPT, 5, given="a small model, token_ids [[3, 1, 4]] and max_new_tokens 5")],
+# function(attention (n_layers, n_heads, T, T), position, target) → (layer, head) that looks there most
+check_strongest_head = Exercise(
+    right="all layers and heads compared at one row and one column.",
+    reference=lambda attention, position, target: _best(attention[:, :, position, target]),
+    observe=lambda function, *arguments: flat(function(*arguments)),  # nonzero gives a list of one pair
+    cases=[case(_attention(), 4, 2, given="the weights of 3 layers with 4 heads, position 4 and target 2")],
+    edges=[case(_attention(), 5, 4, given="the same weights, position 5 and target 4")],
     mistakes=[
+        ("That is the index in one list of all heads: divmod(index, n_heads).", lambda a, p, t: a[:, :, p, t].argmax()),
+        ("That is head, then layer. Expected is (layer, head).", lambda a, p, t: _best(a[:, :, p, t])[::-1]),
+        ("Layers and heads are counted from 0, as in Python.", lambda a, p, t: [i + 1 for i in _best(a[:, :, p, t])]),
+        ("That is the best of the last layer. Look at all.", lambda a, p, t: (2, int(a[-1, :, p, t].argmax()))),
         (
-            "Make one KVCache before the loop, and show the model only what that does not hold yet: "
-            "model(token_ids[:, len(cache):], cache).",
-            lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False),
+            "That comes out where all weights are 0, from target to position, or if all of `attention` is searched. "
+            "The token that looks is the row: attention[:, :, position, target].",
+            lambda attention, position, target: _best(attention[:, :, target, position]),
+            lambda attention, position, target: _best(attention),
         ),
-        (_AGAIN, _loop(lambda ids, cache: ids)),
-        ("The cache begins empty: first it must be given the whole prompt.", _loop(lambda ids, cache: ids[:, -1:])),
-        (
-            "From the second token on, the model saw one token and nothing before it. Pass one cache each time.",
-            _loop(lambda ids, cache: ids if ids.shape == _PROMPT.shape else ids[:, -1:], cached=False),
-        ),
-        ("That takes the scores of the first position. The next token is in the last, logits[:, -1].", _loop(row=0)),
-        ("That takes the least likely token: argmax, not argmin.", _loop(pick=torch.argmin)),
-        (
-            "The prompt is lost: put each new token behind all that was there, with torch.cat.",
-            lambda model, ids, n: _right(model, ids, n)[:, ids.shape[1] :],
-        ),
-        (
-            "The new token is in front of the prompt: token_ids comes first in torch.cat.",
-            _loop(join=lambda ids, new: torch.cat([new, ids], dim=1)),
-        ),
+        ("That head looks elsewhere. Compare only the target's column.", lambda a, p, t: _best(a[:, :, p].amax(-1))),
     ],
-    errors={
-        "the cache holds": _AGAIN,
-        "cannot be concatenated": _SHAPES,
-        "same number of dimensions": _SHAPES,
-        "must match except in dimension": _SHAPES,
-    },
-    reminder="Read the prompt into the cache, then one token at a time; the likeliest is logits[0, -1].argmax(). "
-    "Return the prompt and the new tokens.",
-    luck="Take the likeliest token, argmax, with no luck.",
+    reminder="The token that looks is the row, the target the column: attention[:, :, position, target].",
 )
 
 
-# Exercise 3: a row in integers --------------------------------------------------------------------------------------
+# Exercise 3: a row of the lens --------------------------------------------------------------------------------------
 
 
-def _typed(function: Callable[[Tensor], Any], row: Tensor) -> Any:
-    """The integers, the scale, and the type of the integers; anything but a pair as it is."""
-    found = function(row)
-    if not isinstance(found, tuple | list) or len(found) != 2:
-        return found
-    return *found, str(found[0].dtype) if isinstance(found[0], Tensor) else type(found[0]).__name__
+_MODEL = random_model(8, vocab_size=7, context_length=8, emb_dim=8, n_heads=2, n_layers=1, tie_embeddings=False)
+_RESIDUAL = 3 * torch.randn(8, generator=torch.Generator().manual_seed(8))
 
-
-def _size(row: Tensor) -> Tensor:
-    return row.abs().max()
-
-
-def _row(
-    integers: Callable[[Tensor], Any] = lambda steps: steps.round().to(torch.int8),
-    scale: Callable[[Tensor], Tensor] = lambda row: _size(row) / 127,
-) -> Callable[[Tensor], tuple[Any, Tensor]]:
-    """`integers(row / scale)` and the scale."""
-    return lambda row: (integers(row / scale(row)), scale(row))
-
-
-_quantized = _row()
-_ROW = tensor([0.5, -2.54, 1.213, 0.033, 0.0])
-
-# function(row (n,)) → (integers (n,) as int8, scale), so that integers * scale is nearly the row
-check_quantize_row = Exercise(
-    right="one byte for each weight. The largest error here is 0.007; it can never be above half the scale, 0.01.",
-    reference=_quantized,
-    observe=_typed,
-    cases=[case(_ROW)],
-    edges=[case(-_ROW, why="The scale comes from the largest size, row.abs().max(), whatever its sign.")],
+# function(model, residual (emb_dim,)) → chances (vocab_size,), if the head read the stream at this point
+check_lens = Exercise(
+    right="norm, head, softmax: the last steps of the model, taken early.",
+    reference=lambda model, residual: lens_logits(model, residual).softmax(-1),
+    cases=[case(_MODEL, _RESIDUAL, given="a model of 7 tokens and a residual of 8 values")],
     mistakes=[
-        ("The largest size is 2.54, not 1.213: row.abs().max().", _row(scale=lambda row: row.max() / 127)),
-        ("With 128 the largest would be 128, and int8 ends at 127.", _row(scale=lambda row: _size(row) / 128)),
+        ("The final norm is missing: the head reads model.final_norm(residual).", lambda m, x: m.head(x).softmax(-1)),
+        ("The final norm is missing, and the softmax that makes chances of scores.", lambda m, x: m.head(x)),
+        ("These are the scores. Softmax makes chances of them.", lens_logits),
         (
-            "Integers from -127 to 127 are on both sides of 0: divide the largest by 127, not by 255 or 256.",
-            _row(scale=lambda row: _size(row) / 255),
-            _row(scale=lambda row: _size(row) / 256),
-        ),
-        ("That is the inverse of the scale.", lambda row: (_quantized(row)[0], 127 / _size(row))),
-        ("That scale is the largest size itself. It should become 127: divide by that.", _row(scale=_size)),
-        (
-            "That scale is the span divided by 255. Here 0 stays 0, so the largest size counts.",
-            _row(scale=lambda row: (row.max() - row.min()) / 255),
-        ),
-        ("The scale came first. Return the integers first, then the scale.", lambda row: _quantized(row)[::-1]),
-        ("Return two things, the integers and the scale.", lambda row: _quantized(row)[0]),
-        ("These are the weights, rebuilt. Return the integers.", _row(lambda steps: steps.round() * 0.02)),
-        ("These are no integers yet: round them.", _row(lambda steps: steps)),
-        (
-            "The digits after the point were cut off: call .round() before .to(torch.int8).",
-            _row(lambda steps: steps.to(torch.int8)),
-            _row(lambda steps: steps.floor().to(torch.int8)),
-        ),
-        ("Values below 0 do not fit into torch.uint8.", _row(lambda steps: steps.round().to(torch.uint8))),
-        (
-            "The integers are right. Return them as a tensor: torch.tensor(integers, dtype=torch.int8).",
-            _row(lambda steps: steps.round().tolist()),
-            _row(lambda steps: steps.round().numpy()),
+            "You normalised, but the model's own norm has weights that it learned: model.final_norm(residual).",
+            lambda model, residual: model.head(layer_norm(residual, residual.shape)).softmax(-1),
         ),
         (
-            "The integers are right, but each takes more than one byte. Keep them as .to(torch.int8).",
-            *(_row(lambda x, to=to: x.round().to(to)) for to in (torch.float, torch.short, torch.int, torch.long)),
+            "That reads with the embedding. In some models the head is the same table, but not in all: model.head(…).",
+            lambda model, residual: (model.token_embedding.weight @ model.final_norm(residual)).softmax(-1),
         ),
+        ("The norm was applied twice.", lambda m, x: lens_logits(m, m.final_norm(x)).softmax(-1)),
     ],
-    reminder="The scale is row.abs().max() / 127. Divide the row by the scale, and round.",
+    reminder="Norm, head, softmax, in this order.",
 )
 
 
-# Exercise 4: the limit ----------------------------------------------------------------------------------------------
+# Exercise 4: a rank -------------------------------------------------------------------------------------------------
 
-_READ = 2 * num_parameters(GPT_CONFIG_1558M)  # bytes for each token
-_LIMIT = 50e9 / _READ
 
-# How many tokens per second can GPT-2 1.5B write at most, in bfloat16, where memory gives 50 GB per second?
-check_limit = Value(
-    right=f"3.1 GB are read for each token, {_LIMIT:.0f} times a second, however fast the CPU computes.",
-    what="a number of tokens per second",
-    reference=_LIMIT,
-    tolerance=0.03,
+def _ahead(logits: Tensor, token_id: int) -> int:
+    return int((logits > logits[token_id]).sum())
+
+
+def _rank(logits: Tensor, token_id: int) -> int:
+    return 1 + _ahead(logits, token_id) + int((logits[:token_id] == logits[token_id]).sum())
+
+
+# function(logits (vocab_size,), token_id) → its rank: 1 for the highest score; of equals, the lower id first
+check_rank = Exercise(
+    right="1 for the likeliest, and equal scores in the order of their ids.",
+    reference=_rank,
+    cases=[case(tensor([2.0, 7.0, 5.0, -1.0, 5.0, 5.0, 0.5]), token_id) for token_id in (1, 2, 4, 5, 0, 6, 3)],
     mistakes=[
-        ("That is float32, 4 bytes for a parameter. bfloat16 takes 2.", _LIMIT / 2),
-        ("That is one byte for a parameter, as in int8. bfloat16 takes 2.", _LIMIT * 2),
-        ("The 16 bits of bfloat16 are 2 bytes; the bandwidth is in bytes, too.", _LIMIT / 8),
-        ("Both are in bytes already: there is nothing to multiply by 8.", _LIMIT * 8),
-        ("That is the number of seconds for a token. How many tokens is it in a second?", 1 / _LIMIT),
-        ("That is the number of milliseconds for a token. How many tokens is it in a second?", 1000 / _LIMIT),
-        ("50 GB are 50,000,000,000 bytes.", _LIMIT / 1e9),
-        ("That is the number of bytes to read for a token. How often in a second can they be read?", _READ),
+        ("Ranks begin at 1: nobody is ahead of the likeliest, and its rank is 1.", lambda x, i: _rank(x, i) - 1),
+        ("The lowest score got rank 1. The highest comes first.", lambda x, i: 1 + _ahead(-x, i)),
+        ("Tokens 2, 4 and 5 all got rank 2. Of equals, the lower id goes first.", lambda x, i: 1 + _ahead(x, i)),
+        ("Tokens 2, 4 and 5 all got rank 4: >= counts every equal score.", lambda x, i: int((x >= x[i]).sum())),
+        ("Ranks begin at 1, and of equal scores the lower id goes first.", _ahead),
+        ("Of equal scores, the higher id went first.", lambda x, i: _rank(x.flip(-1), len(x) - 1 - i)),
+        (
+            "That is the id at the rank of `token_id`. You look for the rank at which token_id stands.",
+            lambda x, i: x.argsort(descending=True, stable=True)[i],
+        ),
     ],
-    reminder="Divide the bytes per second by the bytes to read for a token.",
+    reminder="Count the higher scores, and the equal ones with a lower id, and add 1.",
 )

@@ -1,213 +1,237 @@
-"""Self-checks of lesson 10, the real GPT-2."""
+"""Self-checks of lesson 10, faster."""
 
-import math
-from collections.abc import Callable, Sequence
-from numbers import Integral
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, tensor
 
-from gptcore.checkpoint import load_tokenizer
-from gptcore.config import GPT_CONFIG_355M, GPTConfig
-from gptcore.exercises.by_hand import NotYet, as_number, as_tensor, ask, brief, one_line
-from gptcore.model import GPTModel, evaluating
-from gptcore.tokenizer import Tokenizer
+from gptcore.config import GPT_CONFIG_1558M, GPTConfig
+from gptcore.costs import num_parameters
+from gptcore.exercises.checking import Exercise, Value, case
+from gptcore.exercises.models import random_model
+from gptcore.exercises.outcomes import flat
+from gptcore.generation import generate
+from gptcore.model import GPTModel, KVCache
 
-ENGLISH, KOREAN = "Once upon a time there was a quiet fox.", "옛날 옛적에 작은 여우가 살았어요."
-BEGINNING = "Once upon a time there lived"
-ENDINGS = (  # so many, and such, that each of the mistakes below chooses others
-    [" on a hill", " a king", " an old"],
-    [" one", " an owl", " a brave little tortoise"],
-    [" in the wood", " a shy hedgehog", " a wolf"],
-    [" in the wood", " by the sea", " a wolf"],
-    [" on a hill", " a goat", " a prince who could sing"],
-    [" a miller and his cat", " some bees", " a prince who could sing"],
-    [" some bees", " by the sea", " on a hill"],
+# Exercise 1: the bytes of a cache -----------------------------------------------------------------------------------
+
+
+def _bytes(config: GPTConfig, tokens: int, bytes_per_value: int) -> int:
+    return 2 * config.n_layers * tokens * config.emb_dim * bytes_per_value
+
+
+# function(config, tokens, bytes_per_value) → the bytes of all keys and values of one text
+check_cache_size = Exercise(
+    right="two for keys and values, times layers, tokens, emb_dim, and the bytes of a value.",
+    reference=_bytes,
+    cases=[
+        case(
+            *(GPTConfig(vocab_size=50, context_length=100, emb_dim=20, n_heads=5, n_layers=3), 7, 4),
+            given="3 layers, 5 heads, emb_dim 20 and 7 tokens of 4 bytes per value",
+        )
+    ],
+    edges=[
+        case(
+            *(GPTConfig(vocab_size=50, context_length=64, emb_dim=32, n_heads=2, n_layers=2), 40, 2),
+            given="another model, with 2 layers, 2 heads, emb_dim 32 and 40 tokens of 2 bytes per value",
+            why="Use config.n_layers, config.emb_dim and the arguments.",
+        )
+    ],
+    mistakes=[
+        ("There are keys and there are values: twice as much.", lambda c, n, size: _bytes(c, n, size) / 2),
+        ("That counts the values. Each takes bytes_per_value bytes.", lambda c, n, size: _bytes(c, n, 1)),
+        ("That is in bits. A byte has 8 of them, and bytes are asked for.", lambda c, n, size: 8 * _bytes(c, n, size)),
+        ("That is one layer of them.", lambda c, n, size: _bytes(c, n, size) / c.n_layers),
+        ("That is one head. All heads together: emb_dim.", lambda c, n, size: _bytes(c, n, size) / c.n_heads),
+        (
+            "The heads share the emb_dim values of a token: their number does not count again.",
+            lambda config, tokens, size: config.n_heads * _bytes(config, tokens, size),
+        ),
+        ("That is one token. Each has its keys and values.", lambda c, n, size: _bytes(c, 1, size)),
+        ("Each token has its keys and values once: it is not squared.", lambda c, n, size: _bytes(c, n * n, size)),
+        ("That is a full context. This text is shorter.", lambda c, n, size: _bytes(c, c.context_length, size)),
+        ("Queries are not kept: a token asks once and is done.", lambda c, n, size: _bytes(c, n, size) * 3 / 2),
+        ("That is in megabytes. Bytes are asked for.", lambda c, n, size: _bytes(c, n, size) / 1e6),
+    ],
+    reminder="Multiply: keys and values, layers, tokens, emb_dim, bytes per value.",
 )
 
 
-@one_line
-def check_megabytes(answer: Any) -> str:
-    """How many megabytes (millions of bytes) are the weights of GPT-2 medium at 4 bytes each?"""
-    number = as_number(answer, "a number")
-    parameters = _parameters(GPT_CONFIG_355M)
-    right = 4 * parameters / 1e6
-    if math.isclose(number, right, abs_tol=1):
-        return f"{parameters:,} numbers of 4 bytes are {right:,.0f} MB."
-    twice = parameters + GPT_CONFIG_355M.vocab_size * GPT_CONFIG_355M.emb_dim
-    hints = {
-        parameters / 1e6: "that is one byte per parameter. A float32 takes 4.",
-        parameters: "that is the number of parameters. Each takes 4 bytes, and a megabyte is a million bytes.",
-        2 * parameters / 1e6: "that is 2 bytes per parameter, as in bfloat16. A float32 takes 4.",
-        32 * parameters / 1e6: "that is 32 per parameter, which counts bits. 8 bits are a byte.",
-        4 * parameters: "that is the number of bytes. A megabyte is a million of them.",
-        4 * parameters / 1e9: "that is in gigabytes. A gigabyte has 1,000 megabytes.",
-        4 * parameters / 2**20: "that divides by 1,048,576. Downloads are counted in millions of bytes.",
-        4 * twice / 1e6: "the head was counted apart, but it is the token embedding itself (tie_embeddings).",
-        4 * (parameters + 24 * 1024**2) / 1e6: "that is the file on the hub, which holds the causal masks, too.",
-        4 * _parameters(GPTConfig()) / 1e6: "that is GPT-2 small. The medium one is gptcore.GPT_CONFIG_355M.",
-    }
-    for wrong, hint in hints.items():
-        if math.isclose(number, wrong, rel_tol=0.002):
-            raise NotYet(hint)
-    raise NotYet(f"you gave {number:,g}. Multiply the number of parameters by 4 bytes, and divide by a million.")
+# Exercise 2: a loop that reads each token once ----------------------------------------------------------------------
 
 
-@one_line
-def check_per_byte(function: Any) -> str:
-    """`function(model, tokenizer, text)` → the surprise at the text in nats per byte, read from the end token on."""
-    model, tokenizer = _small_model()
-    for text in (ENGLISH, KOREAN):
-        given = f"{text!r}"
-        result = _one_number(ask(function, model, tokenizer, text, given=given), given)
-        ids = tokenizer.encode(text)
-        surprises = _surprises(model, [tokenizer.eos_token_id], ids)
-        total, size = surprises.sum().item(), len(text.encode())
-        if math.isclose(result, total / size, rel_tol=1e-3):
-            continue
-        inside = _surprises(model, ids[:1], ids[1:]).sum().item()  # read from its own first token on
-        end = tokenizer.eos_token_id
-        ended = _surprises(model, ids[:1], [*ids[1:], end]).sum().item()
-        both = _surprises(model, [end], [*ids, end]).sum().item()
-        hints = {
-            total: "that is the surprise at the whole text. Divide it by the number of bytes, len(text.encode()).",
-            total / len(surprises): "that is per token, which depends on the tokenizer. Divide by len(text.encode()).",
-            total
-            / len(surprises)
-            / size: "the mean per token was divided by the bytes. Divide the sum over all tokens instead.",
-            total / len(text): "that is per character. In UTF-8 a Hangul syllable takes 3 bytes: len(text.encode()).",
-            total / size / math.log(2): "that is in bits. For nats, take the natural logarithm.",
-            -total / size: "the sign: ln p is negative, and a surprise is −ln p.",
-            inside / size: "the first token does not count yet. Let the text begin after tokenizer.eos_token_id.",
-            inside / (size - 1): "the first token does not count yet. Let the text begin after tokenizer.eos_token_id.",
-            ended / size: "the end token stands behind the text. Let the text begin after it: it comes first.",
-            both / size: "an end token stands behind the text, too, and the surprise at it was counted.",
-            inside: "that is the surprise without the first token, and not yet divided by len(text.encode()).",
-            inside / len(surprises): "begin with tokenizer.eos_token_id, and divide by len(text.encode()).",
-            inside / (len(surprises) - 1): "begin with tokenizer.eos_token_id, and divide by len(text.encode()).",
-        }
-        for wrong, hint in hints.items():
-            if math.isclose(result, wrong, rel_tol=1e-3):
-                raise NotYet(f"given {given}: {hint}")
-        raise NotYet(
-            f"given {given}, expected {total / size:.3f}, got {result:.3f}. Add up −ln of the chance of each token, "
-            "the first one after the end token, and divide by the number of bytes."
-        )
-    return "nats per byte, a measure that does not ask how a tokenizer cuts a text."
+def _counted(function: Callable[..., Any], model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> Any:
+    """The token ids in one row, and how many tokens the model read for them; anything but numbers as it is."""
+    reads: list[int] = []
+    model.blocks[0].register_forward_pre_hook(lambda block, arguments: reads.append(arguments[0].shape[1]))
+    found, enough = flat(function(model, token_ids, max_new_tokens)), token_ids.shape[1] + max_new_tokens
+    how = "each token read once" if 0 < sum(reads) <= enough else f"{sum(reads)} tokens read"
+    return (found, how) if isinstance(found, Tensor) else found
 
 
-@one_line
-def check_likelier(function: Any) -> str:
-    """`function(model, tokenizer, beginning, endings)` → the ending that is the likeliest after the beginning."""
-    model, tokenizer = _small_model()
-    right, given = _choices(model, tokenizer, lambda surprises: surprises.sum()), []
-    for endings in ENDINGS:
-        what = f"{BEGINNING!r} and {endings}"
-        chosen = ask(function, model, tokenizer, BEGINNING, list(endings), given=what)
-        if isinstance(chosen, Tensor) and chosen.numel() == 1:
-            chosen = chosen.item()
-        if isinstance(chosen, Integral) and not isinstance(chosen, bool) and 0 <= chosen < len(endings):
-            raise NotYet(f"given {what}, you returned {chosen}, its place. Return the ending itself: endings[i].")
-        if not isinstance(chosen, str) or chosen not in endings:
-            raise NotYet(f"given {what}, one of the three endings was expected, got {brief(chosen)}.")
-        given.append(chosen)
-    if given == right:
-        return "the chances of its tokens, multiplied, choose the ending."
-    for hint, measure in _MISTAKES.items():
-        if given == _choices(model, tokenizer, measure):
-            raise NotYet(hint)
-    for hint, of_text in _MISTAKES_WITH_TEXTS.items():
-        if given == [min(endings, key=lambda e, f=of_text: f(model, tokenizer, e)) for endings in ENDINGS]:
-            raise NotYet(hint)
-    wrong = next(i for i, (mine, expected) in enumerate(zip(given, right, strict=True)) if mine != expected)
-    raise NotYet(
-        f"given {BEGINNING!r} and {ENDINGS[wrong]}, expected {right[wrong]!r}, got {given[wrong]!r}. Read beginning "
-        "and ending together, and add up −ln of the chances of the tokens of the ending alone: the smallest sum wins."
-    )
+def _loop(
+    unread: Callable[[Tensor, KVCache], Tensor] = lambda ids, cache: ids[:, len(cache) :],
+    *,
+    row: int = -1,
+    pick: Callable[[Tensor], Tensor] = torch.argmax,
+    join: Callable[[Tensor, Tensor], Tensor] = lambda ids, new: torch.cat([ids, new], dim=1),
+    cached: bool = True,
+) -> Callable[[GPTModel, Tensor, int], Tensor]:
+    """The greedy loop as it should be, or with a mistake."""
+
+    def loop(model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> Tensor:
+        cache = KVCache(model.config)
+        with torch.no_grad():
+            for _ in range(max_new_tokens):
+                logits = model(unread(token_ids, cache), cache if cached else None)
+                token_ids = join(token_ids, pick(logits[0, row]).view(1, 1))
+        return token_ids
+
+    return loop
 
 
-_MISTAKES: dict[str, Callable[[Tensor], Tensor]] = {
-    "the ending with the greatest surprise was chosen. The likeliest has the smallest.": lambda s: -s.sum(),
-    "the mean per token decided. The chance of a whole ending is a product: add up all surprises.": lambda s: s.mean(),
-    "the first token of the ending decided. An ending is likely if all of its tokens are.": lambda s: s[0],
-    "the last token of the ending decided. An ending is likely if all of its tokens are.": lambda s: s[-1],
-    "the chances were added. Chances of things that must all happen are multiplied.": lambda s: -(-s).exp().sum(),
-}
+_right = _loop()
+_PROMPT = tensor([[3, 1, 4]])
+_MODEL = random_model(4, vocab_size=40, context_length=64, emb_dim=24, n_heads=2, n_layers=2, drop_rate=0)
+_AGAIN = (
+    "The whole text was read again, on top of what the cache already holds, and so at wrong positions. Show the model "
+    "only what is new: token_ids[:, len(cache):]."
+)
+_SHAPES = "A new token must be (1, 1), as argmax(-1, keepdim=True) makes it, and be joined to (1, T) with dim=1."
+
+# function(model, token_ids (1, T), max_new_tokens) → (1, T + max_new_tokens), greedy, each token read once
+check_cached_loop = Exercise(
+    right="the same tokens as without a cache, and the model read each of them once.",
+    reference=_right,
+    observe=_counted,
+    cases=[case(_MODEL, _PROMPT, 5, given="a small model, token_ids [[3, 1, 4]] and max_new_tokens 5")],
+    mistakes=[
+        (
+            "Make one KVCache before the loop, and show the model only what that does not hold yet: "
+            "model(token_ids[:, len(cache):], cache).",
+            lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False),
+        ),
+        (_AGAIN, _loop(lambda ids, cache: ids)),
+        ("The cache begins empty: first it must be given the whole prompt.", _loop(lambda ids, cache: ids[:, -1:])),
+        (
+            "From the second token on, the model saw one token and nothing before it. Pass one cache each time.",
+            _loop(lambda ids, cache: ids if ids.shape == _PROMPT.shape else ids[:, -1:], cached=False),
+        ),
+        ("That takes the scores of the first position. The next token is in the last, logits[:, -1].", _loop(row=0)),
+        ("That takes the least likely token: argmax, not argmin.", _loop(pick=torch.argmin)),
+        (
+            "The prompt is lost: put each new token behind all that was there, with torch.cat.",
+            lambda model, ids, n: _right(model, ids, n)[:, ids.shape[1] :],
+        ),
+        (
+            "The new token is in front of the prompt: token_ids comes first in torch.cat.",
+            _loop(join=lambda ids, new: torch.cat([new, ids], dim=1)),
+        ),
+    ],
+    errors={
+        "the cache holds": _AGAIN,
+        "cannot be concatenated": _SHAPES,
+        "same number of dimensions": _SHAPES,
+        "must match except in dimension": _SHAPES,
+    },
+    reminder="Read the prompt into the cache, then one token at a time; the likeliest is logits[0, -1].argmax(). "
+    "Return the prompt and the new tokens.",
+    luck="Take the likeliest token, argmax, with no luck.",
+)
 
 
-def _shifted(model: GPTModel, tokenizer: Tokenizer, ending: str) -> float:
-    """The sum of someone who looks each token up in the row that has read it already."""
-    new = tokenizer.encode(ending)
-    with evaluating(model):
-        log_probs = model(torch.tensor([tokenizer.encode(BEGINNING) + new]))[0].double().log_softmax(-1)
-    return -log_probs[-len(new) :].gather(-1, torch.tensor(new)[:, None]).sum().item()
+# Exercise 3: a row in integers --------------------------------------------------------------------------------------
 
 
-def _alone(model: GPTModel, tokenizer: Tokenizer, ending: str) -> float:
-    """The surprise at an ending that is read without the beginning."""
-    return _surprises(model, [tokenizer.eos_token_id], tokenizer.encode(ending)).sum().item()
+def _typed(function: Callable[[Tensor], Any], row: Tensor) -> Any:
+    """The integers, the scale, and the type of the integers; anything but a pair as it is."""
+    found = function(row)
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        return found
+    return *found, str(found[0].dtype) if isinstance(found[0], Tensor) else type(found[0]).__name__
 
 
-def _whole(model: GPTModel, tokenizer: Tokenizer, ending: str) -> Tensor:
-    """The surprises at beginning and ending together."""
-    first, *others = tokenizer.encode(BEGINNING + ending)
-    return _surprises(model, [first], others)
+def _size(row: Tensor) -> Tensor:
+    return row.abs().max()
 
 
-_MISTAKES_WITH_TEXTS: dict[str, Callable[[GPTModel, Tokenizer, str], float]] = {
-    "row t of the scores is about token t + 1: the first token of the ending belongs to the row before.": _shifted,
-    "the endings were read without the beginning. Each token is judged after all that stands before it.": _alone,
-    "the mean per token of the whole text decided, as evaluate gives it. The longer ending spreads the surprise at "
-    "the beginning: take the sum, loss * tokens.": lambda m, t, e: _whole(m, t, e).mean().item(),
-    "the surprise per byte decided. That compares models; for endings, add up all surprises.": lambda m, t, e: (
-        _surprises(m, t.encode(BEGINNING), t.encode(e)).sum().item() / len(e.encode())
-    ),
-    "the surprise per byte of the whole text decided. That compares models; for endings, add up all surprises.": (
-        lambda m, t, e: _whole(m, t, e).sum().item() / len((BEGINNING + e).encode())
-    ),
-    "the longest ending was chosen.": lambda m, t, e: -len(e),
-    "the shortest ending was chosen.": lambda m, t, e: len(e),
-    "the ending with the fewest tokens was chosen.": lambda m, t, e: len(t.encode(e)),
-}
+def _row(
+    integers: Callable[[Tensor], Any] = lambda steps: steps.round().to(torch.int8),
+    scale: Callable[[Tensor], Tensor] = lambda row: _size(row) / 127,
+) -> Callable[[Tensor], tuple[Any, Tensor]]:
+    """`integers(row / scale)` and the scale."""
+    return lambda row: (integers(row / scale(row)), scale(row))
 
 
-def _choices(model: GPTModel, tokenizer: Tokenizer, measure: Callable[[Tensor], Tensor]) -> list[str]:
-    """The ending with the smallest measure of its tokens' surprises, for each of the questions."""
-    beginning = tokenizer.encode(BEGINNING)
+_quantized = _row()
+_ROW = tensor([0.5, -2.54, 1.213, 0.033, 0.0])
 
-    def best(endings: Sequence[str]) -> str:
-        return min(endings, key=lambda ending: measure(_surprises(model, beginning, tokenizer.encode(ending))).item())
+# function(row (n,)) → (integers (n,) as int8, scale), so that integers * scale is nearly the row
+check_quantize_row = Exercise(
+    right="one byte for each weight. The largest error here is 0.007; it can never be above half the scale, 0.01.",
+    reference=_quantized,
+    observe=_typed,
+    cases=[case(_ROW)],
+    edges=[case(-_ROW, why="The scale comes from the largest size, row.abs().max(), whatever its sign.")],
+    mistakes=[
+        ("The largest size is 2.54, not 1.213: row.abs().max().", _row(scale=lambda row: row.max() / 127)),
+        ("With 128 the largest would be 128, and int8 ends at 127.", _row(scale=lambda row: _size(row) / 128)),
+        (
+            "Integers from -127 to 127 are on both sides of 0: divide the largest by 127, not by 255 or 256.",
+            _row(scale=lambda row: _size(row) / 255),
+            _row(scale=lambda row: _size(row) / 256),
+        ),
+        ("That is the inverse of the scale.", lambda row: (_quantized(row)[0], 127 / _size(row))),
+        ("That scale is the largest size itself. It should become 127: divide by that.", _row(scale=_size)),
+        (
+            "That scale is the span divided by 255. Here 0 stays 0, so the largest size counts.",
+            _row(scale=lambda row: (row.max() - row.min()) / 255),
+        ),
+        ("The scale came first. Return the integers first, then the scale.", lambda row: _quantized(row)[::-1]),
+        ("Return two things, the integers and the scale.", lambda row: _quantized(row)[0]),
+        ("These are the weights, rebuilt. Return the integers.", _row(lambda steps: steps.round() * 0.02)),
+        ("These are no integers yet: round them.", _row(lambda steps: steps)),
+        (
+            "The digits after the point were cut off: call .round() before .to(torch.int8).",
+            _row(lambda steps: steps.to(torch.int8)),
+            _row(lambda steps: steps.floor().to(torch.int8)),
+        ),
+        ("Values below 0 do not fit into torch.uint8.", _row(lambda steps: steps.round().to(torch.uint8))),
+        (
+            "The integers are right. Return them as a tensor: torch.tensor(integers, dtype=torch.int8).",
+            _row(lambda steps: steps.round().tolist()),
+            _row(lambda steps: steps.round().numpy()),
+        ),
+        (
+            "The integers are right, but each takes more than one byte. Keep them as .to(torch.int8).",
+            *(_row(lambda x, to=to: x.round().to(to)) for to in (torch.float, torch.short, torch.int, torch.long)),
+        ),
+    ],
+    reminder="The scale is row.abs().max() / 127. Divide the row by the scale, and round.",
+)
 
-    return [best(endings) for endings in ENDINGS]
 
+# Exercise 4: the limit ----------------------------------------------------------------------------------------------
 
-def _surprises(model: GPTModel, before: list[int], token_ids: list[int]) -> Tensor:
-    """−ln of the chance of each of `token_ids` (n,) after those before it, in nats."""
-    ids = torch.tensor(before + token_ids)
-    with evaluating(model):
-        log_probs = model(ids[None])[0].double().log_softmax(-1)
-    return -log_probs[:-1].gather(-1, ids[1:, None]).squeeze(-1)[len(before) - 1 :]
+_READ = 2 * num_parameters(GPT_CONFIG_1558M)  # bytes for each token
+_LIMIT = 50e9 / _READ
 
-
-def _small_model() -> tuple[GPTModel, Tokenizer]:
-    """A model that knows nothing but has opinions, with the bundled tokenizer; the learner's own luck stays."""
-    tokenizer = load_tokenizer()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(4)
-        model = GPTModel(GPTConfig(vocab_size=len(tokenizer), context_length=64, emb_dim=24, n_heads=2, n_layers=1))
-    with torch.no_grad():
-        model.token_embedding.weight.mul_(12)
-    return model.eval(), tokenizer
-
-
-def _parameters(config: GPTConfig) -> int:
-    with torch.device("meta"):
-        return GPTModel(config).num_parameters()
-
-
-def _one_number(result: Any, given: str) -> float:
-    tensor = as_tensor(result, given)
-    if tensor.numel() != 1:
-        raise NotYet(f"given {given}, one number was expected, got {tensor.numel()} of them: add them up.")
-    return tensor.item()
+# How many tokens per second can GPT-2 1.5B write at most, in bfloat16, where memory gives 50 GB per second?
+check_limit = Value(
+    right=f"3.1 GB are read for each token, {_LIMIT:.0f} times a second, however fast the CPU computes.",
+    what="a number of tokens per second",
+    reference=_LIMIT,
+    tolerance=0.03,
+    mistakes=[
+        ("That is float32, 4 bytes for a parameter. bfloat16 takes 2.", _LIMIT / 2),
+        ("That is one byte for a parameter, as in int8. bfloat16 takes 2.", _LIMIT * 2),
+        ("The 16 bits of bfloat16 are 2 bytes; the bandwidth is in bytes, too.", _LIMIT / 8),
+        ("Both are in bytes already: there is nothing to multiply by 8.", _LIMIT * 8),
+        ("That is the number of seconds for a token. How many tokens is it in a second?", 1 / _LIMIT),
+        ("That is the number of milliseconds for a token. How many tokens is it in a second?", 1000 / _LIMIT),
+        ("50 GB are 50,000,000,000 bytes.", _LIMIT / 1e9),
+        ("That is the number of bytes to read for a token. How often in a second can they be read?", _READ),
+    ],
+    reminder="Divide the bytes per second by the bytes to read for a token.",
+)

@@ -1,4 +1,4 @@
-NOTEBOOK = "09_faster.ipynb"
+NOTEBOOK = "10_faster.ipynb"
 CHARTS = {"time": 0, "window": 1, "limit": 2, "smaller": 3, "growth": 4}
 
 

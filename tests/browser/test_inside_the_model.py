@@ -1,4 +1,4 @@
-NOTEBOOK = "08_inside_the_model.ipynb"
+NOTEBOOK = "09_inside_the_model.ipynb"
 
 
 def type_text(page, output, text):

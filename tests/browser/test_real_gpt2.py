@@ -1,6 +1,6 @@
 import re
 
-NOTEBOOK = "10_real_gpt2.ipynb"
+NOTEBOOK = "11_real_gpt2.ipynb"
 
 
 def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, keep):

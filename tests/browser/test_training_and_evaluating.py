@@ -1,7 +1,7 @@
 import pytest
 from playwright.sync_api import TimeoutError
 
-NOTEBOOK = "07_training_and_evaluating.ipynb"
+NOTEBOOK = "07_learning.ipynb"
 
 
 @pytest.fixture

@@ -1,272 +1,202 @@
+import math
+
 import pytest
 import torch
 
-from gptcore import KVCache, generate
 from gptcore.exercises import lesson09
-from gptcore.model import evaluating
 
-# Exercise 1
+
+def scores_of(q, k):
+    return q @ k.T / q.shape[-1] ** 0.5
+
+
+def masked(scores, value=-math.inf):
+    return scores.masked_fill(torch.ones_like(scores).triu(1) > 0, value)
+
+
+def by_loop(q, k):
+    weights = torch.zeros(len(q), len(q))
+    for i in range(len(q)):
+        weights[i, : i + 1] = torch.stack([q[i] @ k[j] for j in range(i + 1)]).div(math.sqrt(q.shape[1])).softmax(0)
+    return weights
+
+
+def by_adding(q, k):
+    return (scores_of(q, k) + torch.full((len(q), len(q)), -math.inf).triu(1)).softmax(dim=1)
+
+
+def by_rows(q, k):
+    rows = [(q[i] @ k[: i + 1].T / q.shape[1] ** 0.5).softmax(-1) for i in range(len(q))]
+    return [torch.cat([row, torch.zeros(len(q) - len(row))]) for row in rows]
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda config, tokens, size: 2 * config.n_layers * tokens * config.emb_dim * size,
-        lambda config, tokens, size: sum(
-            2 * config.n_heads * config.head_dim * size for _ in range(config.n_layers) for _ in range(tokens)
-        ),
-        lambda config, tokens, size: KVCache(config, 1, tokens, dtype=torch.float32).keys.nbytes * 2 * size // 4,
-        lambda config, tokens, size: torch.tensor(2.0 * config["n_layers"] * tokens * config["emb_dim"] * size),
+        lambda q, k: masked(scores_of(q, k)).softmax(-1),
+        lambda q, k: masked(scores_of(q, k), -1e9).softmax(-1),
+        by_loop,
+        by_adding,
+        by_rows,
     ],
 )
-def test_cache_size_right(says, answer):
-    assert says(lesson09.check_cache_size, answer).startswith("Right")
+def test_attention_right(says, answer):
+    assert says(lesson09.check_attention, answer).startswith("Right")
 
 
-def right_size(config, tokens, size):
-    return 2 * config.n_layers * tokens * config.emb_dim * size
+def mask_in_place(q, k):
+    q /= 2
+    return masked(scores_of(q, k)).softmax(-1)
+
+
+def own_exp(q, k):
+    weights = scores_of(q, k).exp().tril()
+    return weights / weights.sum(-1, keepdim=True)
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda c, n, b: right_size(c, n, b) // 2, "keys and there are values"),
-        (lambda c, n, b: right_size(c, n, 1), "counts the values"),
-        (lambda c, n, b: right_size(c, n, b) * 8, "in bits"),
-        (lambda c, n, b: right_size(c, n, b) // c.n_layers, "one layer"),
-        (lambda c, n, b: 2 * c.n_layers * n * c.head_dim * b, "one head"),
-        (lambda c, n, b: 2 * c.n_layers * n * c.n_heads * c.emb_dim * b, "does not count again"),
-        (lambda c, n, b: right_size(c, 1, b), "one token"),
-        (lambda c, n, b: right_size(c, n * n, b), "not squared"),
-        (lambda c, n, b: right_size(c, c.context_length, b), "This text is shorter"),
-        (lambda c, n, b: 3 * c.n_layers * n * c.emb_dim * b, "Queries are not kept"),
-        (lambda c, n, b: right_size(c, n, b) / 1e6, "megabytes"),
-        (lambda c, n, b: 5, "Multiply"),
-        (lambda c, n, b: 3360, "Use config.n_layers"),
-        (lambda c, n, b: 2 * c.n_layers * n * c.emb_dim * 4, "given another model"),
+        (lambda q, k: masked(q @ k.T).softmax(-1), "not scaled"),
+        (lambda q, k: masked(q @ k.T / q.shape[-1]).softmax(-1), "square root of d"),
+        (lambda q, k: scores_of(q, k).softmax(-1), "sees those after it"),
+        (lambda q, k: (q @ k.T).softmax(-1), "Neither the mask nor"),
+        (lambda q, k: scores_of(q, k).softmax(-1).tril(), "mask came after the softmax"),
+        (lambda q, k: scores_of(q, k).tril().softmax(-1), "a score like any other"),
+        (lambda q, k: masked(scores_of(q, k)).softmax(0), "columns add up to 1"),
+        (lambda q, k: scores_of(q, k).softmax(0), "softmax over the columns, without a mask"),
+        (lambda q, k: masked(scores_of(q, k).T).T.softmax(-1), "wrong way round"),
+        (lambda q, k: masked(scores_of(k, q)).softmax(-1), "changed places"),
+        (lambda q, k: masked(scores_of(q, k)), "These are the scores"),
+        (lambda q, k: scores_of(q, k).tril(), "These are the scores"),
+        (lambda q, k: scores_of(q.T, k.T), "shape should be (3, 3), and it is (5, 5)"),
+        (lambda q, k: masked(scores_of(q, k)).fill_diagonal_(-math.inf).softmax(-1), "The first row is NaN"),
+        (lambda q, k: torch.ones(3, 3), "The scores are queries @ keys.T"),
+        (own_exp, "Some scores are large"),
+        (mask_in_place, "changed what it was given"),
+        (lambda q, k: masked(scores_of(q, k), -50.0).softmax(-1), "only −∞, -math.inf, is below"),
+        (lambda q, k: masked(q @ k.T / 2**0.5).softmax(-1), "for lists of two values"),
+        (lambda q, k: masked(q @ k.T / len(q) ** 0.5).softmax(-1), "root of the number of tokens"),
+        (lambda q, k: masked(q @ k.T).softmax(-1) / q.shape[-1] ** 0.5, "came after the softmax"),
+        (lambda q, k: (scores_of(q, k) + torch.ones(3, 3).triu(1) * -math.inf).softmax(-1), "0 · −∞ is NaN"),
+        (lambda q, k: scores_of(q, k).masked_fill(torch.ones(4, 4).triu(1) > 0, -1), "as large as the scores"),
+        (lambda q, k: q @ k, "stopped with RuntimeError"),
     ],
 )
-def test_cache_size_wrong(says, answer, hint):
-    assert hint in says(lesson09.check_cache_size, answer)
+def test_attention_wrong(says, answer, hint):
+    assert hint in says(lesson09.check_attention, answer)
 
 
-# Exercise 2
+def lens_by_hand(model, residual):
+    norm = model.final_norm
+    x = (residual - residual.mean()) / (residual.var(unbiased=False) + norm.eps).sqrt()
+    scores = model.head.weight @ (x * norm.weight + norm.bias)
+    return (scores - scores.max()).exp() / (scores - scores.max()).exp().sum()
 
 
-def by_length(model, token_ids, count):
-    cache = KVCache(model.config)
-    with torch.no_grad():
-        for _ in range(count):
-            new = model(token_ids[:, len(cache) :], cache)[:, -1].argmax(-1, keepdim=True)
-            token_ids = torch.cat([token_ids, new], dim=1)
-    return token_ids
-
-
-def prompt_first(model, token_ids, count):
-    cache = KVCache(model.config, max_length=token_ids.shape[1] + count)
-    with evaluating(model):
-        logits = model(token_ids, cache)
-        for _ in range(count):
-            new = logits[0, -1].argmax().view(1, 1)
-            token_ids = torch.cat([token_ids, new], dim=1)
-            logits = model(new, cache)  # the last one is read for nothing
-    return token_ids
-
-
-def one_at_a_time(model, token_ids, count):
-    cache, ids = KVCache(model.config), token_ids[0].tolist()
-    for position in range(len(ids) + count - 1):
-        scores = model(torch.tensor([[ids[position]]]), cache)[0, -1]
-        if position == len(ids) - 1:
-            ids.append(int(scores.argmax()))
-    return ids
-
-
-@pytest.mark.parametrize("answer", [by_length, prompt_first, one_at_a_time])
-def test_cached_loop_right(says, answer):
-    assert says(lesson09.check_cached_loop, answer).startswith("Right: the same tokens")
-
-
-def put_behind(token_ids, new):
-    return torch.cat([token_ids, new], dim=1)
-
-
-def loop(reads, cache_of=None, first=None, last=-1, choose=torch.argmax, back=lambda ids, prompt: ids, join=put_behind):
-    """A loop that shows the model `reads(token_ids, cache)`."""
-
-    def answer(model, token_ids, count):
-        cache, prompt = KVCache(model.config), token_ids
-        for step in range(count):
-            if cache_of is not None:
-                cache = cache_of(model)
-            seen = first(token_ids) if first and step == 0 else reads(token_ids, cache)
-            new = choose(model(seen, cache)[0, last]).view(1, 1)
-            token_ids = join(token_ids, new)
-        return back(token_ids, prompt)
-
-    return answer
-
-
-def new_ones(token_ids, cache):
-    return token_ids[:, len(cache) :]
-
-
-def whole(token_ids, cache):
-    return token_ids
-
-
-def last_one(token_ids, cache):
-    return token_ids[:, -1:]
-
-
-def too_small(model, token_ids, count):
-    cache = KVCache(model.config, max_length=token_ids.shape[1] + count)
-    for _ in range(count):
-        token_ids = torch.cat([token_ids, model(token_ids, cache)[:, -1].argmax(-1, keepdim=True)], dim=1)
-    return token_ids
-
-
-def endless(model, token_ids, count):
-    while True:
-        model(token_ids)
-
-
-def luck(scores):
-    return torch.multinomial(scores.softmax(-1) * 0 + 1 / 40, 1)
-
-
-def in_place(model, token_ids, count):
-    result = by_length(model, token_ids, count)
-    token_ids[:] = 0
-    return result
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda model, x: model.head(model.final_norm(x)).softmax(-1),
+        lambda model, x: torch.softmax(model.head(model.final_norm(x[None]))[0], dim=0).tolist(),
+        lens_by_hand,
+    ],
+)
+def test_lens_right(says, answer):
+    assert says(lesson09.check_lens, answer).startswith("Right")
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (
-            lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False),
-            "25 tokens read",
-        ),
-        (loop(new_ones, cache_of=lambda model: KVCache(model.config)), "Make one KVCache before the loop"),
-        (loop(whole), "on top of what the cache already holds"),
-        (too_small, "on top of what the cache already holds"),
-        (loop(last_one), "given the whole prompt"),
-        (loop(last_one, cache_of=lambda model: KVCache(model.config), first=lambda ids: ids), "nothing before it"),
-        (loop(new_ones, last=0), "first position"),
-        (loop(new_ones, choose=torch.argmin), "argmax, not argmin"),
-        (loop(new_ones, choose=luck), "with no luck"),
-        (loop(new_ones, back=lambda ids, prompt: ids[:, prompt.shape[1] :]), "prompt is lost"),
-        (loop(new_ones, back=lambda ids, prompt: ids[:, :-1]), "Return the prompt and the new tokens"),
-        (loop(new_ones, join=lambda ids, new: torch.cat([new, ids], dim=1)), "in front of the prompt"),
-        (loop(new_ones, choose=lambda scores: scores.argmax() * 0), "Read the prompt into the cache"),
-        (lambda model, ids, n: torch.cat([ids, torch.zeros(1, n, dtype=torch.int64)], 1), "0 tokens read"),
-        (endless, "the loop never ends"),
-        (in_place, "changed what it was given"),
-        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0, 0]], dim=1)), "A new token must be (1, 1)"),
-        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0]], dim=1)), "A new token must be (1, 1)"),
-        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new])), "with dim=1"),
-        (lambda model, ids, n: torch.full((1, 8), torch.nan), "got ([nan, "),
-        (lambda model, ids, n: [torch.inf] * 8, "got ([inf, "),
+        (lambda m, x: m.head(x).softmax(-1), "final norm is missing: the head"),
+        (lambda m, x: m.head(x), "final norm is missing, and the softmax"),
+        (lambda m, x: m.head(m.final_norm(x)), "These are the scores"),
+        (lambda m, x: m.head(torch.nn.functional.layer_norm(x, (8,))).softmax(-1), "weights that it learned"),
+        (lambda m, x: (m.token_embedding.weight @ m.final_norm(x)).softmax(-1), "reads with the embedding"),
+        (lambda m, x: m.head(m.final_norm(m.final_norm(x))).softmax(-1), "applied twice"),
+        (lambda m, x: m.head(m.final_norm(x)).argmax(), "the shape should be (7,)"),
+        (lambda m, x: m.final_norm(x), "the shape should be (7,), and it is (8,)"),
+        (lambda m, x: m.head(m.final_norm(x))[None].softmax(0)[0], "Norm, head, softmax"),
     ],
 )
-def test_cached_loop_wrong(says, answer, hint):
-    assert hint in says(lesson09.check_cached_loop, answer)
+def test_lens_wrong(says, answer, hint):
+    assert hint in says(lesson09.check_lens, answer)
 
 
-# Exercise 3
+def counted(logits, i):
+    return int((logits > logits[i]).sum() + (logits[:i] == logits[i]).sum()) + 1
 
 
-def with_torch(row):
-    scale = row.abs().max() / 127
-    return (row / scale).round().to(torch.int8), scale
-
-
-def with_lists(row):
-    scale = max(abs(weight) for weight in row.tolist()) / 127
-    return torch.tensor([round(weight / scale) for weight in row.tolist()], dtype=torch.int8), scale
-
-
-def in_float64(row):
-    scale = torch.maximum(row.max(), -row.min()).double() / 127
-    return [torch.clamp(torch.round(row / scale), -127, 127).char(), scale.item()]
-
-
-@pytest.mark.parametrize("answer", [with_torch, with_lists, in_float64])
-def test_quantize_row_right(says, answer):
-    assert says(lesson09.check_quantize_row, answer).startswith("Right: one byte for each weight. The largest error")
-
-
-def scaled_by(scale_of, whole=torch.round):
-    def answer(row):
-        scale = scale_of(row)
-        return whole(row / scale).to(torch.int8), scale
-
-    return answer
-
-
-def size(row):
-    return row.abs().max()
+@pytest.mark.parametrize(
+    "answer",
+    [
+        counted,
+        lambda x, i: torch.tensor(x.argsort(descending=True, stable=True).tolist().index(i) + 1),
+        lambda x, i: 1 + sorted(range(len(x)), key=lambda j: (-x[j].item(), j)).index(i),
+    ],
+)
+def test_rank_right(says, answer):
+    assert says(lesson09.check_rank, answer).startswith("Right")
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (scaled_by(lambda row: row.max() / 127), "2.54, not 1.213"),
-        (scaled_by(lambda row: size(row) / 128), "ends at 127"),
-        (scaled_by(lambda row: size(row) / 255), "not by 255"),
-        (scaled_by(lambda row: size(row) / 256), "255 or 256"),
-        (scaled_by(lambda row: (row.max() - row.min()) / 255), "Here 0 stays 0"),
-        (scaled_by(size), "the largest size itself"),
-        (scaled_by(lambda row: size(row) / 100), "The scale is row.abs().max() / 127"),
-        (lambda row: ((row * 127 / size(row)).round().to(torch.int8), 127 / size(row)), "the inverse of the scale"),
-        (scaled_by(lambda row: size(row) / 127, torch.trunc), "were cut off"),
-        (scaled_by(lambda row: size(row) / 127, torch.floor), "were cut off"),
-        (lambda row: (row * 127 / size(row), size(row) / 127), "no integers yet"),
-        (lambda row: ((row * 127 / size(row)).round(), size(row) / 127), "more than one byte"),
-        (lambda row: ((row * 127 / size(row)).round().tolist(), size(row) / 127), "Return them as a tensor"),
-        (
-            lambda row: ((row * 127 / size(row)).round().numpy().astype("int8"), size(row) / 127),
-            "Return them as a tensor",
-        ),
-        (lambda row: ((row * 127 / size(row)).round().to(torch.uint8), size(row) / 127), "do not fit into torch.uint8"),
-        (scaled_by(lambda row: -row.min() / 127), "whatever its sign"),
-        (lambda row: (torch.tensor([25, -127, 61, 2, 0], dtype=torch.int8), 0.02), "given row [-0.5, 2.54"),
-        (
-            lambda row: (with_torch(row)[0], with_torch(row)[1] * (1 if row[0] > 0 else 2)),
-            "given row [-0.5, 2.54",
-        ),
-        (lambda row: (with_torch(row)[0] * with_torch(row)[1], with_torch(row)[1]), "rebuilt"),
-        (lambda row: with_torch(row)[::-1], "The scale came first"),
-        (lambda row: with_torch(row)[0], "Return two things"),
-        (lambda row: (with_torch(row)[0].abs(), with_torch(row)[1]), "Divide the row by the scale"),
-        (lambda row: (with_torch(row)[0], row), "Divide the row by the scale"),
-        (lambda row: (row.div_(size(row) / 127).round().to(torch.int8), size(row) / 127), "changed what it was given"),
+        (lambda x, i: counted(x, i) - 1, "Ranks begin at 1: nobody"),
+        (lambda x, i: int((x < x[i]).sum()) + 1, "lowest score got rank 1"),
+        (lambda x, i: int((x > x[i]).sum()) + 1, "all got rank 2"),
+        (lambda x, i: int((x >= x[i]).sum()), "all got rank 4"),
+        (lambda x, i: int((x > x[i]).sum()), "begin at 1, and of equal scores"),
+        (lambda x, i: len(x) - x.argsort(stable=True).tolist().index(i), "higher id went first"),
+        (lambda x, i: x.argsort(descending=True, stable=True)[i], "You look for the rank"),
+        (lambda x, i: x.argsort(descending=True), "one number"),
+        (lambda x, i: 3, "expected 1, got 3"),
+        (lambda x, i: math.nan, "expected 1, got nan"),
     ],
 )
-def test_quantize_row_wrong(says, answer, hint):
-    assert hint in says(lesson09.check_quantize_row, answer)
+def test_rank_wrong(says, answer, hint):
+    assert hint in says(lesson09.check_rank, answer)
 
 
-# Exercise 4
+def head_by_loop(attention, position, target):
+    best = None
+    for layer in range(attention.shape[0]):
+        for head in range(attention.shape[1]):
+            weight = attention[layer, head, position, target]
+            if best is None or weight > best[0]:
+                best = weight, (layer, head)
+    return best[1]
 
 
-def test_limit(says):
-    for answer in (16, 16.05, 50e9 / (1_557_611_200 * 2), torch.tensor(16.0)):
-        assert says(lesson09.check_limit, answer).startswith("Right: 3.1 GB")
-    for answer, hint in [
-        (..., "replace the dots"),
-        (None, "replace the dots"),
-        ("fast", "you gave 'fast'"),
-        (8.03, "float32"),
-        (32.1, "one byte"),
-        (2.0, "16 bits"),
-        (128.4, "nothing to multiply"),
-        (0.0623, "number of seconds"),
-        (62.3, "milliseconds"),
-        (1.6e-8, "50,000,000,000"),
-        (3_115_222_400, "How often in a second"),
-        (1000, "by the bytes to read"),
-        (float("nan"), "by the bytes to read"),
-    ]:
-        assert hint in says(lesson09.check_limit, answer)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda a, p, t: divmod(int(a[:, :, p, t].argmax()), a.shape[1]),
+        lambda a, p, t: torch.stack(torch.unravel_index(a[:, :, p, t].argmax(), a.shape[:2])),
+        lambda a, p, t: (a[:, :, p, t] == a[:, :, p, t].max()).nonzero().tolist(),
+        head_by_loop,
+    ],
+)
+def test_strongest_head_right(says, answer):
+    assert says(lesson09.check_strongest_head, answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda a, p, t: a[:, :, p, t].argmax(), "one list of all heads"),
+        (lambda a, p, t: divmod(int(a[:, :, p, t].argmax()), 4)[::-1], "head, then layer"),
+        (lambda a, p, t: [n + 1 for n in divmod(int(a[:, :, p, t].argmax()), 4)], "counted from 0"),
+        (lambda a, p, t: (2, int(a[-1, :, p, t].argmax())), "best of the last layer"),
+        (lambda a, p, t: divmod(int(a[:, :, t, p].argmax()), 4), "from target to position"),
+        (lambda a, p, t: divmod(int(a.argmax()), 4), "all of `attention` is searched"),
+        (lambda a, p, t: divmod(int(a[:, :, p].amax(-1).argmax()), 4), "looks elsewhere"),
+        (lambda a, p, t: (1, 3), "the same weights, position 5"),
+        (lambda a, p, t: (0, 0, 0), "the shape should be (2,)"),
+        (lambda a, p, t: a[:, :, p, t].max(), "the shape should be (2,)"),
+        (lambda a, p, t: (1, 0), "expected [1, 3], got [1, 0]"),
+    ],
+)
+def test_strongest_head_wrong(says, answer, hint):
+    assert hint in says(lesson09.check_strongest_head, answer)

@@ -1,198 +1,272 @@
-import math
-
-import numpy
 import pytest
 import torch
 
-import gptcore
+from gptcore import KVCache, generate
 from gptcore.exercises import lesson10
+from gptcore.model import evaluating
 
-CHECKS = [lesson10.check_per_byte, lesson10.check_likelier]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
-    def stub(*arguments): ...
-
-    def fails(*arguments):
-        return undefined_name  # noqa: F821
-
-    assert "returns nothing so far" in says(check, stub)
-    assert "returns nothing so far" in says(check, lambda *arguments: ...)
-    assert "NameError" in says(check, fails)
-    assert "stopped with TypeError" in says(check, lambda: 1)
-    assert "function itself" in says(check, None)
-    assert "Not yet" in says(check, lambda *arguments: "text")
-    assert "Not yet" in says(check, lambda *arguments: torch.zeros(3, 3))
-    assert "Not yet" in says(check, lambda *arguments: [[1], [2, 3]])
-    assert "Not yet" in says(check, lambda *arguments: 1e9)
+# Exercise 1
 
 
-def test_megabytes(says):
-    count = 354_823_168
-    for answer in (1419, 4 * count / 1e6, torch.tensor(1419.3)):
-        assert says(lesson10.check_megabytes, answer).startswith("Right: 354,823,168 numbers of 4 bytes are 1,419 MB")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda config, tokens, size: 2 * config.n_layers * tokens * config.emb_dim * size,
+        lambda config, tokens, size: sum(
+            2 * config.n_heads * config.head_dim * size for _ in range(config.n_layers) for _ in range(tokens)
+        ),
+        lambda config, tokens, size: KVCache(config, 1, tokens, dtype=torch.float32).keys.nbytes * 2 * size // 4,
+        lambda config, tokens, size: torch.tensor(2.0 * config["n_layers"] * tokens * config["emb_dim"] * size),
+    ],
+)
+def test_cache_size_right(says, answer):
+    assert says(lesson10.check_cache_size, answer).startswith("Right")
+
+
+def right_size(config, tokens, size):
+    return 2 * config.n_layers * tokens * config.emb_dim * size
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda c, n, b: right_size(c, n, b) // 2, "keys and there are values"),
+        (lambda c, n, b: right_size(c, n, 1), "counts the values"),
+        (lambda c, n, b: right_size(c, n, b) * 8, "in bits"),
+        (lambda c, n, b: right_size(c, n, b) // c.n_layers, "one layer"),
+        (lambda c, n, b: 2 * c.n_layers * n * c.head_dim * b, "one head"),
+        (lambda c, n, b: 2 * c.n_layers * n * c.n_heads * c.emb_dim * b, "does not count again"),
+        (lambda c, n, b: right_size(c, 1, b), "one token"),
+        (lambda c, n, b: right_size(c, n * n, b), "not squared"),
+        (lambda c, n, b: right_size(c, c.context_length, b), "This text is shorter"),
+        (lambda c, n, b: 3 * c.n_layers * n * c.emb_dim * b, "Queries are not kept"),
+        (lambda c, n, b: right_size(c, n, b) / 1e6, "megabytes"),
+        (lambda c, n, b: 5, "Multiply"),
+        (lambda c, n, b: 3360, "Use config.n_layers"),
+        (lambda c, n, b: 2 * c.n_layers * n * c.emb_dim * 4, "given another model"),
+    ],
+)
+def test_cache_size_wrong(says, answer, hint):
+    assert hint in says(lesson10.check_cache_size, answer)
+
+
+# Exercise 2
+
+
+def by_length(model, token_ids, count):
+    cache = KVCache(model.config)
+    with torch.no_grad():
+        for _ in range(count):
+            new = model(token_ids[:, len(cache) :], cache)[:, -1].argmax(-1, keepdim=True)
+            token_ids = torch.cat([token_ids, new], dim=1)
+    return token_ids
+
+
+def prompt_first(model, token_ids, count):
+    cache = KVCache(model.config, max_length=token_ids.shape[1] + count)
+    with evaluating(model):
+        logits = model(token_ids, cache)
+        for _ in range(count):
+            new = logits[0, -1].argmax().view(1, 1)
+            token_ids = torch.cat([token_ids, new], dim=1)
+            logits = model(new, cache)  # the last one is read for nothing
+    return token_ids
+
+
+def one_at_a_time(model, token_ids, count):
+    cache, ids = KVCache(model.config), token_ids[0].tolist()
+    for position in range(len(ids) + count - 1):
+        scores = model(torch.tensor([[ids[position]]]), cache)[0, -1]
+        if position == len(ids) - 1:
+            ids.append(int(scores.argmax()))
+    return ids
+
+
+@pytest.mark.parametrize("answer", [by_length, prompt_first, one_at_a_time])
+def test_cached_loop_right(says, answer):
+    assert says(lesson10.check_cached_loop, answer).startswith("Right: the same tokens")
+
+
+def put_behind(token_ids, new):
+    return torch.cat([token_ids, new], dim=1)
+
+
+def loop(reads, cache_of=None, first=None, last=-1, choose=torch.argmax, back=lambda ids, prompt: ids, join=put_behind):
+    """A loop that shows the model `reads(token_ids, cache)`."""
+
+    def answer(model, token_ids, count):
+        cache, prompt = KVCache(model.config), token_ids
+        for step in range(count):
+            if cache_of is not None:
+                cache = cache_of(model)
+            seen = first(token_ids) if first and step == 0 else reads(token_ids, cache)
+            new = choose(model(seen, cache)[0, last]).view(1, 1)
+            token_ids = join(token_ids, new)
+        return back(token_ids, prompt)
+
+    return answer
+
+
+def new_ones(token_ids, cache):
+    return token_ids[:, len(cache) :]
+
+
+def whole(token_ids, cache):
+    return token_ids
+
+
+def last_one(token_ids, cache):
+    return token_ids[:, -1:]
+
+
+def too_small(model, token_ids, count):
+    cache = KVCache(model.config, max_length=token_ids.shape[1] + count)
+    for _ in range(count):
+        token_ids = torch.cat([token_ids, model(token_ids, cache)[:, -1].argmax(-1, keepdim=True)], dim=1)
+    return token_ids
+
+
+def endless(model, token_ids, count):
+    while True:
+        model(token_ids)
+
+
+def luck(scores):
+    return torch.multinomial(scores.softmax(-1) * 0 + 1 / 40, 1)
+
+
+def in_place(model, token_ids, count):
+    result = by_length(model, token_ids, count)
+    token_ids[:] = 0
+    return result
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (
+            lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False),
+            "25 tokens read",
+        ),
+        (loop(new_ones, cache_of=lambda model: KVCache(model.config)), "Make one KVCache before the loop"),
+        (loop(whole), "on top of what the cache already holds"),
+        (too_small, "on top of what the cache already holds"),
+        (loop(last_one), "given the whole prompt"),
+        (loop(last_one, cache_of=lambda model: KVCache(model.config), first=lambda ids: ids), "nothing before it"),
+        (loop(new_ones, last=0), "first position"),
+        (loop(new_ones, choose=torch.argmin), "argmax, not argmin"),
+        (loop(new_ones, choose=luck), "with no luck"),
+        (loop(new_ones, back=lambda ids, prompt: ids[:, prompt.shape[1] :]), "prompt is lost"),
+        (loop(new_ones, back=lambda ids, prompt: ids[:, :-1]), "Return the prompt and the new tokens"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([new, ids], dim=1)), "in front of the prompt"),
+        (loop(new_ones, choose=lambda scores: scores.argmax() * 0), "Read the prompt into the cache"),
+        (lambda model, ids, n: torch.cat([ids, torch.zeros(1, n, dtype=torch.int64)], 1), "0 tokens read"),
+        (endless, "the loop never ends"),
+        (in_place, "changed what it was given"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0, 0]], dim=1)), "A new token must be (1, 1)"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new[0]], dim=1)), "A new token must be (1, 1)"),
+        (loop(new_ones, join=lambda ids, new: torch.cat([ids, new])), "with dim=1"),
+        (lambda model, ids, n: torch.full((1, 8), torch.nan), "got ([nan, "),
+        (lambda model, ids, n: [torch.inf] * 8, "got ([inf, "),
+    ],
+)
+def test_cached_loop_wrong(says, answer, hint):
+    assert hint in says(lesson10.check_cached_loop, answer)
+
+
+# Exercise 3
+
+
+def with_torch(row):
+    scale = row.abs().max() / 127
+    return (row / scale).round().to(torch.int8), scale
+
+
+def with_lists(row):
+    scale = max(abs(weight) for weight in row.tolist()) / 127
+    return torch.tensor([round(weight / scale) for weight in row.tolist()], dtype=torch.int8), scale
+
+
+def in_float64(row):
+    scale = torch.maximum(row.max(), -row.min()).double() / 127
+    return [torch.clamp(torch.round(row / scale), -127, 127).char(), scale.item()]
+
+
+@pytest.mark.parametrize("answer", [with_torch, with_lists, in_float64])
+def test_quantize_row_right(says, answer):
+    assert says(lesson10.check_quantize_row, answer).startswith("Right: one byte for each weight. The largest error")
+
+
+def scaled_by(scale_of, whole=torch.round):
+    def answer(row):
+        scale = scale_of(row)
+        return whole(row / scale).to(torch.int8), scale
+
+    return answer
+
+
+def size(row):
+    return row.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (scaled_by(lambda row: row.max() / 127), "2.54, not 1.213"),
+        (scaled_by(lambda row: size(row) / 128), "ends at 127"),
+        (scaled_by(lambda row: size(row) / 255), "not by 255"),
+        (scaled_by(lambda row: size(row) / 256), "255 or 256"),
+        (scaled_by(lambda row: (row.max() - row.min()) / 255), "Here 0 stays 0"),
+        (scaled_by(size), "the largest size itself"),
+        (scaled_by(lambda row: size(row) / 100), "The scale is row.abs().max() / 127"),
+        (lambda row: ((row * 127 / size(row)).round().to(torch.int8), 127 / size(row)), "the inverse of the scale"),
+        (scaled_by(lambda row: size(row) / 127, torch.trunc), "were cut off"),
+        (scaled_by(lambda row: size(row) / 127, torch.floor), "were cut off"),
+        (lambda row: (row * 127 / size(row), size(row) / 127), "no integers yet"),
+        (lambda row: ((row * 127 / size(row)).round(), size(row) / 127), "more than one byte"),
+        (lambda row: ((row * 127 / size(row)).round().tolist(), size(row) / 127), "Return them as a tensor"),
+        (
+            lambda row: ((row * 127 / size(row)).round().numpy().astype("int8"), size(row) / 127),
+            "Return them as a tensor",
+        ),
+        (lambda row: ((row * 127 / size(row)).round().to(torch.uint8), size(row) / 127), "do not fit into torch.uint8"),
+        (scaled_by(lambda row: -row.min() / 127), "whatever its sign"),
+        (lambda row: (torch.tensor([25, -127, 61, 2, 0], dtype=torch.int8), 0.02), "given row [-0.5, 2.54"),
+        (
+            lambda row: (with_torch(row)[0], with_torch(row)[1] * (1 if row[0] > 0 else 2)),
+            "given row [-0.5, 2.54",
+        ),
+        (lambda row: (with_torch(row)[0] * with_torch(row)[1], with_torch(row)[1]), "rebuilt"),
+        (lambda row: with_torch(row)[::-1], "The scale came first"),
+        (lambda row: with_torch(row)[0], "Return two things"),
+        (lambda row: (with_torch(row)[0].abs(), with_torch(row)[1]), "Divide the row by the scale"),
+        (lambda row: (with_torch(row)[0], row), "Divide the row by the scale"),
+        (lambda row: (row.div_(size(row) / 127).round().to(torch.int8), size(row) / 127), "changed what it was given"),
+    ],
+)
+def test_quantize_row_wrong(says, answer, hint):
+    assert hint in says(lesson10.check_quantize_row, answer)
+
+
+# Exercise 4
+
+
+def test_limit(says):
+    for answer in (16, 16.05, 50e9 / (1_557_611_200 * 2), torch.tensor(16.0)):
+        assert says(lesson10.check_limit, answer).startswith("Right: 3.1 GB")
     for answer, hint in [
         (..., "replace the dots"),
         (None, "replace the dots"),
-        ("much", "you gave 'much'"),
-        (count / 1e6, "one byte per parameter"),
-        (count, "number of parameters"),
-        (2 * count / 1e6, "2 bytes per parameter"),
-        (32 * count / 1e6, "counts bits"),
-        (4 * count, "number of bytes"),
-        (1.419, "in gigabytes"),
-        (4 * count / 2**20, "divides by 1,048,576"),
-        (4 * (count + 50257 * 1024) / 1e6, "head was counted apart"),
-        (4 * 124_439_808 / 1e6, "GPT-2 small"),
-        (1520, "causal masks"),
-        (3, "you gave 3"),
+        ("fast", "you gave 'fast'"),
+        (8.03, "float32"),
+        (32.1, "one byte"),
+        (2.0, "16 bits"),
+        (128.4, "nothing to multiply"),
+        (0.0623, "number of seconds"),
+        (62.3, "milliseconds"),
+        (1.6e-8, "50,000,000,000"),
+        (3_115_222_400, "How often in a second"),
+        (1000, "by the bytes to read"),
+        (float("nan"), "by the bytes to read"),
     ]:
-        assert hint in says(lesson10.check_megabytes, answer)
-
-
-def surprises(model, tokenizer, text, before=True):
-    ids = torch.tensor(([tokenizer.eos_token_id] if before else []) + tokenizer.encode(text))
-    scores = model(ids[None])[0]
-    return [-math.log(row.softmax(-1)[new]) for row, new in zip(scores[:-1], ids[1:], strict=True)]
-
-
-def by_loop(model, tokenizer, text):
-    return sum(surprises(model, tokenizer, text)) / len(text.encode())
-
-
-def by_gather(model, tokenizer, text):
-    ids = torch.tensor([[tokenizer.eos_token_id] + tokenizer.encode(text)])
-    chances = model(ids).log_softmax(-1)[0, :-1]
-    return -chances.gather(1, ids[0, 1:, None]).sum() / len(text.encode("utf-8"))
-
-
-def by_evaluate(model, tokenizer, text):
-    ids = [tokenizer.eos_token_id, *tokenizer.encode(text)]
-    found = gptcore.evaluate(model, [ids])
-    return found.loss * found.tokens / len(bytes(text, "utf-8"))
-
-
-@pytest.mark.parametrize("function", [by_loop, by_gather, by_evaluate])
-def test_per_byte_in_three_ways(says, function):
-    assert says(lesson10.check_per_byte, function).startswith("Right")
-
-
-def ending_after(model, tokenizer, ids, text):
-    found = gptcore.evaluate(model, [[*ids, tokenizer.eos_token_id]])
-    return found.loss * found.tokens / len(text.encode())
-
-
-@pytest.mark.parametrize(
-    ("mistake", "hint"),
-    [
-        (lambda m, t, x: sum(surprises(m, t, x)), "surprise at the whole text"),
-        (lambda m, t, x: sum(surprises(m, t, x)) / len(surprises(m, t, x)), "per token"),
-        (lambda m, t, x: sum(surprises(m, t, x)) / len(x), "per character"),
-        (lambda m, t, x: by_loop(m, t, x) / math.log(2), "in bits"),
-        (lambda m, t, x: -by_loop(m, t, x), "sign"),
-        (lambda m, t, x: sum(surprises(m, t, x, False)) / len(x.encode()), "first token does not count"),
-        (lambda m, t, x: sum(surprises(m, t, x, False)) / (len(x.encode()) - 1), "first token does not count"),
-        (lambda m, t, x: sum(surprises(m, t, x, False)), "without the first token"),
-        (lambda m, t, x: gptcore.evaluate(m, [t.encode(x)]).loss, "begin with tokenizer.eos_token_id"),
-        (lambda m, t, x: sum(surprises(m, t, x, False)) / len(t.encode(x)), "begin with tokenizer.eos_token_id"),
-        (
-            lambda m, t, x: gptcore.evaluate(m, [[t.eos_token_id, *t.encode(x)]]).loss / len(x.encode()),
-            "Divide the sum",
-        ),
-        (lambda m, t, x: ending_after(m, t, t.encode(x), x), "it comes first"),
-        (lambda m, t, x: ending_after(m, t, [t.eos_token_id, *t.encode(x)], x), "was counted"),
-        (lambda m, t, x: torch.tensor(surprises(m, t, x)), "one number was expected"),
-        (lambda m, t, x: 0.123, "expected"),
-    ],
-)
-def test_each_mistake_per_byte_has_its_hint(says, mistake, hint):
-    line = says(lesson10.check_per_byte, mistake)
-    assert line.startswith("Not yet") and hint in line
-
-
-def of_ending(model, tokenizer, beginning, ending):
-    """The surprises at the tokens of the ending."""
-    new = tokenizer.encode(ending)
-    ids = torch.tensor(tokenizer.encode(beginning) + new)
-    with torch.no_grad():
-        rows = model(ids[None])[0].log_softmax(-1)[-len(new) - 1 : -1]
-    return [-row[token_id].item() for row, token_id in zip(rows, new, strict=True)]
-
-
-def by_sum(model, tokenizer, beginning, endings):
-    return min(endings, key=lambda ending: sum(of_ending(model, tokenizer, beginning, ending)))
-
-
-def by_product(model, tokenizer, beginning, endings):
-    def chance(ending):
-        return math.prod(math.exp(-s) for s in of_ending(model, tokenizer, beginning, ending))
-
-    return max(endings, key=chance)
-
-
-def by_whole_text(model, tokenizer, beginning, endings):
-    totals = []
-    for ending in endings:
-        ids = tokenizer.encode(beginning + ending)
-        found = gptcore.evaluate(model, [ids])
-        totals.append(found.loss * found.tokens)
-    return endings[totals.index(min(totals))]
-
-
-def after_the_end_token(model, tokenizer, beginning, endings):
-    return by_whole_text(model, tokenizer, "<|endoftext|>" + beginning, endings)
-
-
-@pytest.mark.parametrize("function", [by_sum, by_product, by_whole_text, after_the_end_token])
-def test_likelier_in_three_ways(says, function):
-    assert says(lesson10.check_likelier, function).startswith("Right")
-
-
-def choosing(measure):
-    return lambda m, t, beginning, endings: min(endings, key=lambda e: measure(of_ending(m, t, beginning, e)))
-
-
-def per_byte_of_whole(model, tokenizer, beginning, endings):
-    def per_byte(ending):
-        found = gptcore.evaluate(model, [tokenizer.encode(beginning + ending)])
-        return found.loss * found.tokens / len((beginning + ending).encode())
-
-    return min(endings, key=per_byte)
-
-
-def by_wrong_rows(model, tokenizer, beginning, endings):
-    def wrong(ending):
-        new = tokenizer.encode(ending)
-        rows = model(torch.tensor([tokenizer.encode(beginning) + new]))[0].log_softmax(-1)[-len(new) :]
-        return -sum(row[token_id].item() for row, token_id in zip(rows, new, strict=True))
-
-    return min(endings, key=wrong)
-
-
-@pytest.mark.parametrize(
-    ("mistake", "hint"),
-    [
-        (choosing(lambda s: -sum(s)), "greatest surprise"),
-        (choosing(lambda s: sum(s) / len(s)), "mean per token"),
-        (choosing(lambda s: s[0]), "first token of the ending decided"),
-        (choosing(lambda s: s[-1]), "last token of the ending decided"),
-        (choosing(lambda s: -sum(math.exp(-x) for x in s)), "chances were added"),
-        (by_wrong_rows, "belongs to the row before"),
-        (lambda m, t, b, endings: by_whole_text(m, t, "<|endoftext|>", endings), "without the beginning"),
-        (lambda m, t, b, es: min(es, key=lambda e: gptcore.evaluate(m, [t.encode(b + e)]).loss), "loss * tokens"),
-        (lambda m, t, b, es: min(es, key=lambda e: sum(of_ending(m, t, b, e)) / len(e.encode())), "per byte decided"),
-        (lambda m, t, b, endings: per_byte_of_whole(m, t, b, endings), "per byte of the whole text"),
-        (lambda m, t, b, endings: max(endings, key=len), "longest"),
-        (lambda m, t, b, endings: min(endings, key=len), "shortest"),
-        (lambda m, t, b, endings: min(endings, key=lambda e: len(t.encode(e))), "fewest tokens"),
-        (lambda m, t, b, endings: numpy.argmin([len(e) for e in endings]), "its place"),
-        (lambda m, t, b, endings: endings.index(by_sum(m, t, b, endings)), "its place"),
-        (lambda m, t, b, endings: b + by_sum(m, t, b, endings), "one of the three endings"),
-        (lambda m, t, b, endings: True, "one of the three endings"),
-        (lambda m, t, b, endings: endings[1], "the smallest sum wins"),
-    ],
-)
-def test_each_mistake_in_choosing_an_ending_has_its_hint(says, mistake, hint):
-    line = says(lesson10.check_likelier, mistake)
-    assert line.startswith("Not yet") and hint in line
+        assert hint in says(lesson10.check_limit, answer)

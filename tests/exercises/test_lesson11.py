@@ -1,0 +1,198 @@
+import math
+
+import numpy
+import pytest
+import torch
+
+import gptcore
+from gptcore.exercises import lesson11
+
+CHECKS = [lesson11.check_per_byte, lesson11.check_likelier]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_stub_or_a_mistake_becomes_a_sentence(says, check):
+    def stub(*arguments): ...
+
+    def fails(*arguments):
+        return undefined_name  # noqa: F821
+
+    assert "returns nothing so far" in says(check, stub)
+    assert "returns nothing so far" in says(check, lambda *arguments: ...)
+    assert "NameError" in says(check, fails)
+    assert "stopped with TypeError" in says(check, lambda: 1)
+    assert "function itself" in says(check, None)
+    assert "Not yet" in says(check, lambda *arguments: "text")
+    assert "Not yet" in says(check, lambda *arguments: torch.zeros(3, 3))
+    assert "Not yet" in says(check, lambda *arguments: [[1], [2, 3]])
+    assert "Not yet" in says(check, lambda *arguments: 1e9)
+
+
+def test_megabytes(says):
+    count = 354_823_168
+    for answer in (1419, 4 * count / 1e6, torch.tensor(1419.3)):
+        assert says(lesson11.check_megabytes, answer).startswith("Right: 354,823,168 numbers of 4 bytes are 1,419 MB")
+    for answer, hint in [
+        (..., "replace the dots"),
+        (None, "replace the dots"),
+        ("much", "you gave 'much'"),
+        (count / 1e6, "one byte per parameter"),
+        (count, "number of parameters"),
+        (2 * count / 1e6, "2 bytes per parameter"),
+        (32 * count / 1e6, "counts bits"),
+        (4 * count, "number of bytes"),
+        (1.419, "in gigabytes"),
+        (4 * count / 2**20, "divides by 1,048,576"),
+        (4 * (count + 50257 * 1024) / 1e6, "head was counted apart"),
+        (4 * 124_439_808 / 1e6, "GPT-2 small"),
+        (1520, "causal masks"),
+        (3, "you gave 3"),
+    ]:
+        assert hint in says(lesson11.check_megabytes, answer)
+
+
+def surprises(model, tokenizer, text, before=True):
+    ids = torch.tensor(([tokenizer.eos_token_id] if before else []) + tokenizer.encode(text))
+    scores = model(ids[None])[0]
+    return [-math.log(row.softmax(-1)[new]) for row, new in zip(scores[:-1], ids[1:], strict=True)]
+
+
+def by_loop(model, tokenizer, text):
+    return sum(surprises(model, tokenizer, text)) / len(text.encode())
+
+
+def by_gather(model, tokenizer, text):
+    ids = torch.tensor([[tokenizer.eos_token_id] + tokenizer.encode(text)])
+    chances = model(ids).log_softmax(-1)[0, :-1]
+    return -chances.gather(1, ids[0, 1:, None]).sum() / len(text.encode("utf-8"))
+
+
+def by_evaluate(model, tokenizer, text):
+    ids = [tokenizer.eos_token_id, *tokenizer.encode(text)]
+    found = gptcore.evaluate(model, [ids])
+    return found.loss * found.tokens / len(bytes(text, "utf-8"))
+
+
+@pytest.mark.parametrize("function", [by_loop, by_gather, by_evaluate])
+def test_per_byte_in_three_ways(says, function):
+    assert says(lesson11.check_per_byte, function).startswith("Right")
+
+
+def ending_after(model, tokenizer, ids, text):
+    found = gptcore.evaluate(model, [[*ids, tokenizer.eos_token_id]])
+    return found.loss * found.tokens / len(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("mistake", "hint"),
+    [
+        (lambda m, t, x: sum(surprises(m, t, x)), "surprise at the whole text"),
+        (lambda m, t, x: sum(surprises(m, t, x)) / len(surprises(m, t, x)), "per token"),
+        (lambda m, t, x: sum(surprises(m, t, x)) / len(x), "per character"),
+        (lambda m, t, x: by_loop(m, t, x) / math.log(2), "in bits"),
+        (lambda m, t, x: -by_loop(m, t, x), "sign"),
+        (lambda m, t, x: sum(surprises(m, t, x, False)) / len(x.encode()), "first token does not count"),
+        (lambda m, t, x: sum(surprises(m, t, x, False)) / (len(x.encode()) - 1), "first token does not count"),
+        (lambda m, t, x: sum(surprises(m, t, x, False)), "without the first token"),
+        (lambda m, t, x: gptcore.evaluate(m, [t.encode(x)]).loss, "begin with tokenizer.eos_token_id"),
+        (lambda m, t, x: sum(surprises(m, t, x, False)) / len(t.encode(x)), "begin with tokenizer.eos_token_id"),
+        (
+            lambda m, t, x: gptcore.evaluate(m, [[t.eos_token_id, *t.encode(x)]]).loss / len(x.encode()),
+            "Divide the sum",
+        ),
+        (lambda m, t, x: ending_after(m, t, t.encode(x), x), "it comes first"),
+        (lambda m, t, x: ending_after(m, t, [t.eos_token_id, *t.encode(x)], x), "was counted"),
+        (lambda m, t, x: torch.tensor(surprises(m, t, x)), "one number was expected"),
+        (lambda m, t, x: 0.123, "expected"),
+    ],
+)
+def test_each_mistake_per_byte_has_its_hint(says, mistake, hint):
+    line = says(lesson11.check_per_byte, mistake)
+    assert line.startswith("Not yet") and hint in line
+
+
+def of_ending(model, tokenizer, beginning, ending):
+    """The surprises at the tokens of the ending."""
+    new = tokenizer.encode(ending)
+    ids = torch.tensor(tokenizer.encode(beginning) + new)
+    with torch.no_grad():
+        rows = model(ids[None])[0].log_softmax(-1)[-len(new) - 1 : -1]
+    return [-row[token_id].item() for row, token_id in zip(rows, new, strict=True)]
+
+
+def by_sum(model, tokenizer, beginning, endings):
+    return min(endings, key=lambda ending: sum(of_ending(model, tokenizer, beginning, ending)))
+
+
+def by_product(model, tokenizer, beginning, endings):
+    def chance(ending):
+        return math.prod(math.exp(-s) for s in of_ending(model, tokenizer, beginning, ending))
+
+    return max(endings, key=chance)
+
+
+def by_whole_text(model, tokenizer, beginning, endings):
+    totals = []
+    for ending in endings:
+        ids = tokenizer.encode(beginning + ending)
+        found = gptcore.evaluate(model, [ids])
+        totals.append(found.loss * found.tokens)
+    return endings[totals.index(min(totals))]
+
+
+def after_the_end_token(model, tokenizer, beginning, endings):
+    return by_whole_text(model, tokenizer, "<|endoftext|>" + beginning, endings)
+
+
+@pytest.mark.parametrize("function", [by_sum, by_product, by_whole_text, after_the_end_token])
+def test_likelier_in_three_ways(says, function):
+    assert says(lesson11.check_likelier, function).startswith("Right")
+
+
+def choosing(measure):
+    return lambda m, t, beginning, endings: min(endings, key=lambda e: measure(of_ending(m, t, beginning, e)))
+
+
+def per_byte_of_whole(model, tokenizer, beginning, endings):
+    def per_byte(ending):
+        found = gptcore.evaluate(model, [tokenizer.encode(beginning + ending)])
+        return found.loss * found.tokens / len((beginning + ending).encode())
+
+    return min(endings, key=per_byte)
+
+
+def by_wrong_rows(model, tokenizer, beginning, endings):
+    def wrong(ending):
+        new = tokenizer.encode(ending)
+        rows = model(torch.tensor([tokenizer.encode(beginning) + new]))[0].log_softmax(-1)[-len(new) :]
+        return -sum(row[token_id].item() for row, token_id in zip(rows, new, strict=True))
+
+    return min(endings, key=wrong)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "hint"),
+    [
+        (choosing(lambda s: -sum(s)), "greatest surprise"),
+        (choosing(lambda s: sum(s) / len(s)), "mean per token"),
+        (choosing(lambda s: s[0]), "first token of the ending decided"),
+        (choosing(lambda s: s[-1]), "last token of the ending decided"),
+        (choosing(lambda s: -sum(math.exp(-x) for x in s)), "chances were added"),
+        (by_wrong_rows, "belongs to the row before"),
+        (lambda m, t, b, endings: by_whole_text(m, t, "<|endoftext|>", endings), "without the beginning"),
+        (lambda m, t, b, es: min(es, key=lambda e: gptcore.evaluate(m, [t.encode(b + e)]).loss), "loss * tokens"),
+        (lambda m, t, b, es: min(es, key=lambda e: sum(of_ending(m, t, b, e)) / len(e.encode())), "per byte decided"),
+        (lambda m, t, b, endings: per_byte_of_whole(m, t, b, endings), "per byte of the whole text"),
+        (lambda m, t, b, endings: max(endings, key=len), "longest"),
+        (lambda m, t, b, endings: min(endings, key=len), "shortest"),
+        (lambda m, t, b, endings: min(endings, key=lambda e: len(t.encode(e))), "fewest tokens"),
+        (lambda m, t, b, endings: numpy.argmin([len(e) for e in endings]), "its place"),
+        (lambda m, t, b, endings: endings.index(by_sum(m, t, b, endings)), "its place"),
+        (lambda m, t, b, endings: b + by_sum(m, t, b, endings), "one of the three endings"),
+        (lambda m, t, b, endings: True, "one of the three endings"),
+        (lambda m, t, b, endings: endings[1], "the smallest sum wins"),
+    ],
+)
+def test_each_mistake_in_choosing_an_ending_has_its_hint(says, mistake, hint):
+    line = says(lesson11.check_likelier, mistake)
+    assert line.startswith("Not yet") and hint in line
