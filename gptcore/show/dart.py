@@ -35,7 +35,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Dart:
-    """The tokens that can be drawn, from 0 to 1 in the order of the vocabulary, and the one on which a dart falls."""
+    """The tokens that can be drawn, end to end in the order of the vocabulary, and the one that a dart hits."""
 
     segments: list[Segment]
     uniform: float  # where the dart falls, in [0, 1)
@@ -45,7 +45,7 @@ class Dart:
 
     @classmethod
     def of(cls, distribution: Distribution, uniform: float, tokenizer: Any) -> "Dart":
-        """The dart at `uniform` on the bar of a distribution of shape (vocab_size,). Raises ValueError otherwise."""
+        """The dart at `uniform` on the bar of a distribution of shape (vocab_size,); raises ValueError for others."""
         if distribution.probs.ndim != 1:
             raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
         token_id = int(draw(distribution, uniform))

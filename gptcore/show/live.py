@@ -14,10 +14,10 @@ OFF = object()  # None, for a control that offers a choice: its value cannot be 
 
 
 class Setting:
-    """A plain attribute of a widget that is the value of a control; setting it is as good as moving the control.
+    """A plain attribute of a widget that is the value of a control; setting it moves the control.
 
-    `check(name, value)` raises TypeError or ValueError for a value that is not allowed. `text` is how a value reads
-    that a control with a choice did not offer before.
+    `check(name, value)` raises TypeError or ValueError for a value that is not allowed. `text` writes a value that a
+    control with a choice does not offer yet.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Setting:
         widget.change(**{self.name: value})
 
     def put(self, control: Any, value: Any) -> None:
-        """Set the control, and make it offer `value` if it did not."""
+        """Set the control, which may not have offered `value` before."""
         if hasattr(control, "options"):
             value = OFF if value is None else value
             self._offer(control, value)
@@ -129,7 +129,7 @@ class LiveView:
             self._changing = False
 
     def _watch(self) -> None:
-        """From now on a control that is moved by hand has its effect."""
+        """From now on, a control that is moved by hand updates the widget."""
         for name, control in self.controls.items():
             if isinstance(control, ipywidgets.Widget):
                 control.observe(lambda change, name=name: self._changing or self._update({name}), names="value")
@@ -139,7 +139,7 @@ class LiveView:
         raise NotImplementedError
 
     def _try(self, compute: Callable[[], Any]) -> None:
-        """Compute the record anew. What goes wrong becomes `problem`, and the record stays as it is."""
+        """Compute the record again. What goes wrong becomes `problem`, and the record stays as it is."""
         try:
             self.record, self.problem = compute(), None
         except (TypeError, ValueError, RuntimeError, LookupError) as error:
@@ -151,7 +151,7 @@ class LiveView:
 
     @property
     def caption(self) -> str:
-        """What is to be seen, in words."""
+        """What can be seen, in words."""
         if self.record is None:
             return f"There is nothing to show: {self.problem}."
         return f"Not changed: {self.problem}. {self.record.caption}" if self.problem else self.record.caption

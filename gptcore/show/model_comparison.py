@@ -58,7 +58,7 @@ class ModelsRecord:
         return f"{', '.join(self.written)} go on from {self.prompt!r}, {self.caption}"
 
     def index(self, name: str) -> int:
-        """The index of the new token that is shown of one model."""
+        """The index of the new token of one model that is shown."""
         return min(self.position, len(self.written[name].token_ids) - 1)
 
 

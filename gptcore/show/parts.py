@@ -1,4 +1,4 @@
-"""The parts that views are made of: fields, sliders, buttons and pieces of HTML, in one size and one manner."""
+"""The parts that views are made of: fields, sliders, buttons and pieces of HTML, in one style."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -27,17 +27,17 @@ def html() -> ipywidgets.HTML:
 
 
 def text_field(name: str, text: str = "") -> ipywidgets.Text:
-    """A field for a text; it has its effect after Enter, or when the field is left."""
+    """A field for a text; its value changes on Enter, or when the field loses the focus."""
     return ipywidgets.Text(text, description=name, continuous_update=False, layout=WIDE)
 
 
 def temperature_slider(name: str, label_width: str) -> ipywidgets.FloatSlider:
-    """A slider from 0 to 2 that has its effect when it is let go."""
+    """A slider from 0 to 2 whose value changes when it is let go."""
     return ipywidgets.FloatSlider(1.0, min=0, max=2, step=0.05, description=name, **_calm(label_width))
 
 
 def top_k_slider(name: str, top_ks: Iterable[int], label_width: str) -> ipywidgets.SelectionSlider:
-    """A slider over `top_ks` and no cut at all; it has its effect when it is let go."""
+    """A slider over `top_ks` and no cut at all, whose value changes when it is let go."""
     options = [*((f"{k:,}", k) for k in top_ks), ("all", OFF)]
     return ipywidgets.SelectionSlider(options=options, description=name, **_calm(label_width))
 

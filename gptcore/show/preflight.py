@@ -1,4 +1,4 @@
-"""`preflight`: is this machine ready for the lessons, and if not, what is to be done?"""
+"""`preflight`: whether this machine is ready for the lessons, and if not, what to do."""
 
 import sys
 from importlib import import_module
@@ -9,7 +9,7 @@ NEEDED_MEMORY = 1_000_000_000  # bytes: more than any lesson needs
 
 
 def preflight() -> None:
-    """Print one line for each thing that the lessons need: whether it is there, and if not, what to do."""
+    """Print one line for each thing that the lessons need: "ok", or what is missing and what to do."""
     for name, problem in _checks():
         print(f"{name:<11} {problem or 'ok'}")
     print(f"{'runs on':<11} {'the GPU (CUDA)' if torch.cuda.is_available() else 'the CPU'}")
@@ -33,7 +33,7 @@ def _missing(module: str) -> str | None:
 
 
 def _no_kernel() -> str | None:
-    """Widgets answer only in a notebook: elsewhere there is nobody to move them."""
+    """What is wrong where there is no kernel: widgets answer only in a notebook."""
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -41,7 +41,7 @@ def _no_kernel() -> str | None:
 
 
 def _free_memory() -> int:
-    """Bytes that can be had."""
+    """Bytes of memory that are free."""
     import psutil
 
     return psutil.virtual_memory().available

@@ -84,7 +84,7 @@ class GenerationStepper(LiveView):
         return figure
 
     def forward(self) -> None:
-        """One token on: what was written here before, or else what the dart hits."""
+        """One token forward: what was written here before, or else what the dart hits."""
         self._advance(1)
 
     def _advance(self, count: int) -> None:

@@ -91,7 +91,7 @@ def writing_html(record: Writing) -> str:
 
 
 def progress_html(record: Writing) -> str:
-    """How much is written, as a bar and in numbers."""
+    """How much is written, as a bar and as counts."""
     count, most = record.count, record.max_length
     pace = f"{record.tokens_per_second:,.1f} tokens per second" if count else ""
     return (
@@ -193,11 +193,11 @@ class StreamingGenerator(LiveView):
             self._loop.call_soon_threadsafe(interrupts.hear, self._loop)
 
     def stop(self) -> None:
-        """Ask it to stop: it does so before the next token."""
+        """Stop before the next token."""
         self._end("stopped")
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until the text is written, or for `timeout` seconds. An interrupt stops the text, too."""
+        """Wait until the text is written, or for `timeout` seconds. An interrupt stops the text too."""
         try:
             self._done.wait(timeout)
         except KeyboardInterrupt:
@@ -214,7 +214,7 @@ class StreamingGenerator(LiveView):
             self._asked_to_stop.set()
 
     def _begin(self) -> None:
-        """Nothing but the prompt is written; what the first token will be drawn from is known already."""
+        """Start again from the prompt alone, and compute what the first token will be drawn from."""
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
         start = self.model, self.prompt, self.tokenizer
         self.prompt_ids, self._steps = text_steps(*start, self.max_length, sampling, self.seed)
@@ -234,7 +234,7 @@ class StreamingGenerator(LiveView):
         return self.error is None
 
     def _write(self) -> None:
-        """The thread: the loop, and what it shows."""
+        """What the thread does: run the loop and show the text."""
         try:
             self._write_text()
             state = self._state_when_stopped if self._asked_to_stop.is_set() else "finished"
@@ -290,7 +290,7 @@ class StreamingGenerator(LiveView):
             self._show_limit()
 
     def _show(self) -> None:
-        """All of it, when something begins or ends."""
+        """Show everything, when something begins or ends."""
         self._show_text()
         self._show_limit()
         self._message.value = caption_html(self.caption, 1)
@@ -298,7 +298,7 @@ class StreamingGenerator(LiveView):
         self._stop.disabled = not self.running
 
     def _show_text(self) -> None:
-        """What changes with every token."""
+        """Show what changes with every token."""
         record = self.record
         self._story.value = writing_html(record)
         self._progress.value = progress_html(record)

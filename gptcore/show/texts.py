@@ -1,4 +1,4 @@
-"""Texts as widgets keep them: token ids and random numbers, from which each distribution can be computed again."""
+"""Texts as widgets keep them: token ids and random numbers, from which any distribution can be computed again."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -27,7 +27,7 @@ def explorer(model, tokenizer):
     return DistributionExplorer(model, tokenizer, "Once upon")
 
 
-def test_the_record_is_the_sampler_s(explorer):
+def test_the_record_is_that_of_the_sampler(explorer):
     explorer.change(temperature=0.7, top_k=20, top_p=0.9, min_p=0.01)
     expected = next_token_distribution(explorer.logits, 0.7, 20, 0.9, 0.01)
     assert torch.equal(explorer.distribution.probs, expected.probs)
@@ -51,7 +51,7 @@ def test_the_bars_are_the_probabilities_of_the_record(explorer, tokenizer, setti
     assert sum([*explorer.panels.probs, explorer.panels.others]) == pytest.approx(1)
 
 
-def test_the_logarithmic_axis_and_the_number_of_rows_change_the_look_alone(explorer, rows_of, shown):
+def test_the_axis_and_the_number_of_rows_change_only_the_look(explorer, rows_of, shown):
     explorer.draw(100)
     record, counts = explorer.distribution, explorer.counts.clone()
     explorer.log = True
@@ -62,7 +62,7 @@ def test_the_logarithmic_axis_and_the_number_of_rows_change_the_look_alone(explo
     assert first == pytest.approx(1 + math.log10(explorer.panels.probs[0]) / 6, abs=1e-4)
 
 
-def test_a_slider_reuses_the_logits_and_a_prompt_reads_anew(explorer, model):
+def test_a_slider_reuses_the_logits_and_a_prompt_calls_the_model(explorer, model):
     calls = []
     model.register_forward_pre_hook(lambda *_: calls.append("forward"))
     model.blocks[0].register_forward_pre_hook(lambda *_: calls.append("block"))
@@ -225,7 +225,7 @@ def test_what_cannot_be_set_changes_nothing_and_becomes_a_sentence(
         assert started.problem.startswith(sentence)
 
 
-def test_a_setting_that_there_is_not(explorer):
+def test_an_unknown_setting_becomes_a_sentence(explorer):
     explorer.change(temprature=0.5)
     assert (
         explorer.problem.startswith("settings are prompt, temperature, top_k") and "got temprature" in explorer.caption
@@ -251,7 +251,7 @@ def test_a_prompt_that_cannot_be_read_becomes_a_sentence(model, tokenizer, shown
     assert not control(explorer, "Draw 1").disabled
 
 
-def test_logits_that_are_no_numbers_become_a_sentence(explorer, model):
+def test_nan_logits_become_a_sentence(explorer, model):
     with torch.no_grad():
         model.final_norm.weight.fill_(float("nan"))
     explorer.prompt = "fox"

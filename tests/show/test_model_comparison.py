@@ -44,7 +44,7 @@ def test_one_dart_and_a_bar_for_each_model(comparison):
             assert f"New token {index + 1}" in model_html(comparison.record, name, {}, None)
 
 
-def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
+def test_without_a_prompt_the_dart_hits_what_was_written(comparison):
     with torch.no_grad():
         for model in comparison.models.values():
             model.token_embedding.weight.mul_(20)  # what was read matters

@@ -51,14 +51,14 @@ def test_the_same_seed_tells_the_same_story_and_a_new_story_another(model, token
     assert told(widget) == told(NextToken(model, tokenizer, "Once", seed=4)) != first
 
 
-def test_another_beginning_begins_again(widget, control):
+def test_another_prompt_begins_again(widget, control):
     widget.add_token()
     control(widget, "Beginning").value = "옛날"
     assert widget.text == "옛날" == widget.prompt
     assert widget.last is None
 
 
-def test_an_empty_beginning_starts_from_the_end_of_text(widget):
+def test_an_empty_prompt_starts_from_the_end_of_text(widget):
     widget.prompt = ""
     assert widget.text == ""
     widget.add_token()
@@ -95,7 +95,7 @@ def test_any_prompt_has_a_picture_without_a_warning(widget, recwarn, prompt):
     assert [str(warning.message) for warning in recwarn.list] == []
 
 
-def test_a_beginning_that_cannot_be_read_becomes_a_sentence(shown, press, control):
+def test_a_prompt_that_cannot_be_read_becomes_a_sentence(shown, press, control):
     letters = gptcore.Tokenizer.of_characters("a fox")
     model = GPTModel(
         GPTConfig(vocab_size=len(letters), context_length=12, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.0)

@@ -41,7 +41,7 @@ def test_both_texts_are_those_of_generate_on_the_same_luck(comparison, model, to
     assert [text.uniforms for text in comparison.record.written] == [luck, luck]
 
 
-def test_a_dart_without_a_beginning_hits_what_was_written(comparison):
+def test_without_a_prompt_the_dart_hits_what_was_written(comparison):
     comparison.prompt = ""
     comparison.settings = {"temperature": 2.0}, {"temperature": 1.9}
     for seed in range(6):

@@ -265,7 +265,7 @@ def test_a_long_tape_shows_what_is_near(model, tokenizer):
     assert tape_html(stepper.record).count('role="listitem"') == 40
 
 
-def test_a_long_beginning_shows_its_end(model, tokenizer, shown):
+def test_a_long_prompt_shows_its_end(model, tokenizer, shown):
     stepper = GenerationStepper(model, tokenizer, "Once " * 50)
     assert "… " not in tape_html(stepper.record)
     stepper.prompt = "Once " * 400
@@ -285,7 +285,7 @@ def test_a_dart_beyond_the_candidates_is_marked_too(stepper, shown):
     raise AssertionError("no dart fell among the others")
 
 
-def test_the_beginning_can_be_anything(stepper, shown, control, tags):
+def test_any_prompt_is_shown_as_text(stepper, shown, control, tags):
     stepper.forward()
     control(stepper, "Beginning").value = "<img src=x onerror=alert(1)> $x$ 옛날"
     assert stepper.position == 0

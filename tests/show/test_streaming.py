@@ -176,7 +176,7 @@ def test_settings_that_cannot_be_used_are_a_sentence_and_can_be_mended(generator
     assert generator.state == "finished"
 
 
-def test_another_beginning(generator, shown, control):
+def test_another_prompt(generator, shown, control):
     control(generator, "Beginning").value = "<img src=x onerror=alert(1)> $x$"
     assert generator.state == "ready" and generator.text == generator.prompt
     assert "<img" not in shown(generator) and "&lt;img" in shown(generator)
