@@ -67,8 +67,6 @@ def head_attention(text: RecordedText, layer: int, head: int, position: int) -> 
     return HeadAttention(text, layer, head, position, weights)
 
 
-# As HTML and as a chart ------------------------------------------------------------------------------------------
-
 KEY = (
     '<div class="gptcore"><div class="gptcore-key gptcore-look-key">The bar under a token is the share of the '
     "attention that it gets; framed: the token that looks; pale: what it cannot see, because it comes later."
@@ -158,9 +156,6 @@ def plot_attention(ax: Axes, attention: HeadAttention) -> None:
     plot_shares(ax, attention.rows, "share of the attention")
     token = attention.text.name(attention.position)
     ax.set_title(drawable(f"Layer {attention.layer}, head {attention.head}: where {token} looks"))
-
-
-# The widget ------------------------------------------------------------------------------------------------------
 
 
 class AttentionView(RecordedTextView):

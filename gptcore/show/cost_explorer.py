@@ -1,10 +1,10 @@
 """`CostExplorer`: what models of several sizes need, and how fast they can be at best, by the formulas of `costs`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from math import log10
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets
 import torch
@@ -13,23 +13,21 @@ from matplotlib.figure import Figure
 
 from gptcore.config import GPT2_SIZES, GPTConfig
 from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
-from gptcore.show.charts import drawable, styled
-from gptcore.show.live import LiveView
-from gptcore.show.style import KEPT, caption_html, stylesheet
+from gptcore.show.charts import chart, plot_bars, styled
+from gptcore.show.live import LiveView, Setting
+from gptcore.show.parts import choice_slider, framed, html, side_by_side
+from gptcore.show.style import caption_html
 from gptcore.units import bytes_text, seconds_text, three_digits
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
 TOKENS = (1, 16, 64, 128, 256, 512, 1024)
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 BANDWIDTHS = tuple(number * 10**9 for number in (5, 10, 20, 50, 100, 200, 400, 1000, 2000, 4000))  # bytes per second
-# Logarithmic axes that hold still: the powers of ten at their ends, and at their marks.
-_MEMORY_AXIS, _MEMORY_MARKS = (4, 11), (4, 6, 8, 10)  # 10 kB to 100 GB
-_TIME_AXIS, _TIME_MARKS = (-6, 1), (-6, -4, -2, 0)  # 1 µs to 10 s
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one model needs at one setting."""
+    """What one model needs."""
 
     name: str
     tokens: int  # in each text; no more than the model's context length
@@ -39,17 +37,140 @@ class Cost:
     seconds: float  # that a step takes at least
 
 
-class _Setting:
-    """A plain attribute of the widget that is the value of a control; setting it is as good as moving the control."""
+@dataclass(frozen=True)
+class Costs:
+    """What models of several sizes need at one setting."""
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+    tokens: int  # in each text
+    batch_size: int
+    dtype: torch.dtype  # of the weights
+    bandwidth: float  # bytes per second that are read from memory
+    models: list[Cost]
 
-    def __get__(self, widget: "CostExplorer | None", owner: type | None = None) -> Any:
-        return self if widget is None else widget.controls[self.name].value
+    @property
+    def caption(self) -> str:
+        largest, together = self.models[-1], ""
+        if self.batch_size > 1:
+            together = f", and {three_digits(self.batch_size / largest.seconds)} for all {self.batch_size} together"
+        sentences = [
+            f"{largest.name}: a step reads {bytes_text(largest.read)}, of which the cache is "
+            f"{largest.cache / largest.read:.0%}, and so takes at least {seconds_text(largest.seconds)}.",
+            f"That is at most {three_digits(1 / largest.seconds)} tokens per second for each text{together}.",
+        ]
+        if short := [cost.name for cost in self.models if cost.tokens < self.tokens]:
+            sentences.append(f"({', '.join(short)}: texts as long as its context, which is shorter.)")
+        return " ".join(sentences)
 
-    def __set__(self, widget: "CostExplorer", value: Any) -> None:
-        widget.change(**{self.name: value})
+    @property
+    def setting(self) -> str:
+        """The setting in words."""
+        texts = f"{self.batch_size} texts" if self.batch_size > 1 else "one text"
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{texts} of {self.tokens:,} tokens, {dtype}, {_speed_text(self.bandwidth)}"
+
+    def describe(self) -> str:
+        costs = " · ".join(
+            f"{cost.name} {bytes_text(cost.weights)} + {bytes_text(cost.cache)}, {seconds_text(cost.seconds)}"
+            for cost in self.models
+        )
+        return f"{self.setting}: {costs}"
+
+
+def costs_of(
+    configs: Mapping[str, GPTConfig], tokens: int, batch_size: int, dtype: torch.dtype, bandwidth: float
+) -> Costs:
+    """What each of `configs` needs for `batch_size` texts of `tokens` tokens, or of as many as its context holds."""
+    models = []
+    for name, config in configs.items():
+        fitting = min(tokens, config.context_length)
+        size = config, fitting, batch_size, dtype
+        weights, cache, read = weight_bytes(config, dtype), cache_bytes(*size), bytes_read_per_step(*size)
+        models.append(Cost(name, fitting, weights, cache, read, seconds_per_token(*size, bandwidth)))
+    return Costs(tokens, batch_size, dtype, bandwidth, models)
+
+
+class LogAxis(NamedTuple):
+    """A logarithmic axis that holds still while a slider moves."""
+
+    low: int  # the power of ten at its beginning
+    high: int  # at its end
+    text: Callable[[float], str]
+
+    def share(self, value: float) -> float:
+        """Where `value` lies, from 0 to 1; what lies beyond an end is drawn there."""
+        return min(1.0, max(0.0, (log10(value) - self.low) / (self.high - self.low))) if value > 0 else 0.0
+
+    @property
+    def marks(self) -> list[tuple[float, str]]:
+        """(share, text) of every second power of ten."""
+        return [(self.share(10.0**power), self.text(10.0**power)) for power in range(self.low, self.high, 2)]
+
+
+MEMORY = LogAxis(4, 11, bytes_text)  # 10 kB to 100 GB
+TIME = LogAxis(-6, 1, seconds_text)  # 1 µs to 10 s
+LANES = {  # the field of `Cost` that a lane shows: its heading on the page and in a chart, and its axis
+    "weights": ("Weights", "memory of the weights", MEMORY),
+    "cache": ("KV cache", "memory of the KV cache", MEMORY),
+    "seconds": ("Least time for a token", "least time for a token", TIME),
+}
+
+
+def costs_html(costs: Costs) -> str:
+    """A row for each model, with a bar in each of the lanes."""
+    heads = "".join(_head_html(heading, axis) for heading, _, axis in LANES.values())
+    rows = "".join(map(_row_html, costs.models))
+    return (
+        '<div class="gptcore gptcore-costs" role="list" aria-label="Costs of each model">'
+        f'<div class="gptcore-costs-row gptcore-costs-head"><span></span>{heads}</div>{rows}</div>'
+    )
+
+
+def _head_html(heading: str, axis: LogAxis) -> str:
+    marks = "".join(f'<span style="left:{share:.2%}">{text}</span>' for share, text in axis.marks)
+    return (
+        f'<div class="gptcore-costs-cell"><b>{heading}</b><div class="gptcore-costs-axis" aria-hidden="true">'
+        f"{marks}</div></div>"
+    )
+
+
+def _row_html(cost: Cost) -> str:
+    name = escape(cost.name)
+    cells = "".join(_cell_html(getattr(cost, field), title, axis) for field, (_, title, axis) in LANES.items())
+    return (
+        f'<div class="gptcore-costs-row" role="listitem"><span class="gptcore-label" title="{name}">{name}</span>'
+        f"{cells}</div>"
+    )
+
+
+def _cell_html(value: float, title: str, axis: LogAxis) -> str:
+    return (
+        f'<div class="gptcore-costs-cell" title="{title}"><div class="gptcore-costs-lane">'
+        f'<i style="width:{axis.share(value):.2%}"></i></div>'
+        f'<span class="gptcore-number">{axis.text(value)}</span></div>'
+    )
+
+
+@styled
+def plot_costs(axes: Iterable[Axes], costs: Costs) -> None:
+    """A bar for each model on each of three `axes`: weights, KV cache, and time."""
+    names = [cost.name for cost in costs.models]
+    for ax, (field, (_, title, axis)) in zip(axes, LANES.items(), strict=True):
+        values = [getattr(cost, field) for cost in costs.models]
+        plot_bars(ax, names, [axis.share(value) for value in values], [axis.text(value) for value in values])
+        shares, texts = zip(*axis.marks, strict=True)
+        ax.set_xticks(shares, texts)
+        ax.set_xlim(0, 1.2)
+        ax.set_title(title, fontsize=10)
+
+
+def _speed_text(bandwidth: float) -> str:
+    return f"{bytes_text(bandwidth)}/s"
+
+
+def check_dtype(name: str, value: Any) -> None:
+    """Raise ValueError unless there is a button for `value`."""
+    if value not in DTYPES.values():
+        raise ValueError(f"{name} must be one of {', '.join(map(str, DTYPES.values()))}, got {value!r}")
 
 
 class CostExplorer(LiveView):
@@ -64,7 +185,8 @@ class CostExplorer(LiveView):
     changes nothing, and `problem` says why. Nothing is measured: these are the formulas of `gptcore.costs`.
     """
 
-    tokens, batch_size, dtype, bandwidth = (_Setting() for _ in range(4))
+    tokens, batch_size, dtype = Setting(), Setting(), Setting(check_dtype)
+    bandwidth = Setting(text=_speed_text)
 
     def __init__(
         self,
@@ -77,226 +199,48 @@ class CostExplorer(LiveView):
         if not configs:
             raise ValueError("configs must name at least one model, got none")
         self.configs = {name: GPTConfig.of(config) for name, config in configs.items()}
-        self.problem: str | None = None
-        self._busy = False
-        self._make_controls()
+        self._longest = max(self.configs.values(), key=lambda config: config.context_length)
+        self._make_controls(self._longest.context_length)
+        self._update({})  # so that there is something to show if a setting is not allowed
         self.change(tokens=tokens, batch_size=batch_size, dtype=dtype, bandwidth=bandwidth)
-
-    # What it shows -----------------------------------------------------------------------------------------------
 
     @property
     def costs(self) -> list[Cost]:
         """One for each model, in the order of `configs`."""
-        return [self._cost(name, config) for name, config in self.configs.items()]
+        return self.record.models
 
-    def _cost(self, name: str, config: GPTConfig) -> Cost:
-        tokens = min(self.tokens, config.context_length)
-        size = (config, tokens, self.batch_size, self.dtype)
-        return Cost(
-            name,
-            tokens,
-            weight_bytes(config, self.dtype),
-            cache_bytes(*size),
-            bytes_read_per_step(*size),
-            seconds_per_token(*size, self.bandwidth),
-        )
-
-    @property
-    def reading(self) -> str:
-        """What is to be seen, in words."""
-        largest = self.costs[-1]
-        steps = 1 / largest.seconds
-        sentences = [
-            f"{largest.name}: a step reads {bytes_text(largest.read)}, of which the cache is "
-            f"{largest.cache / largest.read:.0%}, and so takes at least {seconds_text(largest.seconds)}.",
-            f"That is at most {three_digits(steps)} tokens per second for each text"
-            + (f", and {three_digits(steps * self.batch_size)} for all {self.batch_size} together." * self._many)
-            + "." * (not self._many),
-        ]
-        if short := [cost.name for cost in self.costs if cost.tokens < self.tokens]:
-            sentences.append(f"({', '.join(short)}: texts as long as its context, which is shorter.)")
-        if self.problem:
-            sentences.insert(0, f"Not changed: {self.problem}.")
-        return " ".join(sentences)
-
-    @property
-    def _many(self) -> bool:
-        return self.batch_size > 1
-
-    # What it does ------------------------------------------------------------------------------------------------
-
-    def change(self, **settings: Any) -> None:
-        """Change several settings at once, and draw the picture once."""
-        try:
-            self._check(settings)
-        except (TypeError, ValueError) as error:
-            self.problem = str(error)
-            self._show()
-            return
-        self._busy = True
-        for name, value in settings.items():
-            self._offer(name, value)
-        self._busy = False
-        self._update()
-
-    def _check(self, settings: Mapping[str, Any]) -> None:
-        if unknown := settings.keys() - self.controls.keys():
-            raise TypeError(f"settings are {', '.join(self.controls)}, got {', '.join(sorted(unknown))}")
-        settings = {name: settings.get(name, getattr(self, name)) for name in self.controls}
-        longest = max(self.configs.values(), key=lambda config: config.context_length)
-        if settings["dtype"] not in DTYPES.values():
-            raise ValueError(f"dtype must be one of {', '.join(map(str, DTYPES.values()))}, got {settings['dtype']!r}")
-        seconds_per_token(longest, *settings.values())
-
-    def _offer(self, name: str, value: Any) -> None:
-        """Set a control, which may not have had this value before."""
-        control = self.controls[name]
-        if value not in [known for _, known in control.options]:
-            control.options = sorted([*control.options, (_OPTION_TEXTS[name](value), value)], key=lambda o: o[1])
-        control.value = value
-
-    def _update(self) -> None:
-        if not self._busy:
-            self.problem = None
-            self._show()
-
-    # How it looks ------------------------------------------------------------------------------------------------
-
-    def describe(self) -> str:
-        costs = " · ".join(
-            f"{cost.name} {bytes_text(cost.weights)} + {bytes_text(cost.cache)}, {seconds_text(cost.seconds)}"
-            for cost in self.costs
-        )
-        return f"CostExplorer: {self._setting_text()}: {costs}"
-
-    def _setting_text(self) -> str:
-        texts = f"{self.batch_size} texts" if self._many else "one text"
-        return f"{texts} of {self.tokens:,} tokens, {_dtype_name(self.dtype)}, {bytes_text(self.bandwidth)}/s"
-
-    @styled
     def picture(self) -> Figure:
-        figure = Figure(figsize=(11, 1.3 + 0.38 * len(self.configs)), layout="constrained")
-        axes = figure.subplots(1, 3, sharey=True)
-        costs = self.costs
-        _draw_lane(axes[0], "memory of the weights", [cost.weights for cost in costs], _MEMORY_AXIS, bytes_text)
-        _draw_lane(axes[1], "memory of the KV cache", [cost.cache for cost in costs], _MEMORY_AXIS, bytes_text)
-        _draw_lane(axes[2], "least time for a token", [cost.seconds for cost in costs], _TIME_AXIS, seconds_text)
-        names = [drawable(cost.name) for cost in costs]
-        axes[0].set_yticks(range(len(costs)), names)
-        axes[0].invert_yaxis()
-        figure.suptitle(self._setting_text(), x=0.01, ha="left", fontsize=11)
+        height, title = 1.3 + 0.38 * len(self.configs), self.record.setting
+        figure, axes = chart(11, height, columns=3, title=title, sharey=True)
+        plot_costs(axes, self.record)
         return figure
 
-    def _make_controls(self) -> None:
-        longest = max(config.context_length for config in self.configs.values())
-        tokens = sorted({count for count in TOKENS if count < longest} | {longest})
-        self.controls: dict[str, Any] = {
-            "tokens": _slider("Tokens", "tokens", tokens),
-            "batch_size": _slider("Texts at once", "batch_size", BATCH_SIZES),
-            "dtype": ipywidgets.ToggleButtons(
-                options=list(DTYPES.items()), description="Weights", style={"description_width": "95px"}
-            ),
-            "bandwidth": _slider("Memory reads", "bandwidth", BANDWIDTHS),
-        }
-        self.controls["dtype"].style.button_width = "90px"
-        for control in self.controls.values():
-            control.observe(lambda _: self._update(), names="value")
-        wide = ipywidgets.Layout(width="auto")
-        self._lanes, self._status = ipywidgets.HTML(layout=wide), ipywidgets.HTML(layout=wide)
-        wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
-        self.view = ipywidgets.VBox(
-            [
-                ipywidgets.HTML(stylesheet()),
-                ipywidgets.HBox([self.controls["tokens"], self.controls["batch_size"]], layout=wrap),
-                ipywidgets.HBox([self.controls["bandwidth"], self.controls["dtype"]], layout=wrap),
-                self._lanes,
-                self._status,
-            ],
-            layout=ipywidgets.Layout(max_width="1100px", width="100%"),
-        )
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.controls}
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        super()._check(settings)
+        seconds_per_token(self._longest, **(self._settings() | settings))
+
+    def _update(self, names: Collection[str]) -> None:
+        self._try(lambda: costs_of(self.configs, **self._settings()))
+        self._show()
 
     def _show(self) -> None:
-        rows = "".join(map(_row_html, self.costs))
-        self._lanes.value = (
-            f'<div class="gptcore gptcore-costs" role="list" aria-label="Costs of each model">{_HEAD}{rows}</div>'
-        )
-        self._status.value = caption_html(self.reading, 3, 4)
+        self._lanes.value = costs_html(self.record)
+        self._caption.value = caption_html(self.caption, 3, 4)
 
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-_OPTION_TEXTS = {
-    "tokens": lambda value: f"{value:,}",
-    "batch_size": lambda value: f"{value:,}",
-    "bandwidth": lambda value: f"{bytes_text(value)}/s",
-    "dtype": _dtype_name,
-}
-
-
-def _slider(description: str, name: str, values: Any) -> ipywidgets.SelectionSlider:
-    return ipywidgets.SelectionSlider(
-        options=[(_OPTION_TEXTS[name](value), value) for value in values],
-        description=description,
-        layout=ipywidgets.Layout(flex="1 1 45%", min_width="300px"),
-        style={"description_width": "95px"},
-    )
-
-
-def _share(number: float, axis: tuple[int, int]) -> float:
-    """Where `number` lies on a logarithmic axis between two powers of ten, from 0 to 1."""
-    low, high = axis
-    return min(1.0, max(0.0, (log10(number) - low) / (high - low))) if number > 0 else 0.0
-
-
-def _draw_lane(ax: Axes, title: str, values: list[float], axis: tuple[int, int], text: Any) -> None:
-    low, high = axis
-    ax.barh(range(len(values)), [_share(value, axis) for value in values], color=KEPT)
-    for i, value in enumerate(values):
-        ax.text(_share(value, axis) + 0.02, i, text(value), va="center")
-    powers = range(low, high, 2)
-    ax.set_xticks([(power - low) / (high - low) for power in powers], [text(10.0**power) for power in powers])
-    ax.set_xlim(0, 1.2)
-    ax.set_title(title, fontsize=10)
-
-
-def _row_html(cost: Cost) -> str:
-    cells = (
-        _cell_html(cost.weights, _MEMORY_AXIS, bytes_text, "weights"),
-        _cell_html(cost.cache, _MEMORY_AXIS, bytes_text, "KV cache"),
-        _cell_html(cost.seconds, _TIME_AXIS, seconds_text, "for a token, at least"),
-    )
-    name = escape(cost.name)
-    return (
-        f'<div class="gptcore-costs-row" role="listitem"><span class="gptcore-label" title="{name}">{name}</span>'
-        f"{''.join(cells)}</div>"
-    )
-
-
-def _cell_html(value: float, axis: tuple[int, int], text: Any, what: str) -> str:
-    return (
-        f'<div class="gptcore-costs-cell" title="{what}"><div class="gptcore-costs-lane">'
-        f'<i style="width:{_share(value, axis):.2%}"></i></div>'
-        f'<span class="gptcore-number">{text(value)}</span></div>'
-    )
-
-
-def _head_cell_html(title: str, axis: tuple[int, int], marks: tuple[int, ...], text: Any) -> str:
-    low, high = axis
-    places = "".join(
-        f'<span style="left:{(mark - low) / (high - low):.2%}">{text(10.0**mark)}</span>' for mark in marks
-    )
-    return (
-        f'<div class="gptcore-costs-cell"><b>{title}</b><div class="gptcore-costs-axis" aria-hidden="true">'
-        f"{places}</div></div>"
-    )
-
-
-_HEAD = (
-    '<div class="gptcore-costs-row gptcore-costs-head"><span></span>'
-    + _head_cell_html("Weights", _MEMORY_AXIS, _MEMORY_MARKS, bytes_text)
-    + _head_cell_html("KV cache", _MEMORY_AXIS, _MEMORY_MARKS, bytes_text)
-    + _head_cell_html("Least time for a token", _TIME_AXIS, _TIME_MARKS, seconds_text)
-    + "</div>"
-)
+    def _make_controls(self, longest: int) -> None:
+        tokens = [*(count for count in TOKENS if count < longest), longest]
+        buttons = {"description_width": "95px", "button_width": "90px"}
+        self.controls = {
+            "tokens": choice_slider("Tokens", [(f"{count:,}", count) for count in tokens], "95px"),
+            "batch_size": choice_slider("Texts at once", [(str(size), size) for size in BATCH_SIZES], "95px"),
+            "dtype": ipywidgets.ToggleButtons(options=list(DTYPES.items()), description="Weights", style=buttons),
+            "bandwidth": choice_slider("Memory reads", [(_speed_text(speed), speed) for speed in BANDWIDTHS], "95px"),
+        }
+        self._watch()
+        self._lanes, self._caption = html(), html()
+        tokens, texts, dtype, bandwidth = self.controls.values()
+        rows = side_by_side(tokens, texts), side_by_side(bandwidth, dtype)
+        self.view = framed(*rows, self._lanes, self._caption, width=1100)

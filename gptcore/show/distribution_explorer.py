@@ -18,7 +18,7 @@ from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.charts import chart, drawable
 from gptcore.show.live import OFF, LiveView, Setting, Shown, check_bool, check_sampling
 from gptcore.show.panels import Panels, panels_html, plot_panels, row_labels
-from gptcore.show.parts import button, framed, html, side_by_side, text_field
+from gptcore.show.parts import button, choice_slider, framed, html, side_by_side, text_field
 from gptcore.show.style import caption_html, ending, percent
 from gptcore.tokenizer import token_label
 
@@ -227,10 +227,12 @@ class DistributionExplorer(LiveView):
     def _make_controls(self, vocab_size: int) -> None:
         self.controls = {
             "prompt": text_field("Prompt"),
-            "temperature": _slider("Temperature", [(f"{t:g}", t) for t in TEMPERATURES], 1.0),
-            "top_k": _slider("Top-k", [*((f"{k:,}", k) for k in TOP_KS if k < vocab_size), ("off", OFF)], OFF),
-            "top_p": _slider("Top-p", [*((f"{p:g}", p) for p in TOP_PS), ("off", OFF)], OFF),
-            "min_p": _slider("Min-p", [("off", OFF), *((f"{p:g}", p) for p in MIN_PS)], OFF),
+            "temperature": choice_slider("Temperature", [(f"{t:g}", t) for t in TEMPERATURES], "85px", 1.0),
+            "top_k": choice_slider(
+                "Top-k", [*((f"{k:,}", k) for k in TOP_KS if k < vocab_size), ("off", OFF)], "85px", OFF
+            ),
+            "top_p": choice_slider("Top-p", [*((f"{p:g}", p) for p in TOP_PS), ("off", OFF)], "85px", OFF),
+            "min_p": choice_slider("Min-p", [("off", OFF), *((f"{p:g}", p) for p in MIN_PS)], "85px", OFF),
             "log": ipywidgets.Checkbox(False, description="Logarithmic", indent=False, layout={"width": "130px"}),
             "rows": ipywidgets.Dropdown(
                 options=[5, 10, 15, 20],
@@ -265,8 +267,3 @@ class DistributionExplorer(LiveView):
             self._shown.value = panels_html(self.panels, self.rows, self.log) + caption_html(self.caption, 3, 5)
         for draw_button in self._draw_buttons:
             draw_button.disabled = self.record is None
-
-
-def _slider(name: str, options: list[tuple[str, Any]], value: Any) -> ipywidgets.SelectionSlider:
-    layout, style = {"flex": "1 1 45%", "min_width": "300px"}, {"description_width": "85px"}
-    return ipywidgets.SelectionSlider(options=options, value=value, description=name, layout=layout, style=style)

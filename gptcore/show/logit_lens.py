@@ -127,9 +127,6 @@ def height(rank: int, size: int) -> float:
     return 1.0 if size == 1 else 1 - math.log(rank) / math.log(size)
 
 
-# As HTML and as a chart ------------------------------------------------------------------------------------------
-
-
 def table_html(rise: Rise | None, rows: int) -> str:
     """A line for each position of the window, from top to bottom as one reads; a column for each of `rows`."""
     names = "".join(f'<th scope="col">{_short_name(row)}</th>' for row in range(rows))
@@ -221,9 +218,6 @@ def plot_rise(ax: Axes, rise: Rise) -> None:
 
 def _cut(label: str) -> str:
     return drawable(label if len(label) <= 11 else label[:8] + "…")  # bytes are written with wide letters
-
-
-# The widget ------------------------------------------------------------------------------------------------------
 
 
 class LogitLens(RecordedTextView):

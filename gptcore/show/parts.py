@@ -31,6 +31,15 @@ def text_field(name: str, text: str = "") -> ipywidgets.Text:
     return ipywidgets.Text(text, description=name, continuous_update=False, layout=WIDE)
 
 
+def choice_slider(
+    name: str, options: list[tuple[str, Any]], label_width: str, value: Any = None
+) -> ipywidgets.SelectionSlider:
+    """A slider over (text, value) options, two sliders to a line; it stands on `value`, or on the first option."""
+    layout, style = {"flex": "1 1 45%", "min_width": "300px"}, {"description_width": label_width}
+    value = options[0][1] if value is None else value
+    return ipywidgets.SelectionSlider(options=options, value=value, description=name, layout=layout, style=style)
+
+
 def temperature_slider(name: str, label_width: str) -> ipywidgets.FloatSlider:
     """A slider from 0 to 2 whose value changes when it is let go."""
     return ipywidgets.FloatSlider(1.0, min=0, max=2, step=0.05, description=name, **_calm(label_width))

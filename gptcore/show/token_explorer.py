@@ -26,8 +26,6 @@ STEP = 100  # so many are left out at once, since then all blocks change; a mult
 MOST_DRAWN = 120  # the same for a chart
 LINE, PITCH, GAP = 84, 1.3, 0.6  # letters on a line of a chart; between lines, in heights; between chips, in letters
 
-# As HTML -----------------------------------------------------------------------------------------------------------
-
 
 class Chips:
     """The chips of one tokenizer under its name, in a box that scrolls.
@@ -96,9 +94,6 @@ def _chip_html(token: Token, hue: int) -> str:
     )
 
 
-# As a chart ------------------------------------------------------------------------------------------------------
-
-
 @styled
 def plot_tokens(ax: Axes, tokens: Tokens) -> None:
     """The first chips on `ax`, from left to right and line by line."""
@@ -157,9 +152,6 @@ def _width(token: Token) -> float:
     """In letters, generously: a Hangul syllable is two letters wide."""
     label, digits = short_label(token.label, token.token_id), len(str(token.token_id))
     return max(1.1 * columns(label), 0.8 * digits) + 1.4
-
-
-# The widget ------------------------------------------------------------------------------------------------------
 
 
 class TokenExplorer(LiveView):
