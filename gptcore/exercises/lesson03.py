@@ -10,15 +10,18 @@ from torch.nn.functional import one_hot
 from gptcore.exercises.checking import Exercise, Value, case
 
 OVERFLOW = (
-    "Such scores are too large for exp: subtract the largest score first, as in scores - scores.max(). No chance "
-    "changes, and no exp is above 1."
+    "Such scores are too large for exp: subtract the largest score of each row first, as in "
+    "scores - scores.amax(-1, keepdim=True). No chance changes, and no exp is above 1."
 )
 
-# Logits 3 and 1 at temperature 2: how many times likelier is the first?
+FAR = "No chance changes if the largest score of a row is subtracted from the row, and then no exp is above 1."
+ROWS = "Whatever the shape, each row along the last axis gets chances of its own, which add up to 1."
+
+# Logits 3 and 1 at temperature 2: how many times as likely as the second is the first?
 check_ratio = Value(
     right="the scores differ by 2, divided by the temperature that is 1, and e to the power of 1 is 2.718.",
     reference=math.e,
-    tolerance=0.005,
+    tolerance=0.01,
     mistakes=[
         ("7.39 is e to the power of 2, the ratio at temperature 1. The difference is divided by 2 first.", math.e**2),
         ("54.6 is e to the power of 4: the temperature was multiplied. It divides.", math.e**4),
@@ -54,10 +57,21 @@ check_softmax = Exercise(
     reference=lambda logits: logits.softmax(-1),
     cases=[case(tensor([2.0, 1.0, 0.0]), given="[2, 1, 0]"), case(tensor([0.5, -1.0, 1.5]), given="[0.5, -1, 1.5]")],
     edges=[
-        case(tensor([1000.0, 999.0]), given="[1000, 999]"),
-        case(tensor([-1000.0, -1001.0]), given="[-1000, -1001]"),
+        case(tensor([1000.0, 999.0]), given="[1000, 999]", why=FAR),
+        case(tensor([-1000.0, -1001.0]), given="[-1000, -1001]", why=FAR),
+        case(tensor([0.0, 300.0]), given="[0, 300]", why=FAR),
         case(torch.linspace(0, 3, 60), given="60 scores"),
-        case(tensor([[2.0, 1.0, 0.0], [5.0, 5.0, 5.0]]), given="two rows of scores, [[2, 1, 0], [5, 5, 5]]"),
+        case(tensor([[2.0, 1.0, 0.0], [5.0, 5.0, 5.0]]), given="two rows of scores, [[2, 1, 0], [5, 5, 5]]", why=ROWS),
+        case(
+            tensor([[1000.0, 999.0], [0.0, 1.0]]),
+            given="two rows far apart, [[1000, 999], [0, 1]]",
+            why="Each row has a largest score of its own.",
+        ),
+        case(
+            tensor([[[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]], [[5.0, 5.0, 5.0], [1.0, 0.0, 2.0]]]),
+            given="two tables of scores, shape (2, 2, 3)",
+            why=ROWS,
+        ),
     ],
     mistakes=[
         ("These do not add up to 1 yet: divide by their sum.", lambda x: x.exp()),
@@ -74,16 +88,37 @@ check_softmax = Exercise(
         ("That is one number. Every score gets a chance of its own.", lambda x: x.softmax(-1).max()),
         (OVERFLOW, _softmax, lambda x: [math.exp(score) / sum(map(math.exp, x.tolist())) for score in x.tolist()]),
         (
-            "Every exp became 0, and 0 ÷ 0 is not a number. Subtract the largest score first, as in "
-            "scores - scores.max(), whatever its sign.",
+            "Every exp became 0, and 0 ÷ 0 is not a number. Subtract the largest score first, whatever its sign.",
             lambda x: _softmax(x - x.max().clamp(min=0)),
+        ),
+        (
+            "What became of the 300 is too large for exp. Subtract the largest score of each row, as in "
+            "scores - scores.amax(-1, keepdim=True), and nothing else: then no exp is above 1.",
+            lambda x: _softmax(x - x.mean(-1, keepdim=True)),
+            lambda x: _softmax(x - x.mean()),
+            lambda x: _softmax(x - x.amin(-1, keepdim=True)),
+            lambda x: _softmax(x - x.min()),
+            lambda x: _softmax(x - x[..., :1]),
+        ),
+        (
+            "The largest score of both rows was subtracted from both. In the second row every exp became 0. Each row "
+            "has a largest score of its own: scores.amax(-1, keepdim=True).",
+            lambda x: _softmax(x - x.max()),
         ),
         (
             "Softmax is taken over all scores, not over the largest that one wants to show: the small ones add up.",
             _top_ten,
-            lambda x: x.topk(min(10, len(x))).values.softmax(-1),
+        ),
+        (
+            "These are sorted, the largest first. Each chance belongs where its score stands.",
+            lambda x: x.sort(-1, descending=True).values.softmax(-1),
+            lambda x: x.topk(min(10, x.shape[-1])).values.softmax(-1),
         ),
         ("The columns add up to 1. Each row is one position: sum along the last axis, dim=-1.", lambda x: x.softmax(0)),
+        (
+            "That is right for one table. In a pile of them dim=1 runs down the columns: the last axis is dim=-1.",
+            lambda x: x.softmax(min(1, x.ndim - 1)),
+        ),
         (
             "All six chances together add up to 1. Each row should: sum(-1, keepdim=True).",
             lambda x: _below_the_top(x) / _below_the_top(x).sum(),
@@ -123,7 +158,13 @@ check_with_temperature = Exercise(
             tensor([0.0, 2.0, 2.0]),
             0.0,
             given="a tie, [0, 2, 2] at temperature 0",
-            why="One token wins, here the first: argmax finds it.",
+            why="Of several equals the first gets a chance of 1: argmax finds it.",
+        ),
+        case(
+            tensor([-3.0, -1.0, -2.0]),
+            0.0,
+            given="[-3, -1, -2] at temperature 0",
+            why="The largest is the likeliest, also where all are negative.",
         ),
         case(tensor([100.0, 0.0]), 0.01, given="[100, 0] at temperature 0.01"),
     ],
@@ -136,7 +177,10 @@ check_with_temperature = Exercise(
             "The chances do not add up to 1: divide the scores, and then take the softmax.",
             lambda x, t: x.softmax(-1) / t,
         ),
-        ("The temperature was not used: the answer is always that of temperature 1.", lambda x, t: x.softmax(-1)),
+        (
+            "The answer is the same at every temperature: divide the scores by it, before the softmax.",
+            lambda x, t: x.softmax(-1),
+        ),
         ("Softmax was taken twice. Divide the scores, and take it once.", lambda x, t: (x.softmax(-1) / t).softmax(-1)),
         ("These do not add up to 1 yet: divide by their sum.", lambda x, t: (x / t).exp()),
         (
@@ -156,9 +200,17 @@ check_with_temperature = Exercise(
             lambda x, t: (x / t).softmax(-1) if t else x.max(),
         ),
         (
-            "One token wins, here the first: argmax finds it, and == the largest would find both.",
+            "Both of the equals got a chance of 1. The rule here is that the first takes all: argmax finds it.",
             lambda x, t: (x / t).softmax(-1) if t else (x == x.max()).float(),
+        ),
+        (
+            "Half each is where lower and lower temperatures lead. The rule here is that the first of the equals takes "
+            "all: argmax finds it.",
             lambda x, t: (x / max(t, 1e-5)).softmax(-1),
+        ),
+        (
+            "The last of the equals took all. The rule here is that the first does: argmax finds it.",
+            lambda x, t: (x / t).softmax(-1) if t else _greedy(x.flip(0)).flip(0),
         ),
         (
             OVERFLOW,
@@ -183,13 +235,18 @@ check_entropy = Exercise(
         case(torch.full((4,), 0.25), given="four equal chances"),
         case(tensor([0.5, 0.25, 0.25]), given="[0.5, 0.25, 0.25]"),
     ],
-    edges=[case(tensor([1.0, 0.0]), given="one certain token, [1, 0]")],
+    edges=[
+        case(tensor([1.0, 0.0]), given="one certain token, [1, 0]"),
+        case(tensor([0.0, 0.5, 0.5]), given="[0, 0.5, 0.5]"),
+    ],
     mistakes=[
         ("That is in bits. Nats use the natural logarithm, log.", lambda p: _entropy(p) / math.log(2)),
         ("That is with log10. Nats use the natural logarithm, log.", lambda p: _entropy(p) / math.log(10)),
         ("Logarithms of chances are negative, hence a minus.", lambda p: -_entropy(p)),
         ("That is exp(entropy). Return the entropy itself.", lambda p: _entropy(p).exp()),
         ("That is the mean. Take the sum.", lambda p: _entropy(p) / len(p)),
+        ("The logarithms are added up. Each counts as often as its token comes: p × log p.", lambda p: -p.log().sum()),
+        ("That is the surprise of the likeliest token alone. Add up p × log p over all.", lambda p: -p.max().log()),
         ("One number is asked for: add them up.", lambda p: -(p * p.log())),
         (
             "That is the logarithm of how many tokens there are, which is right only if all are equal.",
