@@ -25,7 +25,8 @@ _MODULES = {
     "streaming": ["StreamingGenerator"],
     "timing": ["plot_time_per_token"],
     "token_explorer": ["TokenExplorer"],
-    "training_monitor": ["TrainingMonitor", "plot_losses"],
+    "training_monitor": ["TrainingMonitor"],
+    "training_record": ["plot_losses"],
 }
 _WHERE = {name: f"gptcore.show.{module}" for module, names in _MODULES.items() for name in names}
 
