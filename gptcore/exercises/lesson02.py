@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, tensor
 
-from gptcore.config import GPTConfig
 from gptcore.exercises.checking import Exercise, Value, case
+from gptcore.exercises.models import random_model
 from gptcore.model import GPTModel, evaluating
 
 # How many logits does GPT-2, with 50,257 tokens and 768 numbers for each, give for a text of 10 tokens?
@@ -74,14 +74,7 @@ check_best_tokens = Exercise(
 # Exercise 3: the prediction -----------------------------------------------------------------------------------------
 
 
-def _noisy_model() -> GPTModel:
-    """A model that knows nothing, in training mode, with strong dropout; the learner's own luck stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = GPTModel(GPTConfig(7, context_length=8, emb_dim=8, n_heads=2, n_layers=1, drop_rate=0.5))
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.5)
-    return model.train()
+_MODEL = random_model(0, vocab_size=7, context_length=8, emb_dim=8, n_heads=2, n_layers=1, drop_rate=0.5)
 
 
 def _then(function: Callable[[Tensor], Any]) -> Callable[[GPTModel, Tensor], Any]:
@@ -99,7 +92,7 @@ check_next_logits = Exercise(
     right="the last row, with dropout off: these scores choose the next token.",
     reference=_then(lambda logits: logits[0, -1]),
     cases=[
-        case(_noisy_model(), tensor([[3, 1, 4, 1]]), given="a model of 7 tokens, as training left it, and a text of 4")
+        case(_MODEL.train(), tensor([[3, 1, 4, 1]]), given="a model of 7 tokens, as training left it, and a text of 4")
     ],
     mistakes=[
         (

@@ -1,5 +1,6 @@
 """Self-checks of lesson 05, the loop."""
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +9,8 @@ import torch
 from torch import Tensor, tensor
 
 from gptcore.checks import is_integer
-from gptcore.config import GPTConfig
 from gptcore.exercises.checking import Exercise, Value, case
+from gptcore.exercises.models import random_model
 from gptcore.generation import generate
 from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import draw, next_token_distribution
@@ -22,21 +23,7 @@ UNIFORMS = torch.rand(30, generator=torch.Generator().manual_seed(5), dtype=torc
 Loop = Callable[[GPTModel, Tensor, list[float], int], Any]
 
 
-def _small_model() -> GPTModel:
-    """A model that knows nothing, but is moved by every token that it reads."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        model = GPTModel(
-            GPTConfig(vocab_size=40, context_length=CONTEXT, emb_dim=24, n_heads=2, n_layers=2, drop_rate=0.5)
-        )
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 2:
-                parameter.mul_(12)
-    return model.eval()
-
-
-MODEL = _small_model()
+MODEL = random_model(1, 0.3, vocab_size=40, context_length=CONTEXT, emb_dim=24, n_heads=2, n_layers=2, drop_rate=0.5)
 
 
 # Exercise 1: the loop -----------------------------------------------------------------------------------------------
@@ -103,7 +90,7 @@ check_loop = Exercise(
             "whole text is returned.",
         ),
         case(
-            _small_model().train(),
+            copy.deepcopy(MODEL).train(),
             tensor(PROMPT),
             UNIFORMS[:5],
             -1,
