@@ -40,7 +40,7 @@ class Lens(RecordedText):
     """
 
     table: list[list[Cell]]  # table[row][position]
-    answers: list[tuple[int, str]]  # the id of the answer at each position, and its label
+    answers: list[str]  # answers[position]
     probs: list[list[float]]  # probs[row][position] of the answer
     ranks: list[list[int]]  # ranks[row][position] of the answer: 1 is the likeliest, equal ones by id
     vocab_size: int
@@ -53,17 +53,20 @@ def read_lens(model: GPTModel, tokenizer: Any, text: str) -> Lens:
     tops, probs, ranks = [], [], []
     for residuals in text.recording.residuals:
         logits = lens_logits(model, residuals)  # (T, vocab_size)
-        row = logits.softmax(-1)
-        tops.append([values.tolist() for values in row.max(-1)])  # probabilities, ids
-        probs.append(row.gather(-1, answer_ids[:, None])[:, 0].tolist())
+        every, top_ids = logits.softmax(-1), logits.argmax(-1)
+        tops.append((top_ids.tolist(), _chosen(every, top_ids), (top_ids == answer_ids).tolist()))
+        probs.append(_chosen(every, answer_ids))
         ranks.append(ranks_of(logits, answer_ids).tolist())
     answer_ids = answer_ids.tolist()
-    labels = {token_id: token_label(tokenizer, token_id) for token_id in set().union(*(ids for _, ids in tops))}
-    table = [[Cell(labels[i], p, i == answer) for p, i, answer in zip(*top, answer_ids, strict=True)] for top in tops]
-    answers = [(token_id, labels[token_id]) for token_id in answer_ids]
-    return Lens(
-        **vars(text), table=table, answers=answers, probs=probs, ranks=ranks, vocab_size=model.config.vocab_size
-    )
+    labels = {i: token_label(tokenizer, i) for i in set(answer_ids).union(*(ids for ids, *_ in tops))}
+    table = [[Cell(labels[i], *cell) for i, *cell in zip(*top, strict=True)] for top in tops]
+    answers = [labels[i] for i in answer_ids]
+    return Lens(**vars(text), table=table, answers=answers, probs=probs, ranks=ranks, vocab_size=every.shape[-1])
+
+
+def _chosen(values: Tensor, token_ids: Tensor) -> list[float]:
+    """The value of each of `token_ids`, (T,), in its row of (T, vocab_size)."""
+    return values.gather(-1, token_ids[:, None])[:, 0].tolist()
 
 
 def ranks_of(logits: Tensor, token_ids: Tensor) -> Tensor:
@@ -114,7 +117,7 @@ class Rise:
 def rise_at(lens: Lens, position: int) -> Rise:
     """What the lens shows at `position`."""
     ranks, probs = ([row[position] for row in rows] for rows in (lens.ranks, lens.probs))
-    return Rise(lens, position, lens.answers[position][1], ranks, probs)
+    return Rise(lens, position, lens.answers[position], ranks, probs)
 
 
 def row_name(row: int) -> str:
@@ -253,12 +256,6 @@ class LogitLens(RecordedTextView):
         """The likeliest token after each layer at every position: table[row][position]."""
         return [] if self.recorded is None else self.recorded.table
 
-    @property
-    def answer_id(self) -> int | None:
-        """The model's likeliest token after the one at `position`."""
-        return None if self.recorded is None else self.recorded.answers[self.position][0]
-
-    @styled
     def picture(self) -> Figure:
         """The window of the table, a row for each layer, the last on top; beside it the rank of the answer."""
         rows = self.model.config.n_layers + 1
