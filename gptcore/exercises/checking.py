@@ -86,7 +86,7 @@ class _Check:
         except Exception as error:  # nothing that a learner writes may end in a traceback from here
             problem = f"this answer could not be read, {named(error)}."
         line = f"Right: {self.right}" if problem is None else f"Not yet: {problem}"
-        print(" ".join(line.split()))
+        print(" ".join(part.strip() for part in line.splitlines()))  # one line; 'a  b' keeps its two spaces
 
     def _problem(self, answer: Any) -> str | None:
         raise NotImplementedError
@@ -103,8 +103,8 @@ class Value(_Check):
     def _problem(self, answer: Any) -> str | None:
         if answer is None or answer is Ellipsis:
             return f"replace the dots by {self.what}."
-        if isinstance(answer, Tensor) and answer.numel() == 1:
-            answer = answer.item()
+        if (isinstance(answer, Tensor) and answer.numel() == 1) or getattr(answer, "shape", None) == ():
+            answer = answer.item()  # NumPy's arrays and numbers as well
         if is_number(self.reference) and not is_number(answer):
             return f"the answer is {self.what}, and you gave {show(answer)}."
         for hint, *mistakes in self.mistakes:

@@ -77,6 +77,10 @@ check_count_pairs = Exercise(
             lambda counts: _pairs(dict([next(iter(counts.items()))])),
         ),
         (
+            "Only the last word was counted. Begin the dictionary before the loop, not inside it.",
+            lambda counts: _pairs(dict([list(counts.items())[-1]])),
+        ),
+        (
             "The two letters of a pair have changed places. The left one comes first.",
             lambda counts: {(right, left): count for (left, right), count in _pairs(counts).items()},
         ),
@@ -112,9 +116,13 @@ check_count_pairs = Exercise(
     errors={
         "IndexError": "It looked beyond the end. The last letter has no neighbour to its right: n letters make n - 1 "
         "pairs.",
-        "KeyError": "A dictionary has no 0 for what it meets for the first time. Begin with Counter(), which has.",
-        "too many values to unpack": "A dictionary gives its keys alone. For word and count together: counts.items().",
-        "unhashable": "A key of a dictionary cannot be a list. Make the pair a tuple, in round brackets.",
+        "KeyError": "The dictionary has no such key. The keys of counts are words; for a pair that is met for the "
+        "first time, a Counter begins at 0.",
+        "too many values to unpack": "Something has more parts than there are names for them. (A dictionary gives its "
+        "keys alone; word and count together are counts.items().)",
+        "not enough values to unpack": "Something has fewer parts than there are names for them. (A word gives one "
+        "letter at a time, pairwise(word) two neighbours.)",
+        "unhashable type: 'list'": "A key of a dictionary cannot be a list. Make the pair a tuple, in round brackets.",
     },
     reminder="Add the count of each word for each of its pairs.",
 )
@@ -129,6 +137,7 @@ check_join = Exercise(
     reference=lambda pieces: b"".join(pieces).decode(),
     cases=[
         case([b"Once", b" upon"]),
+        case([b" and", b" then", b"\n"]),
         case([b"a", b" \xec", b"\x98", b"\x9b", b"\xeb\x82", b"\xa0!"], given="the bytes of 'a 옛날!' in six pieces"),
     ],
     mistakes=[
@@ -140,6 +149,7 @@ check_join = Exercise(
         (
             "These are the bytes as Python code, which str() writes. Use .decode().",
             lambda pieces: str(b"".join(pieces)),
+            lambda pieces: str(b"".join(pieces))[2:-1],
             lambda pieces: "".join(map(str, pieces)),
         ),
         (
@@ -158,15 +168,23 @@ check_join = Exercise(
             "There are spaces too many. A token brings its own space; add none.",
             lambda pieces: " ".join(piece.decode(errors="replace") for piece in pieces),
             lambda pieces: b" ".join(pieces).decode(errors="replace"),
+            lambda pieces: b" ".join(pieces).decode(),
         ),
         (
             "The spaces are missing. A token brings its own space; take none away.",
             lambda pieces: b"".join(pieces).decode().replace(" ", ""),
+            lambda pieces: "".join(b"".join(pieces).decode().split()),
+        ),
+        (
+            "What was invisible at an end is missing. Spaces and line breaks are part of a text: take none away.",
+            lambda pieces: b"".join(pieces).decode().strip(),
+            lambda pieces: b"".join(pieces).decode().lstrip(),
+            lambda pieces: b"".join(pieces).decode().rstrip(),
         ),
     ],
     errors={
-        "'utf-8' codec": "It turned a piece into text that is only part of a character. Put the bytes of all pieces "
-        "together first, and decode once.",
+        "'utf-8' codec": "Bytes were decoded that do not make whole characters. Put the bytes of all pieces together "
+        "first, in their order and with nothing between them, and decode once.",
         "codec can't decode": "It read the bytes by another rule. They are UTF-8, which .decode() without an argument "
         "reads.",
         "expected str instance, bytes": "Bytes are joined by bytes: b''.join(pieces). Then decode.",

@@ -94,6 +94,14 @@ check_next_logits = Exercise(
     cases=[
         case(_MODEL.train(), tensor([[3, 1, 4, 1]]), given="a model of 7 tokens, as training left it, and a text of 4")
     ],
+    edges=[
+        case(
+            _noisy_model(),
+            tensor([[2, 5]]),
+            given="the same model and a text of 2",
+            why="The last row is [0, -1], however many tokens the text has.",
+        )
+    ],
     mistakes=[
         (
             "Dropout, the noise of training, is on: call model.eval() before the model reads.",
@@ -110,7 +118,7 @@ check_next_logits = Exercise(
             _then(lambda logits: logits[0, 0]),
         ),
         (
-            "That is the row of another position. The last one, [0, -1], has read the whole text.",
+            "This guess was made before the end of the text. Give the model all tokens and take the last row, [0, -1].",
             _then(lambda logits: logits[0, 1]),
             _then(lambda logits: logits[0, 2]),
         ),
@@ -125,6 +133,14 @@ check_next_logits = Exercise(
         (
             "The model was shown the last token alone. Give it the whole text, and take the last row.",
             lambda model, ids: _then(lambda logits: logits[0, -1])(model, ids[:, -1:]),
+        ),
+        (
+            "These are the 8 numbers that go into the head. Call the model itself, and the scores come out.",
+            lambda model, ids: model.eval().hidden_states(ids)[0, -1],
+        ),
+        (
+            "These are the gaps from the largest score. Return the scores as they come out of the model.",
+            _then(lambda logits: logits[0, -1] - logits[0, -1].max()),
         ),
         (
             "That is one number. Expected are the scores of all 7 tokens, without choosing one.",
@@ -189,5 +205,25 @@ check_same_chances = Exercise(
             why="Computers round: compare with torch.allclose, not with ==.",
         ),
     ],
-    mistakes=[("That is one answer per token. Expected is one for all: True or False.", lambda a, b: a == b)],
+    edges=[
+        case(
+            tensor([2.0, 0.5, -30.0]),
+            tensor([2.0, 0.5, -40.0]),
+            given="scores [2, 0.5, −30] and [2, 0.5, −40]",
+            why="The third token is 22,000 times as likely in the first row as in the second: compare all differences.",
+        )
+    ],
+    mistakes=[
+        (
+            "That is one answer per token. Expected is one for all: True or False.",
+            lambda a, b: a == b,
+            lambda a, b: a - a.max() == b - b.max(),
+            lambda a, b: torch.isclose(a - a.max(), b - b.max(), atol=1e-5),
+        ),
+        (
+            "The third token is 22,000 times as likely in the first row as in the second, but compared as chances both "
+            "are near 0 and look alike. Compare the differences between the scores.",
+            lambda a, b: torch.allclose(a.softmax(-1), b.softmax(-1)),
+        ),
+    ],
 )
