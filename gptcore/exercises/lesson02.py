@@ -96,7 +96,7 @@ check_next_logits = Exercise(
     ],
     edges=[
         case(
-            _noisy_model(),
+            _MODEL,
             tensor([[2, 5]]),
             given="the same model and a text of 2",
             why="The last row is [0, -1], however many tokens the text has.",
