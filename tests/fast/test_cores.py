@@ -6,7 +6,7 @@ from gptcore.fast.cores import SMALL, one_thread, threads_for
 
 
 @pytest.fixture(autouse=True)
-def two_cores():
+def two_threads():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -20,11 +20,11 @@ def test_one_thread_is_given_back_even_after_an_error():
     assert torch.get_num_threads() == 2
 
 
-@pytest.mark.parametrize(("numbers", "cores"), [(1, 1), (50_257, 1), (SMALL, 1), (SMALL + 1, 2)])
-def test_small_tensors_have_one_thread(numbers, cores):
-    with threads_for(torch.zeros(numbers)):
-        assert torch.get_num_threads() == cores
-    with threads_for(torch.zeros(numbers, device="meta")):
+@pytest.mark.parametrize(("values", "threads"), [(1, 1), (50_257, 1), (SMALL, 1), (SMALL + 1, 2)])
+def test_small_tensors_have_one_thread(values, threads):
+    with threads_for(torch.zeros(values)):
+        assert torch.get_num_threads() == threads
+    with threads_for(torch.zeros(values, device="meta")):
         assert torch.get_num_threads() == 2
 
 
