@@ -173,9 +173,9 @@ class Exercise(_Check):
         """What is wrong with what was found on this case, the first wrong one of those seen."""
         given = f"given {self._words(case)}, your function"
         found = next(found for other, found in seen if other is case)
-        diagnosis = self._diagnosis(seen)
         if all(found is None for _, found in seen):
             return "your function returns nothing so far. Replace the dots, and end with return."
+        diagnosis = self._diagnosis(seen)
         if found is None:
             return f"{given} returned nothing: every way through it ends with return. {diagnosis or case.why}"
         if isinstance(found, _Endless):
