@@ -10,7 +10,7 @@ def test_text_to_tokens(open_notebook, keep):
     page = notebook.page
     boxes = page.locator(".gptcore-tokens-box")
     bilingual, english = boxes.nth(0), boxes.nth(1)
-    status = page.locator(".gptcore-tokens-say")
+    status = page.locator(".gptcore-caption")
     output = boxes.first.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first
     field = page.get_by_role("textbox", name="Text")
     field.scroll_into_view_if_needed()
