@@ -1,16 +1,151 @@
-"""Self-checks of lesson 07, training and evaluating."""
+"""Self-checks of lesson 07, learning."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, tensor
-from torch.nn.functional import cross_entropy, kl_div
+from torch import Tensor, nn, tensor
+from torch.nn.functional import cross_entropy
 
 from gptcore.exercises.checking import Exercise, case
+from gptcore.exercises.models import random_model
+from gptcore.model import GPTModel
 
-# Exercise 1: the loss -----------------------------------------------------------------------------------------------
+# Exercise 1: the step -----------------------------------------------------------------------------------------------
+
+Step = Callable[[GPTModel, torch.optim.Optimizer, Tensor], Any]
+
+MODEL = random_model(3, 0.3, vocab_size=12, context_length=8, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.0)
+BATCHES = torch.randint(12, (3, 2, 7), generator=torch.Generator().manual_seed(4))  # one for each of three steps
+
+
+def _loss(model: GPTModel, rows: Tensor, **kind: Any) -> Tensor:
+    return cross_entropy(model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten(), **kind)
+
+
+def _step(
+    loss: Callable[[GPTModel, Tensor], Tensor] = _loss,
+    *,
+    forgets: bool = True,
+    times: int = 1,
+    calls: int = 1,
+    clip: float = math.inf,
+    after: bool = False,
+) -> Step:
+    """One training step as it should be, or with a mistake."""
+
+    def step(model: GPTModel, optimizer: torch.optim.Optimizer, rows: Tensor) -> float:
+        before = loss(model, rows).item()
+        for _ in range(times):
+            if forgets:
+                optimizer.zero_grad()
+            loss(model, rows).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+            for _ in range(calls):
+                optimizer.step()
+        return loss(model, rows).item() if after else before
+
+    return step
+
+
+def _observe(step: Step, model: GPTModel, rate: float, batches: Tensor) -> Any:
+    """What each step returns, and the loss on the last batch afterwards; None if a step returns nothing."""
+    optimizer = torch.optim.SGD(model.train().parameters(), rate)
+    found = [step(model, optimizer, rows) for rows in batches.clone()]
+    if any(loss is None or loss is Ellipsis for loss in found):
+        return None
+    return [*map(_number, found), _loss(model, batches[-1]).item()]
+
+
+def _number(loss: Any) -> Any:
+    """A loss, whatever holds it, as a float; what is no number as it is."""
+    try:
+        return float(loss)
+    except Exception:  # nothing that a learner returns may end in a traceback from here
+        return loss
+
+
+# function(model, optimizer, rows (B, T + 1)) → the loss before the weights moved
+check_step = Exercise(
+    right="the loss comes down, and each step begins with fresh slopes.",
+    reference=lambda model, optimizer, rows: _step()(model, optimizer, rows),
+    observe=_observe,
+    tolerance=1e-3,
+    cases=[
+        case(
+            MODEL,
+            0.05,
+            BATCHES,
+            given="a model, SGD and three batches, one after the other (compared are the three losses returned, and "
+            "the loss on the last batch at the end)",
+        )
+    ],
+    mistakes=[
+        (
+            "The weights did not move. First the slopes, loss.backward(), then optimizer.step(), with no zero_grad "
+            "between the two.",
+            _step(times=0),
+        ),
+        (
+            "The slopes of the steps before are still in .grad: begin each step with optimizer.zero_grad().",
+            _step(forgets=False),
+        ),
+        (
+            "Each token is predicted by the row before it: scores from rows[:, :-1] are judged by rows[:, 1:].",
+            _step(lambda m, rows: cross_entropy(m(rows).flatten(0, 1), rows.flatten())),
+            _step(lambda m, rows: cross_entropy(m(rows[:, :-1]).flatten(0, 1), rows[:, :-1].flatten())),
+            _step(lambda m, rows: cross_entropy(m(rows[:, 1:]).flatten(0, 1), rows[:, 1:].flatten())),
+        ),
+        (
+            "That is shifted to the wrong side: rows[:, :-1] is read, and rows[:, 1:] is predicted.",
+            _step(lambda m, rows: cross_entropy(m(rows[:, 1:]).flatten(0, 1), rows[:, :-1].flatten())),
+        ),
+        (
+            "Only the last token of each row was predicted. Every row of scores predicts a token.",
+            _step(lambda m, rows: cross_entropy(m(rows[:, :-1])[:, -1], rows[:, -1])),
+        ),
+        (
+            "The first row of the batch alone was read. A batch has several.",
+            _step(lambda m, rows: _loss(m, rows[:1])),
+        ),
+        ("That is the loss after the step. Return the one that was there before.", _step(after=True)),
+        (
+            "That is the sum of the surprises, and its slopes grow with the batch. Take the mean.",
+            _step(lambda m, rows: _loss(m, rows, reduction="sum")),
+        ),
+        (
+            "The weights went up the slope. Call backward() on the loss itself, not on minus the loss.",
+            lambda model, optimizer, rows: -_step(lambda m, rows: -_loss(m, rows))(model, optimizer, rows),
+        ),
+        (
+            "That is minus the loss. F.cross_entropy is the surprise itself.",
+            _step(lambda m, rows: -_loss(m, rows)),
+        ),
+        (
+            "That is softmax twice. F.cross_entropy takes logits, and does the softmax itself.",
+            _step(lambda m, rows: cross_entropy(m(rows[:, :-1]).softmax(-1).flatten(0, 1), rows[:, 1:].flatten())),
+        ),
+        ("The weights moved twice: one call of step() for each batch.", _step(times=2), _step(calls=2)),
+        ("The gradient was clipped to a length of 1. Leave it as it is here.", _step(clip=1.0)),
+    ],
+    errors={
+        "xpected target size": "F.cross_entropy wants scores (N, vocab_size) and targets (N,): make them with "
+        ".flatten(0, 1) and .flatten().",
+        "to match target batch_size": "There are as many rows of scores as there are tokens to predict: read "
+        "rows[:, :-1], predict rows[:, 1:].",
+        "second time": "backward() goes through a loss once. Compute the loss anew in each step.",
+        "does not require grad": "The loss was cut off from the weights: no torch.no_grad() and no .item() before "
+        "backward().",
+        "'float' object has no attribute 'backward'": "backward() belongs to the tensor: call .item() only on what "
+        "you return.",
+    },
+    reminder="In this order: optimizer.zero_grad(), the loss of model(rows[:, :-1]) against rows[:, 1:], "
+    "loss.backward(), optimizer.step().",
+)
+
+
+# Exercise 2: the loss -----------------------------------------------------------------------------------------------
 
 
 def _of(change: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
@@ -71,7 +206,7 @@ check_loss = Exercise(
 )
 
 
-# Exercise 2: the learning rate --------------------------------------------------------------------------------------
+# Exercise 3: the learning rate --------------------------------------------------------------------------------------
 
 
 def _cosine(way: float) -> float:
@@ -90,6 +225,15 @@ def _schedule(share: Callable[[float], float] = _cosine, start: int = 1, end: in
 
 
 _rate = _schedule()
+
+
+def _warmed(share: Callable[[float], float]) -> Callable[..., float]:
+    """Right after the warm-up, and during it `share(way)` of the highest rate."""
+    return lambda step, warmup, most, highest: (
+        highest * share(step / warmup) if step <= warmup else _rate(step, warmup, most, highest)
+    )
+
+
 _UP = "While step <= warmup_steps, the rate is highest * step / warmup_steps."
 _DOWN = (
     "After the warm-up it is highest * (1 + math.cos(math.pi * way)) / 2, where way = (step - warmup_steps) / "
@@ -133,9 +277,31 @@ check_learning_rate = Exercise(
         ("The way down takes max_steps - warmup_steps steps, so that it ends at 0.", _schedule(end=0)),
         ("It begins and ends well, but falls in a straight line. It is half a cosine.", _schedule(lambda way: 1 - way)),
         (
-            "The angle of math.cos is in radians: the whole way is math.pi, not 1 and not 180.",
+            "The angle inside the cosine goes from 0 to 1. It should go from 0 to math.pi.",
             _schedule(lambda way: _cosine(way / math.pi)),
+        ),
+        (
+            "The angle inside the cosine goes from 0 to 180. It is in radians: from 0 to math.pi.",
             _schedule(lambda way: _cosine(way * 180 / math.pi)),
+        ),
+        (
+            "The angle inside the cosine goes to twice math.pi, so that the rate rises again.",
+            _schedule(lambda way: _cosine(2 * way)),
+        ),
+        (
+            "The angle inside the cosine goes only to half of math.pi, so that the last rate is not 0.",
+            _schedule(lambda way: _cosine(way / 2)),
+        ),
+        (
+            f"The way down is right; the warm-up is curved, and it should be a straight line. {_UP}",
+            _warmed(lambda way: (1 - math.cos(math.pi * way)) / 2),
+            _warmed(lambda way: math.sin(math.pi / 2 * way)),
+            _warmed(lambda way: way**2),
+        ),
+        (
+            f"The way down is right; the warm-up is one step early or late. {_UP}",
+            lambda step, warmup, most, highest: _rate(step + (step < warmup), warmup, most, highest),
+            lambda step, warmup, most, highest: _rate(step - (step <= warmup), warmup, most, highest),
         ),
         ("The last rate is a tenth of the highest. It should be 0.", _schedule(lambda way: 0.1 + 0.9 * _cosine(way))),
         (
@@ -143,81 +309,4 @@ check_learning_rate = Exercise(
             lambda step, warmup, most, highest: _rate(step, 10, 110, highest),
         ),
     ],
-)
-
-
-# Exercise 3: early stopping -----------------------------------------------------------------------------------------
-
-
-def _stop(val_losses: list[float], patience: int) -> int:
-    best, waited = math.inf, 0
-    for position, loss in enumerate(val_losses):
-        waited = 0 if loss < best else waited + 1
-        best = min(best, loss)
-        if waited == patience:
-            return position
-    return len(val_losses) - 1
-
-
-# function(val_losses, patience) → the position in the list at which training ends: the last one, if it goes on
-check_early_stopping = Exercise(
-    right="patience is counted from the best loss so far, and every new best begins the count again.",
-    reference=_stop,
-    cases=[
-        case([3.0, 2.0, 1.5, 1.6, 1.7, 1.8, 1.9], 2, why="The best is at 2, and those at 3 and 4 are no better."),
-        case([3.0, 2.0, 2.5, 2.4, 2.3, 2.2], 3, why="To fall again is not enough: compare with the best so far."),
-        case([3.0, 2.0, 2.1, 1.9, 2.0, 1.8, 1.7], 2, why="A new best begins the count again."),
-        case([3.0, 2.0, 2.0, 2.0, 2.0, 2.0], 3, why="The same as the best is no gain."),
-        case([3.0, 2.0, 1.0], 1, why="The loss always fell, so training goes on to the end."),
-        case([1.0, 2.0, 0.5], 1, why="With a patience of 1, the first loss that is no better ends it."),
-    ],
-    mistakes=[
-        ("That is the best loss. At which position does training end?", lambda losses, _: losses.index(min(losses))),
-        ("That is the loss itself. Return its position in the list.", lambda losses, n: losses[_stop(losses, n)]),
-        (
-            "One too many: positions count from 0, and the last of `patience` such losses ends it.",
-            lambda losses, patience: _stop(losses, patience) + 1,
-            lambda losses, patience: _stop(losses, patience + 1),
-        ),
-    ],
-)
-
-
-# Exercise 4: from truth to belief -----------------------------------------------------------------------------------
-
-
-def _kl(truth: Tensor, belief: Tensor) -> Any:
-    return torch.where(truth > 0, truth * (truth / belief).log(), 0).sum()
-
-
-_BELIEF, _WITH_ZERO = tensor([0.25, 0.25, 0.5]), tensor([0.5, 0.5, 0.0])
-
-# function(truth (vocab_size,), belief (vocab_size,)) → the KL divergence from truth to belief, in nats
-check_kl = Exercise(
-    right="it is what the believer's surprise has in excess of the truth's own, and 0 only if they agree.",
-    reference=_kl,
-    cases=[case(tensor([0.7, 0.2, 0.1]), _BELIEF)],
-    edges=[
-        case(_WITH_ZERO, _BELIEF, why="A token that never comes counts nothing: add up only where truth > 0."),
-        case(
-            *(_BELIEF, _WITH_ZERO),
-            why="If something comes that was believed impossible, the surprise is infinite. Where Python cannot divide "
-            "by 0, return math.inf.",
-        ),
-    ],
-    mistakes=[
-        ("That is the other direction, from belief to truth: weigh by the truth's chances.", lambda t, b: _kl(b, t)),
-        ("The sign is wrong: it is log(truth / belief), and the sum is never below 0.", lambda t, b: -_kl(t, b)),
-        ("That is the mean over the vocabulary. Take the sum: it is weighed.", lambda t, b: _kl(t, b) / len(t)),
-        ("That is in bits. Nats use the natural logarithm.", lambda t, b: _kl(t, b) / math.log(2)),
-        ("That is the cross-entropy. Subtract the truth's own entropy.", lambda t, b: -(t * b.log()).sum()),
-        ("Every token counts alike there. Weigh each by the truth's chance.", lambda t, b: (t / b).log().sum()),
-        (
-            "That is how much chance lies in the wrong place. KL weighs logs.",
-            lambda truth, belief: (truth - belief).abs().sum(),
-            lambda truth, belief: (truth - belief).abs().sum() / 2,
-        ),
-        ("F.kl_div wants the log of the belief: belief.log().", lambda t, b: kl_div(b, t, reduction="sum")),
-    ],
-    reminder="It is the sum of truth * log(truth / belief).",
 )

@@ -41,8 +41,9 @@ class TrainingMonitor(LiveView):
     >>> monitor  # the last line of a cell shows it
     >>> history = await monitor.fit(train_ids, val_ids, max_steps=600)
 
-    `floor` is the loss that no model can go below, the entropy of the source in nats per token; None if it is not
-    known. A sample continues `prompt` for up to `sample_length` tokens, each time with the same luck, `seed`.
+    `floor` is the entropy of the source in nats per token, the lowest loss that a model can expect on fresh texts; None
+    if it is not known. A sample continues `prompt` for up to `sample_length` tokens, each time with the same luck,
+    `seed`.
 
     `losses` and `val_losses` are lists of (step, loss in nats per token), `samples` of (step, text). `state` is
     "ready", "running", "finished", "stopped" (by hand), "interrupted" (by the kernel), "patience" (stopped early,

@@ -21,7 +21,7 @@ class Training:
 
     max_steps: int
     start: float  # the loss of a model to which all tokens are alike: log(vocab_size)
-    floor: float | None = None  # the loss that no model can go below, if it is known
+    floor: float | None = None  # the lowest loss to expect on fresh texts, if it is known
     state: str = "ready"
     step: int = 0  # steps done
     seconds: float = 0.0  # since it began
