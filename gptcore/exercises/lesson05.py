@@ -1,6 +1,5 @@
 """Self-checks of lesson 05, the loop."""
 
-import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ from gptcore.generation import generate
 from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import draw, next_token_distribution
 
-CONTEXT = 8
+CONTEXT, OTHER_CONTEXT = 8, 5
 PROMPT = [3, 1, 4]
 # Darts that tell the usual mistakes apart on the model below.
 UNIFORMS = torch.rand(30, generator=torch.Generator().manual_seed(5), dtype=torch.float64).tolist()
@@ -23,7 +22,12 @@ UNIFORMS = torch.rand(30, generator=torch.Generator().manual_seed(5), dtype=torc
 Loop = Callable[[GPTModel, Tensor, list[float], int], Any]
 
 
-MODEL = random_model(1, 0.3, vocab_size=40, context_length=CONTEXT, emb_dim=24, n_heads=2, n_layers=2, drop_rate=0.5)
+def _model(context_length: int = CONTEXT) -> GPTModel:
+    shape = {"emb_dim": 24, "n_heads": 2, "n_layers": 2, "drop_rate": 0.5}
+    return random_model(1, 0.3, vocab_size=40, context_length=context_length, **shape)
+
+
+MODEL = _model()
 
 
 # Exercise 1: the loop -----------------------------------------------------------------------------------------------
@@ -32,10 +36,12 @@ MODEL = random_model(1, 0.3, vocab_size=40, context_length=CONTEXT, emb_dim=24, 
 def _loop(
     *,
     row: int = -1,
-    seen: Callable[[list[int]], list[int]] = lambda ids: ids[-CONTEXT:],
+    seen: Callable[[list[int], int], list[int]] = lambda ids, most: ids[-most:],
     pick: Callable[..., Any] = draw,
+    settings: dict[str, Any] = {},  # noqa: B006  (it is only read)
     ends: bool = True,
     keeps_end: bool = True,
+    minds_the_prompt: str = "",  # "before" or "after" a new token: it ends at an end token anywhere in the text
     front: bool = False,
     quiet: bool = True,
 ) -> Loop:
@@ -45,8 +51,11 @@ def _loop(
         ids = token_ids.tolist()
         with evaluating(model) if quiet else torch.no_grad():
             for uniform in uniforms:
-                new = int(pick(next_token_distribution(model(tensor([seen(ids)]))[0, row]), uniform))
-                end = new == eos_token_id
+                if minds_the_prompt == "before" and eos_token_id in ids:
+                    break
+                logits = model(tensor([seen(ids, model.config.context_length)]))[0, row]
+                new = int(pick(next_token_distribution(logits, **settings), uniform))
+                end = new == eos_token_id or (minds_the_prompt == "after" and eos_token_id in ids)
                 if keeps_end or not end:
                     ids = [new, *ids] if front else [*ids, new]
                 if ends and end:
@@ -67,6 +76,9 @@ def _ids(found: Any) -> Any:
 
 _right = _loop()
 _END = _right(MODEL, tensor(PROMPT), UNIFORMS[:5], -1)[len(PROMPT) + 2]
+_SECOND_TALE = [8, _END, 2, _END]  # a prompt in which two tales have ended
+
+_SETTINGS = [{"temperature": 0.7, "top_k": 10}, {"temperature": 0.7}, {"temperature": 0.5}, {"top_k": 3}, {"top_k": 10}]
 
 # function(model, token_ids (T,), uniforms, eos_token_id) → token_ids and one new token for each uniform, or fewer, if
 # eos_token_id came
@@ -90,7 +102,23 @@ check_loop = Exercise(
             "whole text is returned.",
         ),
         case(
-            copy.deepcopy(MODEL).train(),
+            _model(OTHER_CONTEXT),
+            tensor(PROMPT),
+            UNIFORMS[:12],
+            -1,
+            given=f"another model, which can read {OTHER_CONTEXT} tokens, and 12 darts",
+            why="Each model has its own window: model.config.context_length.",
+        ),
+        case(
+            MODEL,
+            tensor(_SECOND_TALE),
+            UNIFORMS[:5],
+            _END,
+            given=f"the prompt {_SECOND_TALE}, 5 darts and eos_token_id={_END}",
+            why="A new token that is eos_token_id ends the text. One that is in the prompt already does not.",
+        ),
+        case(
+            _model().train(),
             tensor(PROMPT),
             UNIFORMS[:5],
             -1,
@@ -116,7 +144,10 @@ check_loop = Exercise(
             "It takes the likeliest token; the dart should choose: gptcore.draw.",
             _loop(pick=lambda distribution, uniform: distribution.probs.argmax()),
         ),
-        ("The model was shown the last token alone; it should read the whole text.", _loop(seen=lambda ids: ids[-1:])),
+        (
+            "The model was shown the last token alone; it should read the whole text.",
+            _loop(seen=lambda ids, most: ids[-1:]),
+        ),
         ("It ends after one token: is the return inside the loop?", lambda m, ids, u, eos: _right(m, ids, u[:1], eos)),
         (
             "One dart was used for all steps; each step takes the next number of uniforms.",
@@ -126,27 +157,45 @@ check_loop = Exercise(
         ("The darts were used from the last to the first.", lambda m, ids, u, eos: _right(m, ids, u[::-1], eos)),
         (
             "The model was shown the prompt every time; each new token must be read, too.",
-            _loop(seen=lambda ids: ids[: len(PROMPT)]),
-            _loop(seen=lambda ids: ids[: len(PROMPT)], ends=False),
+            _loop(seen=lambda ids, most: ids[: len(PROMPT)]),
+            _loop(seen=lambda ids, most: ids[: len(PROMPT)], ends=False),
         ),
         ("It goes on after the end: leave the loop when the new token is eos_token_id.", _loop(ends=False)),
         ("The token that ends the text belongs to the text: append it, then leave the loop.", _loop(keeps_end=False)),
         (
             "The model was shown more than it can read: show it token_ids[-model.config.context_length:].",
-            _loop(seen=lambda ids: ids),
+            _loop(seen=lambda ids, most: ids),
         ),
         (
             "It went on reading the first ones. The last ones count: token_ids[-model.config.context_length:].",
-            _loop(seen=lambda ids: ids[:CONTEXT]),
+            _loop(seen=lambda ids, most: ids[:most]),
         ),
         (
             "The beginning is lost. Cut only what the model reads, and keep the whole text.",
-            lambda m, ids, u, eos: _right(m, ids, u, eos)[-CONTEXT:],
+            lambda m, ids, u, eos: _right(m, ids, u, eos)[-m.config.context_length :],
         ),
         (
             "It ended when the window was full. The text may be longer than the window.",
-            lambda m, ids, u, eos: _right(m, ids, u[: CONTEXT - len(ids)], eos),
+            lambda m, ids, u, eos: _right(m, ids, u[: m.config.context_length - len(ids)], eos),
         ),
+        (
+            f"It shows every model the last {CONTEXT} tokens. How many fit is written in model.config.context_length.",
+            _loop(seen=lambda ids, most: ids[-CONTEXT:]),
+        ),
+        (
+            "It ended at an end token of the prompt. Look only at the new token: new == eos_token_id.",
+            _loop(minds_the_prompt="before"),
+            _loop(minds_the_prompt="after"),
+        ),
+        (
+            "The first dart was not thrown: the first new token takes uniforms[0].",
+            lambda m, ids, u, eos: _right(m, ids, u[1:], eos),
+        ),
+        (
+            "The last dart was not thrown: one new token for each of uniforms.",
+            lambda m, ids, u, eos: _right(m, ids, u[:-1], eos),
+        ),
+        ("No settings are wanted: no top_k, and temperature 1.", *(_loop(settings=x) for x in _SETTINGS)),
         ("Parts of the model are still switched off at random (dropout). Begin with model.eval().", _loop(quiet=False)),
     ],
     errors={
@@ -227,20 +276,274 @@ check_surprise = Exercise(
 # Exercise 3: a seed -------------------------------------------------------------------------------------------------
 
 
-def check_seed(seed: Any, model: GPTModel, tokenizer: Any, count: int = 10) -> None:
+def check_seed(seed: Any, model: GPTModel, tokenizer: Any, prompt: str = "옛날 옛적에", count: int = 20) -> None:
     """Print whether with `seed` temperatures 0.7 and 1.0, top-k 10, write the same first `count` tokens."""
 
     def in_common(seed: Any) -> str:
         if not is_integer(seed) or not 0 <= seed < 2**63:
             raise ValueError(f"a seed is an integer of at least 0 and below 2**63, and this is {seed!r}")
-        prompt = tensor([tokenizer.encode("Once upon a time")], device=model.device)
-        cold, hot = (generate(model, prompt, count, t, 10, seed=seed)[0, prompt.shape[1] :] for t in (0.7, 1.0))
+        token_ids = tensor([tokenizer.encode(prompt)], device=model.device)
+        cold, hot = (
+            generate(model, token_ids, count, t, 10, seed=int(seed))[0, token_ids.shape[1] :] for t in (0.7, 1.0)
+        )
         return f"the same {int((cold == hot).cumprod(0).sum())}"
 
     Value(
-        right="with this luck both temperatures write the same first tokens.",
+        right=f"with this luck both temperatures write the same first {count} tokens.",
         what="a seed, such as 7",
         reference=f"the same {count}",
         observe=in_common,
         reminder="A seed is no measure of anything, so nearby seeds are no better: try many, in a loop.",
     )(seed)
+
+
+# Exercise 4: a repetition penalty -----------------------------------------------------------------------------------
+
+
+def _penalised(token_ids: Tensor, logits: Tensor, penalty: float) -> Tensor:
+    from transformers import RepetitionPenaltyLogitsProcessor  # slow to import, so only when it is needed
+
+    return RepetitionPenaltyLogitsProcessor(penalty)(token_ids, logits)
+
+
+def _written(token_ids: Tensor, logits: Tensor) -> Tensor:
+    """bool (B, vocab_size): which tokens each text holds."""
+    return torch.zeros_like(logits, dtype=torch.bool).scatter(1, token_ids, True)
+
+
+def _changing(change: Callable[[Tensor, float], Tensor], last: int = 0) -> Callable[..., Tensor]:
+    """The scores of the tokens of the text, or of its last few, changed in some way."""
+    return lambda ids, logits, penalty: torch.where(_written(ids[:, -last:], logits), change(logits, penalty), logits)
+
+
+def _divided(logits: Tensor, penalty: float) -> Tensor:
+    """The penalty as it should be, on all scores."""
+    return torch.where(logits > 0, logits / penalty, logits * penalty)
+
+
+def _each_time(token_ids: Tensor, logits: Tensor, penalty: float) -> Tensor:
+    times = torch.zeros_like(logits).scatter_add(1, token_ids, torch.ones_like(token_ids, dtype=logits.dtype))
+    return torch.where(logits > 0, logits / penalty**times, logits * penalty**times)
+
+
+def _on_a_copy(function: Callable[..., Any], token_ids: Tensor, logits: Tensor, *more: Any) -> Any:
+    return function(token_ids, logits.clone(), *more)  # a processor may write into the logits
+
+
+_SCORES = tensor([[3.0, -1.0, 0.5, 2.0, -4.0]])
+
+# function(token_ids (B, T), logits (B, vocab_size), penalty) → logits (B, vocab_size)
+check_penalty = Exercise(
+    right="these are the scores that transformers' own RepetitionPenaltyLogitsProcessor gives.",
+    reference=_penalised,
+    observe=_on_a_copy,
+    cases=[
+        case(tensor([[0, 2]]), _SCORES, 2.0),
+        case(tensor([[4, 3]]), _SCORES, 2.0),
+        case(tensor([[3, 1, 3, 3]]), _SCORES, 1.5),
+    ],
+    edges=[
+        case(
+            tensor([[0, 1], [3, 4]]),
+            _SCORES.repeat(2, 1),
+            2.0,
+            why="Each row of scores belongs to one text: row 0 to token_ids[0], row 1 to token_ids[1].",
+        ),
+        case(
+            tensor([[2, 0]]),
+            tensor([[1.0, 2.0, -torch.inf, 0.0]]),
+            1.2,
+            why="A banned token, with a score of -inf, stays banned.",
+        ),
+        case(tensor([[0, 1, 4]]), _SCORES, 1.0, why="A penalty of 1 changes nothing."),
+        case(tensor([[0, 1, 4]]), _SCORES, 0.5, why="Below 1 the same rule makes repetition likelier."),
+    ],
+    mistakes=[
+        ("The scores came back as they were.", lambda ids, logits, penalty: logits),
+        (
+            "A negative score that is divided comes nearer to 0, so its token becomes likelier. Multiply it instead.",
+            _changing(lambda logits, penalty: logits / penalty),
+        ),
+        (
+            "It is the other way round: divide the positive scores, multiply the negative ones.",
+            _changing(lambda logits, penalty: torch.where(logits > 0, logits * penalty, logits / penalty)),
+        ),
+        (
+            "A positive score that is multiplied makes its token likelier. Divide it instead.",
+            _changing(lambda logits, penalty: logits * penalty),
+        ),
+        (
+            "This subtracts the penalty. Here positive scores are divided by it, and negative ones multiplied.",
+            _changing(lambda logits, penalty: logits - penalty),
+        ),
+        (
+            "This bans every token of the text. The penalty only makes them less likely.",
+            _changing(lambda logits, penalty: logits - torch.inf),
+        ),
+        ("A token pays once, however often the text holds it.", _each_time),
+        (
+            "All tokens have paid; only those that the text holds should.",
+            lambda ids, logits, penalty: _divided(logits, penalty),
+        ),
+        (
+            "The tokens that the text does not hold have paid; those that it holds should.",
+            lambda ids, logits, penalty: torch.where(_written(ids, logits), logits, _divided(logits, penalty)),
+        ),
+        ("Only the last token has paid; every token of the text should.", _changing(_divided, last=1)),
+        (
+            "This divides chances. Divide the scores, and leave the softmax to the sampler.",
+            _changing(lambda logits, penalty: logits.softmax(-1) / penalty),
+            lambda ids, logits, penalty: _changing(lambda x, p: x / p)(ids, logits.softmax(-1), penalty),
+        ),
+        (
+            "These are the scores of the text's tokens alone. Put them back among all the others, with scatter.",
+            lambda ids, logits, penalty: _penalised(ids, logits, penalty).gather(1, ids),
+        ),
+        (
+            "Every row has paid for the first text. Row 1 belongs to token_ids[1].",
+            lambda ids, logits, penalty: _penalised(ids[:1].expand_as(ids), logits, penalty),
+        ),
+        (
+            "Every row has paid for all the texts. Each row pays for its own.",
+            lambda ids, logits, penalty: _penalised(ids.reshape(1, -1).expand(len(ids), -1), logits, penalty),
+        ),
+    ],
+    reminder="For each token that the text holds: divide a positive score, multiply a negative one.",
+)
+
+
+# Exercise 5: a banned word ------------------------------------------------------------------------------------------
+
+
+def _banned(token_ids: Tensor, logits: Tensor, word: list[int]) -> Tensor:
+    from transformers import NoBadWordsLogitsProcessor
+
+    return NoBadWordsLogitsProcessor([word])(token_ids, logits)
+
+
+def _set(logits: Tensor, rows: Any, tokens: Any, score: float = -torch.inf) -> Tensor:
+    """`score` for `tokens` of the rows for which `rows`, bool (B,), is True; a token may be a list."""
+    changed = logits.clone()
+    changed[:, tokens] = score
+    return torch.where(torch.as_tensor(rows).reshape(-1, 1), changed, logits)
+
+
+def _ends_with(token_ids: Tensor, part: list[int]) -> Tensor:
+    """bool (B,)"""
+    return tensor([row[len(row) - len(part) :] == part for row in token_ids.tolist()])
+
+
+def _holds(token_ids: Tensor, part: list[int]) -> Tensor:
+    """bool (B,): does the text have `part` anywhere?"""
+    rows = token_ids.tolist()
+    return tensor([any(row[i : i + len(part)] == part for i in range(len(row) - len(part) + 1)) for row in rows])
+
+
+# function(token_ids (B, T), logits (B, vocab_size), word, a list of token ids) → logits (B, vocab_size)
+check_banned_word = Exercise(
+    right="these are the scores that transformers' own NoBadWordsLogitsProcessor gives.",
+    reference=_banned,
+    observe=_on_a_copy,
+    cases=[
+        case(tensor([[0, 3]]), _SCORES, [2]),
+        case(tensor([[2, 4, 1]]), _SCORES, [4, 1, 3]),
+        case(tensor([[4, 1, 0]]), _SCORES, [4, 1, 3]),
+        case(tensor([[0, 2, 1]]), _SCORES, [4, 1, 3]),
+        case(tensor([[4, 2, 1]]), _SCORES, [4, 1, 3]),
+        case(tensor([[4, 1, 3]]), _SCORES, [4, 1, 3]),
+    ],
+    edges=[
+        case(tensor([[0]]), _SCORES, [4, 0, 3], why="A text shorter than the word's beginning cannot end with it."),
+        case(tensor([[1, 1, 0]]), _SCORES, [1, 0, 1], why="The last token of the word may be one of its first."),
+        case(
+            tensor([[4, 2], [2, 4], [0, 3]]),
+            _SCORES.repeat(3, 1),
+            [4, 3],
+            why="Each row of scores belongs to one text, row 0 to token_ids[0]: look at each text.",
+        ),
+    ],
+    mistakes=[
+        ("The scores came back as they were.", lambda ids, logits, word: logits),
+        (
+            "All tokens of the word are banned, and with them every other word that has one of them. "
+            "Ban the last one, and only after the others.",
+            lambda ids, logits, word: _set(logits, True, word),
+        ),
+        (
+            "The last token is banned everywhere, and other words may need it. Ban it only after the others.",
+            lambda ids, logits, word: _set(logits, True, word[-1]),
+        ),
+        (
+            "The first token is banned, and other words begin with it, too. Ban the last one, after the others.",
+            lambda ids, logits, word: _set(logits, True, word[0]),
+        ),
+        (
+            "All tokens of the word are banned after its beginning. Only the last one would finish it.",
+            lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]), word),
+        ),
+        (
+            "The word's beginning counts only at the end of the text, not anywhere in it.",
+            lambda ids, logits, word: _set(logits, _holds(ids, word[:-1]), word[-1]),
+        ),
+        (
+            "Only the last token of the text was looked at; it should end with all tokens of the word but the last.",
+            lambda ids, logits, word: _set(logits, _ends_with(ids, word[-2:-1]), word[-1]),
+        ),
+        (
+            "It waits until the word is written. Then it is too late: look for the word without its last token.",
+            lambda ids, logits, word: _set(logits, _ends_with(ids, word), word[-1]),
+            lambda ids, logits, word: _set(logits, _ends_with(ids, word), word),
+            lambda ids, logits, word: _set(logits, _holds(ids, word), word[-1]),
+        ),
+        (
+            "A score of 0 is no ban: a token with it still has a chance. The score becomes -inf.",
+            lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]), word[-1], 0.0),
+        ),
+        (
+            "A very low score is not quite the rule: make it -inf, and the chance is exactly 0 at any temperature.",
+            *(
+                lambda ids, logits, word, low=low: _set(logits, _ends_with(ids, word[:-1]), word[-1], low)
+                for low in (
+                    -1e9,
+                    -1e10,
+                    -1e8,
+                    -1e6,
+                    -1e5,
+                    -1e4,
+                    -9999.0,
+                    -1000.0,
+                    -999.0,
+                    -100.0,
+                    -3.4028234663852886e38,
+                )
+            ),
+        ),
+        (
+            "All other tokens are banned, and the word's last one is left. It should be the other way round.",
+            lambda ids, logits, word: torch.where(
+                _banned(ids, logits, word) == logits,
+                torch.where(_ends_with(ids, word[:-1])[:, None], -torch.inf, logits),
+                logits,
+            ),
+        ),
+        (
+            "The score of the last token has become +inf, which no softmax can use. A ban is -inf.",
+            lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]), word[-1], torch.inf),
+        ),
+        (
+            "A word of one token is always banned; there is no beginning to wait for.",
+            lambda ids, logits, word: logits if len(word) == 1 else _banned(ids, logits, word),
+        ),
+        (
+            "Only the first text was looked at, for all rows.",
+            lambda ids, logits, word: _set(logits, _ends_with(ids[:1], word[:-1]), word[-1]),
+        ),
+        (
+            "One text that ends with the word's beginning made all rows banned.",
+            lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]).any(), word[-1]),
+        ),
+    ],
+    errors={"unhashable": "Compare lists with ==: token_ids[0].tolist()[-n:] == word[:-1]."},
+    reminder="If the text ends with all tokens of the word but the last, the score of the last becomes -inf. "
+    "Otherwise nothing changes.",
+)
