@@ -9,7 +9,6 @@ from torch.special import entr
 
 from gptcore.config import GPTConfig
 from gptcore.exercises.checking import Exercise, Value, case
-from gptcore.exercises.models import random_model
 from gptcore.model import GPTModel
 from gptcore.training import evaluate
 
@@ -62,16 +61,16 @@ check_effective_choices = Exercise(
         ("With log2, which gives bits, it is 2 ** bits. With exp, take .log().", lambda p: _bits(p).exp()),
         ("That took the mean of p ln p. Each carries its chance already: sum them.", lambda p: entr(p).mean().exp()),
         ("1 / the sum of squares counts choices too, but not by the entropy.", lambda p: 1 / p.square().sum()),
-        ("That counts the tokens that can come. A rare one should count for less.", lambda p: (p > 0).sum()),
+        ("That counts the tokens, rare or not. A rare one should count for less.", lambda p: (p > 0).sum()),
         ("These chances went through a second softmax.", lambda p: _entropy(p.softmax(-1)).exp()),
     ],
     reminder="Take exp of minus the sum of p ln p.",
 )
 
 
-def _counting_model() -> GPTModel:
+def _counting_model(drop_rate: float = 0.0) -> GPTModel:
     """A model of 6 tokens that expects 0, 1, 2, 3, 4, 5, 0, … and is not quite sure."""
-    shape = {"context_length": 32, "emb_dim": 6, "n_heads": 1, "n_layers": 1, "drop_rate": 0.0}
+    shape = {"context_length": 32, "emb_dim": 6, "n_heads": 1, "n_layers": 1, "drop_rate": drop_rate}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         model = GPTModel(GPTConfig(6, **shape, tie_embeddings=False))
         for parameter in model.parameters():
@@ -94,8 +93,15 @@ def _ln_v(model: GPTModel) -> float:
     return math.log(model.config.vocab_size)
 
 
-_UP = torch.arange(24) % 6
-_UNTRAINED = random_model(0, vocab_size=50, context_length=32, emb_dim=16, n_heads=2, n_layers=1, drop_rate=0.5)
+def _untrained_model() -> GPTModel:
+    """50 tokens, and weights as small as those of any new model; the learner's own luck stays as it was."""
+    shape = {"context_length": 32, "emb_dim": 16, "n_heads": 2, "n_layers": 1, "drop_rate": 0.0}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return GPTModel(GPTConfig(50, **shape)).eval()
+
+
+_UP = torch.cat([torch.arange(13), torch.arange(14, 25)]) % 6  # one number is left out
 _NOISE = "Dropout, the noise of training, is on: call model.eval() before the model reads."
 
 # function(model, token_ids (T,)) → ln V minus the mean loss, in nats per token: 0 where nothing was learned
@@ -103,16 +109,26 @@ check_learned = Exercise(
     right="ln V minus the loss: near 0 where nothing was learned, below 0 where something wrong was.",
     reference=_learned,
     cases=[
-        case(_counting_model(), _UP, given="a model that can count to six, and a text that does"),
+        case(
+            _counting_model(),
+            _UP,
+            given="a model that counts from 0 to 5, again and again, and a text that skips one number",
+        ),
         case(_counting_model(), _UP.flip(0), given="a model that counts, and a text that counts backwards"),
     ],
     edges=[
         case(
-            _UNTRAINED.train(),
+            _untrained_model(),
             torch.arange(30) * 7 % 50,
-            given="an untrained model of 50 tokens in training mode",
+            given="an untrained model of 50 tokens",
             why="The loss of knowing nothing is ln V, and V is model.config.vocab_size.",
-        )
+        ),
+        case(
+            _counting_model(drop_rate=0.5).train(),
+            _UP,
+            given="the model that counts, with dropout and in training mode",
+            why=_NOISE,
+        ),
     ],
     mistakes=[
         ("The sign is wrong: what was learned makes the loss smaller.", lambda model, ids: -_learned(model, ids)),
@@ -143,5 +159,5 @@ check_learned = Exercise(
         (_NOISE, lambda model, ids: _ln_v(model) - F.cross_entropy(model(ids[None])[0, :-1], ids[1:])),
     ],
     reminder="It is ln V minus the mean surprise.",
-    luck=_NOISE,
+    luck="The same model and text have one loss: is anything random left, such as dropout? model.eval() ends that.",
 )

@@ -133,7 +133,7 @@ def plot_texts(axes: Collection[Axes], texts: Mapping[str, str]) -> None:
 
 @styled
 def plot_model_losses(ax: Axes, losses: Mapping[str, float], floor: float | None = None) -> None:
-    """A bar for each loss, in nats per token, and a line at the loss that no model can go below."""
+    """A bar for each loss, in nats per token, and a line at the lowest that can be expected."""
     texts = [f"{loss:.2f}" for loss in losses.values()]
     xlabel = "loss on tales that no model has read, nats per token"
     plot_bars(ax, list(losses), list(losses.values()), texts, xlabel=xlabel, height=0.6, fontsize=9)
@@ -154,8 +154,8 @@ class ModelComparison(LiveView):
     >>> comparison.texts["trained"]
     >>> comparison.position = 3  # look at the fourth new token: one dart, a bar for each model
 
-    `losses` are those of the models, in nats per token, and `floor` is the loss that no model can go below; both may
-    be left out. `steps` holds the `Step` of each model at `position`, or at its last token if its text is shorter. Each
+    `losses` are those of the models, in nats per token, and `floor` is the lowest that can be expected; both may be left
+    out. `steps` holds the `Step` of each model at `position`, or at its last token if its text is shorter. Each
     text is that of `gptcore.generate` with `seed`, so the uniform numbers are the same, position by position. A value
     that is not allowed changes nothing, and `problem` says why.
 
