@@ -7,17 +7,18 @@ import torch
 from torch import Tensor, inf, tensor
 
 from gptcore.exercises.checking import Exercise, Value, case
-from gptcore.sampling import draw, next_token_distribution
+from gptcore.sampling import Sampling, draw, next_token_distribution
 
 Choosing = Callable[[Tensor, float, Tensor], Any]
 
 # Exercise 1: a min_p that keeps three of the lesson's nine words ----------------------------------------------------
 
-WORDS_PROBS = tensor([0.02, 0.20, 0.07, 0.40, 0.07, 0.01, 0.13, 0.06, 0.04])
+PERCENT = {"moon": 2, "sofa": 20, "chair": 7, "mat": 40, "bed": 7, "idea": 1, "floor": 13, "roof": 6, "table": 4}
 
 
 def _kept_by(min_p: Any) -> str:
-    kept = int(next_token_distribution(WORDS_PROBS.log(), min_p=min_p).kept_count)
+    limit = 40 * Sampling(min_p=min_p).min_p - 1e-6  # logits would round 13% and 7%, the two limits
+    kept = sum(percent >= limit for percent in PERCENT.values())
     return "1 word" if kept == 1 else f"{kept} words"
 
 
@@ -58,7 +59,11 @@ def _kth(logits: Tensor, k: int) -> Tensor:
 check_top_k = Exercise(
     right="exactly k tokens stay, the lower id first among equals, and their chances add up to 1.",
     reference=_top_k,
-    cases=[case(tensor([1.0, 3.0, 0.5, 2.0, -1.0]), 3), case(tensor([2.0, 1.0, 1.0, 1.0, 0.5]), 2)],
+    cases=[
+        case(tensor([1.0, 3.0, 0.5, 2.0, -1.0]), 3),
+        case(tensor([2.0, 1.0, 1.0, 1.0, 0.5]), 2),
+        case(tensor([2.0, 1.0, 1.0, 1.0, 0.5]), 3),
+    ],
     edges=[
         case(
             tensor([1.0, 3.0, 0.5]),
@@ -112,12 +117,15 @@ check_top_k = Exercise(
         ),
         ("Only the likeliest stayed, as if k were 1.", lambda x, k: _top_k(x, 1)),
         ("One token too many stayed: exactly k are asked for.", lambda x, k: _top_k(x, k + 1)),
+        ("One token too few stayed: exactly k are asked for.", lambda x, k: _top_k(x, k - 1)),
         ("Nothing was cut.", lambda x, k: x.softmax(-1)),
         (
             "The k least likely stayed: sort with descending=True.",
             lambda x, k: x.where(_top_k(-x, k) > 0, -inf).softmax(-1),
         ),
     ],
+    reminder="Exactly k scores stay in their places, the lower id first among equals. All others become -torch.inf; "
+    "the softmax comes last.",
 )
 
 
@@ -171,8 +179,8 @@ check_top_p = Exercise(
             _top_p(lambda ordered, p: ordered.cumsum(-1) < p),
         ),
         (
-            "One token too many: the ones before it reach p exactly, and that is enough. What is cut has p *or more* "
-            "before it (>=, not >).",
+            "One token too many: the ones before it reach p exactly, and that is enough. What stays has *less* than p "
+            "before it.",
             _top_p(_shifted),
         ),
         (
@@ -183,6 +191,7 @@ check_top_p = Exercise(
             "The chances were added up in the order of the vocabulary, and the token that passes p is missing. Begin "
             "with the likeliest, and ask what lies before each token.",
             lambda probs, p: probs.cumsum(-1) <= p,
+            lambda probs, p: probs.cumsum(-1) < p,
         ),
         (
             "The answer is in the order of the sorted chances. Put each one back into its own place: "
@@ -217,6 +226,7 @@ check_top_p = Exercise(
         ),
         ("True and False have changed places: True is for what stays.", lambda probs, p: ~_kept(probs, p)),
     ],
+    reminder="From the likeliest on, a token stays as long as the chances before it make less than p.",
 )
 
 
@@ -314,12 +324,19 @@ check_choose = Exercise(
             tensor([0.05, 0.95, 0.95]),
             given=_GIVEN + "0 and uniform [0.05, 0.95, 0.95]",
             why="At temperature 0 each row gives its likeliest token: logits.argmax(-1).",
-        )
+        ),
+        case(
+            tensor([[5.0, 5.000002], [5.000002, 5.0], [1.0, 5.0]]),
+            0,
+            tensor([0.05, 0.95, 0.5]),
+            given="the logits [[5, 5.000002], [5.000002, 5], [1, 5]], temperature 0 and uniform [0.05, 0.95, 0.5]",
+            why="Temperature 0 is no very low temperature: the largest score wins even by a hair, logits.argmax(-1).",
+        ),
     ],
     mistakes=[
         *((hint, mistake, _greedy_at_zero(mistake)) for hint, mistake in _ABOVE_ZERO),
         (
-            "Nothing can be divided by 0. Treat it first: if temperature == 0, return logits.argmax(-1).",
+            "At temperature 0 nothing is divided: there each row gives its likeliest token, logits.argmax(-1).",
             lambda x, t, u: _hit(_probs(x, t), u),
             lambda x, t, u: _choose(x, 1 / (1 / t), u),
         ),
@@ -355,5 +372,6 @@ check_choose = Exercise(
             lambda x, t, u: _choose(x, t, u) if t else next_token_distribution(x, 0).probs,
         ),
     ],
+    reminder="On the bar of its row, as many tokens end before the dart as the id says.",
     luck="Use the numbers in uniform, and no other luck.",
 )

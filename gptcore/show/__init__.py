@@ -11,7 +11,7 @@ _MODULES = {
     "attention": ["AttentionView"],
     "belief": ["plot_belief"],
     "candidates": ["Candidates", "plot_candidates"],
-    "charts": ["chart", "plot_bars", "plot_lines", "plot_pairs", "plot_scores"],
+    "charts": ["chart", "plot_bars", "plot_futures", "plot_lines", "plot_pairs", "plot_scores"],
     "cost_explorer": ["CostExplorer"],
     "dart": ["Dart", "plot_dart"],
     "distribution_explorer": ["DistributionExplorer"],

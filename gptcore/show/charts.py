@@ -1,6 +1,6 @@
 """One look for all charts: `chart` makes the axes, and the `plot_*` functions here draw what many lessons need."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from itertools import cycle, islice
@@ -12,7 +12,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, ending, percent
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, ending, percent
 
 HATCHED = {"facecolor": "white", "edgecolor": OTHERS, "hatch": "///"}
 # A line is known by its colour, its dashes and its marks.
@@ -193,6 +193,32 @@ def plot_lines(
     ax.set(xlabel=xlabel or ax.get_xlabel(), ylabel=ylabel or ax.get_ylabel())
     if any(line.get_label() and not line.get_label().startswith("_") for line in ax.lines):
         ax.legend()
+
+
+@styled
+def plot_futures(ax: Axes, rows: Sequence[Mapping[str, float]], outlined: Collection[str] = ()) -> None:
+    """Texts end to end on bars of length 1, a bar for each length of the texts, those in `outlined` outlined.
+
+    The texts of a row stand below the texts that they continue, which they follow in the same order. A piece is as wide
+    as its text is likely, and bears the last word of it.
+
+    >>> plot_futures(ax, [{"a": 0.6, "b": 0.4}, {"a c": 0.3, "a d": 0.3, "b c": 0.4}], outlined=["b c"])
+    """
+    room = 13 * ax.figure.get_figwidth()  # how many characters fit on a bar
+    for row, texts in enumerate(rows):
+        left = 0.0
+        for text, prob in texts.items():
+            ax.barh(row, prob, 0.8, left=left, color=KEPT, edgecolor="white")
+            if text in outlined:
+                ax.barh(row, prob, 0.8, left=left, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3)
+            lines = [drawable(text.split()[-1]), percent(prob)]
+            if prob * room > max(map(columns, lines)) + 1:
+                style = {"color": "white", "fontsize": 9, "ha": "center", "va": "center"}
+                ax.text(left + prob / 2, row, "\n".join(lines), **style)
+            left += prob
+    _label_rows(ax, [f"word {row + 1}" for row in range(len(rows))], "the chances end to end")
+    ax.set(xlim=(0, 1), xticks=[0, 0.25, 0.5, 0.75, 1])
+    ax.spines["left"].set_visible(False)
 
 
 @styled

@@ -2,7 +2,17 @@ import pytest
 from matplotlib.figure import Figure
 
 import gptcore
-from gptcore.show.charts import chart, drawable, fonts, plot_bars, plot_lines, plot_pairs, plot_scores, plot_shares
+from gptcore.show.charts import (
+    chart,
+    drawable,
+    fonts,
+    plot_bars,
+    plot_futures,
+    plot_lines,
+    plot_pairs,
+    plot_scores,
+    plot_shares,
+)
 from gptcore.tokenizer import token_label
 
 
@@ -124,3 +134,15 @@ def test_lines_named_at_their_ends_on_a_logarithmic_axis():
     assert ax.get_legend() is None and ax.lines[-1].get_marker() in ("None", None, "")
     figure.canvas.draw()
     assert "1000" in [label.get_text() for label in ax.get_yticklabels()]
+
+
+def test_each_future_stands_below_the_text_that_it_continues_and_is_as_wide_as_it_is_likely():
+    _, ax = chart(8, 2)
+    plot_futures(ax, [{"$a": 0.6, "b": 0.4}, {"$a c": 0.3, "$a d": 0.3, "b c": 0.38, "b d": 0.02}], ["b c"])
+    plain = [bar for bar in ax.patches if bar.get_fill()]
+    assert [round(bar.get_x(), 2) for bar in plain] == [0, 0.6, 0, 0.3, 0.6, 0.98]
+    assert [round(bar.get_width(), 2) for bar in plain] == [0.6, 0.4, 0.3, 0.3, 0.38, 0.02]
+    (outline,) = (bar for bar in ax.patches if not bar.get_fill())
+    assert outline.get_x() == 0.6 and outline.get_width() == 0.38
+    assert texts(ax) == ["$a\n60.0%", "b\n40.0%", "c\n30.0%", "d\n30.0%", "c\n38.0%"]  # no room for the last
+    assert rows(ax) == ["word 1", "word 2"]
