@@ -121,6 +121,7 @@ _ENDINGS = [  # so many, and such, that each of the mistakes chooses others
     [" a king", " on a hill", " a brave little tortoise"],
     [" on a hill", " a goat", " a shy hedgehog"],
     [" by the sea", " in the wood", " a brave little tortoise"],
+    [" a king", " a wolf", " on a hill"],
 ]
 
 
@@ -150,6 +151,14 @@ def _shifted(model: GPTModel, tokenizer: Tokenizer, beginning: str, ending: str)
     return -log_probs[-len(new) :].gather(-1, torch.tensor(new)[:, None]).sum()
 
 
+def _scores(model: GPTModel, tokenizer: Tokenizer, beginning: str, ending: str) -> Tensor:
+    """The logits of the tokens of the ending, without a softmax."""
+    new = tokenizer.encode(ending)
+    with evaluating(model):
+        logits = model(torch.tensor([tokenizer.encode(beginning) + new]))[0]
+    return logits[-len(new) - 1 : -1].gather(-1, torch.tensor(new)[:, None])
+
+
 _likeliest = _least(lambda *text: _ending(*text).sum())
 
 # function(model, tokenizer, beginning, endings) → the ending that is the likeliest after the beginning
@@ -162,6 +171,8 @@ check_likelier = Exercise(
         ("The mean per token decided. Add up all surprises.", _least(lambda *text: _ending(*text).mean())),
         ("The first token of the ending decided. Add up all surprises.", _least(lambda *text: _ending(*text)[0])),
         ("The last token of the ending decided. Add up all surprises.", _least(lambda *text: _ending(*text)[-1])),
+        ("The first token of the ending was left out. Add up all surprises.", _least(lambda *t: _ending(*t)[1:].sum())),
+        ("The logits were added up. Take log_softmax first.", _least(lambda *text: -_scores(*text).sum())),
         ("The chances were added, not multiplied.", _least(lambda *text: -(-_ending(*text)).exp().sum())),
         ("Row t is about token t + 1: the first token of the ending belongs to the row before.", _least(_shifted)),
         (

@@ -179,3 +179,27 @@ def by_wrong_rows(model, tokenizer, beginning, endings):
 def test_each_mistake_in_choosing_an_ending_has_its_hint(says, mistake, hint):
     line = says(lesson11.check_likelier, mistake)
     assert line.startswith("Not yet") and hint in line
+
+
+def skips_the_first(model, tokenizer, beginning, endings):
+    def surprise(ending):
+        before, new = tokenizer.encode(beginning), tokenizer.encode(ending)
+        with torch.no_grad():
+            log_probs = model(torch.tensor([before + new]))[0].log_softmax(-1)
+        return -sum(log_probs[len(before) - 1 + i, new[i]].item() for i in range(1, len(new)))
+
+    return min(endings, key=surprise)
+
+
+def sums_logits(model, tokenizer, beginning, endings):
+    def score(ending):
+        before, new = tokenizer.encode(beginning), tokenizer.encode(ending)
+        logits = gptcore.record(model, torch.tensor(before + new)).logits
+        return sum(logits[len(before) - 1 + i, new[i]].item() for i in range(len(new)))
+
+    return max(endings, key=score)
+
+
+@pytest.mark.parametrize(("mistake", "hint"), [(skips_the_first, "was left out"), (sums_logits, "log_softmax first")])
+def test_an_ending_judged_in_part_or_by_scores_is_diagnosed(says, mistake, hint):
+    assert hint in says(lesson11.check_likelier, mistake)
