@@ -179,7 +179,7 @@ the true ones.
 
 **Training data.** Tales told by the programs in `gptcore/stories`, and no other text: $seen tokens, half English and
 half Korean, with hardly any tale seen twice. `gptcore.stories` computes the probability of every word of a tale, so
-the lowest loss that any model could reach is known: the entropy of the source.
+the lowest loss that a model can expect is known: the entropy of the source.
 
 **Quality.** The loss is in nats per token, on $held_out held-out tales per language, each read from its start and
 with its end counted. The last two columns count, among $told tales per language told at temperature 0.7 and top_k 10,
