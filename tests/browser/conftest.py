@@ -110,20 +110,23 @@ class Notebook:
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
 
-    def run_all(self, timeout: float = 600) -> None:
-        """Run → Run All Cells, and wait until the kernel has nothing left to do."""
-        cells = self.page.locator(".jp-CodeCell .jp-InputPrompt")
-        running = cells.filter(has_text="*")
+    def start_all(self) -> None:
+        """Run → Run All Cells, until the first cell runs."""
         for _ in range(5):  # a kernel that has only just started may miss the first request
             self.page.get_by_role("menuitem", name="Run", exact=True).click()
             self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
             try:
-                running.first.wait_for(timeout=10_000)
-                break
+                self.page.locator(".jp-CodeCell .jp-InputPrompt", has_text="*").first.wait_for(timeout=10_000)
+                return
             except TimeoutError:
                 continue
-        else:
-            raise AssertionError("the kernel runs nothing")
+        raise AssertionError("the kernel runs nothing")
+
+    def run_all(self, timeout: float = 600) -> None:
+        """Run → Run All Cells, and wait until the kernel has nothing left to do."""
+        self.start_all()
+        cells = self.page.locator(".jp-CodeCell .jp-InputPrompt")
+        running = cells.filter(has_text="*")
         deadline = time.monotonic() + timeout
         while running.count():
             assert time.monotonic() < deadline, f"still running after {timeout} s: {cells.all_inner_texts()}"

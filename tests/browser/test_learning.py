@@ -1,5 +1,4 @@
 import pytest
-from playwright.sync_api import TimeoutError
 
 NOTEBOOK = "07_learning.ipynb"
 
@@ -11,25 +10,12 @@ def notebook(open_notebook):
     assert notebook.complaints() == []
 
 
-def start_all(notebook, monitor):
-    """Run → Run All Cells, until the first training has begun."""
-    page = notebook.page
-    for _ in range(5):  # a kernel that has only just started may miss the first request
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        try:
-            page.locator(".jp-InputPrompt", has_text="*").first.wait_for(timeout=10_000)
-            break
-        except TimeoutError:
-            continue
-    monitor.get_by_role("status").filter(has_text="It is learning").wait_for(timeout=300_000)
-
-
 def test_stop_by_mouse_and_by_keyboard(notebook, keep):
     """The first training is stopped by mouse; the second finishes, runs again, and is stopped by keyboard."""
     page = notebook.page
     first, second = (page.locator(".jp-OutputArea-output", has=page.locator("svg")).nth(i) for i in range(2))
-    start_all(notebook, first)
+    notebook.start_all()
+    first.get_by_role("status").filter(has_text="It is learning").wait_for(timeout=300_000)
     first.scroll_into_view_if_needed()
     notebook.eventually(lambda: first.locator("circle").count() >= 2, timeout=300)  # one is in the legend
     height = first.bounding_box()["height"]
