@@ -178,7 +178,8 @@ class CostExplorer(LiveView):
 
     >>> explorer = CostExplorer()
     >>> explorer.dtype = torch.bfloat16
-    >>> explorer.costs[-1].weights, explorer.costs[-1].seconds
+    >>> explorer.costs[-1].name, explorer.costs[-1].weights  # bytes
+    ('GPT-2 1.5B', 3115222400)
 
     `configs` are the models by name. `tokens` is the length of each of `batch_size` texts that are written at once,
     `dtype` how the weights are kept, `bandwidth` the bytes per second that memory gives. A value that is not allowed

@@ -228,9 +228,10 @@ class LogitLens(RecordedTextView):
 
     >>> lens = LogitLens(model, tokenizer, "Once upon a")
     >>> lens.position = 2
-    >>> lens.table[-1][2]  # the last row at position 2: the model's own answer
-    Cell(label='␣time', prob=0.9999, is_answer=True)
-    >>> lens.answer, lens.ranks, lens.probs  # that of `position`: how it rises, row by row
+    >>> lens.table[-1][2].label  # the last row at position 2: the model's own answer
+    '␣time'
+    >>> lens.answer, lens.ranks  # the answer at `position`: how it rises, row by row
+    ('␣time', [1216, 1, 1, 1, 1])
 
     Rows are counted like the residuals of `gptcore.record`: row 0 after the embedding, row n after n layers, the last
     row is the model's own answer. Positions are counted from 0; a new text puts `position` on its last token. A value

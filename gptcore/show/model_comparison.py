@@ -150,12 +150,14 @@ def _floor(floor: float) -> str:
 class ModelComparison(LiveView):
     """What several models make of one prompt with the same random numbers, beside what each of them has learned.
 
-    >>> comparison = ModelComparison({"untrained": untrained, "trained": trained}, tokenizer, seed=1)
+    >>> models = {"untrained": GPTModel(model.config), "trained": model}
+    >>> comparison = ModelComparison(models, tokenizer, seed=1, max_length=4)
     >>> comparison.texts["trained"]
+    'Once upon a time, when the world'
     >>> comparison.position = 3  # look at the fourth new token: one dart, a bar for each model
 
-    `losses` are those of the models, in nats per token, and `floor` is the lowest that can be expected; both may be left
-    out. `steps` holds the `Step` of each model at `position`, or at its last token if its text is shorter. Each
+    `losses` are those of the models, in nats per token, and `floor` is the lowest that can be expected; both may be
+    left out. `steps` holds the `Step` of each model at `position`, or at its last token if its text is shorter. Each
     text is that of `gptcore.generate` with `seed`, so the uniform numbers are the same, position by position. A value
     that is not allowed changes nothing, and `problem` says why.
 

@@ -87,7 +87,7 @@ class NextToken(LiveView):
     >>> widget = NextToken(model, tokenizer, "Once upon a time")
     >>> widget.add_token()
     >>> widget.text
-    'Once upon a time there'
+    'Once upon a time,'
 
     `text`, `token_ids`, `last`, `step` and `candidates` are those of the `Growth` that is shown. The settings are those
     of `gptcore.stream_text`. `new_story()` begins again with the next `seed`, and setting `prompt` with another text.

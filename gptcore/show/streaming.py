@@ -116,11 +116,11 @@ class Speed(Setting):
 class StreamingGenerator(LiveView):
     """A text that grows live above the chances of its last token, with a progress bar, Start and Stop.
 
-    >>> generator = StreamingGenerator(model, tokenizer, "Once upon a time", seed=1)
+    >>> generator = StreamingGenerator(model, tokenizer, "Once upon a time", seed=1, max_length=3)
     >>> generator.start()  # returns at once; generator.stop() ends it
     >>> generator.wait()
     >>> generator.text, generator.state
-    ('Once upon a time there …', 'finished')
+    ('Once upon a time, when the', 'finished')
 
     `state` is "ready", "running", "stopped", "interrupted" (by the kernel's interrupt), "finished" or "failed", and
     then `error` is what went wrong. `speed` is the most tokens per second, None for no limit; it can be changed while

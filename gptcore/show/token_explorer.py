@@ -157,7 +157,7 @@ def _width(token: Token) -> float:
 class TokenExplorer(LiveView):
     """A text field, and under it the tokens of what is typed, as coloured chips with their ids.
 
-    >>> explorer = TokenExplorer({"bilingual": tokenizer, "English only": other}, text="옛날 옛적에")
+    >>> explorer = TokenExplorer({"bilingual": tokenizer}, text="옛날 옛적에")
     >>> explorer.token_ids["bilingual"]
     [459, 463]
     >>> explorer.text = "the the"

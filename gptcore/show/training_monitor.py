@@ -37,9 +37,9 @@ POINTS = 100  # reports of the training loss in one training
 class TrainingMonitor(LiveView):
     """Training, live: both losses above the floor, samples of what the model writes, the pace, and a Stop button.
 
-    >>> monitor = TrainingMonitor(model, tokenizer, floor=0.41)
-    >>> monitor  # the last line of a cell shows it
-    >>> history = await monitor.fit(train_ids, val_ids, max_steps=600)
+        monitor = TrainingMonitor(model, tokenizer, floor=0.65)
+        monitor  # the last line of a cell shows it
+        history = await monitor.fit(train_ids, val_ids, max_steps=600)  # in the next cell
 
     `floor` is the entropy of the source in nats per token, the lowest loss that a model can expect on fresh texts; None
     if it is not known. A sample continues `prompt` for up to `sample_length` tokens, each time with the same luck,
