@@ -31,6 +31,10 @@ def _masked(scores: Tensor, diagonal: int = 1) -> Tensor:
     return scores.masked_fill(torch.ones_like(scores).triu(diagonal) > 0, -inf)
 
 
+def _shared(powers: Tensor) -> Tensor:
+    return powers / powers.sum(-1, keepdim=True)
+
+
 _QUERIES, _KEYS = 2 * torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(8))
 
 # function(queries (T, d), keys (T, d)) → weights (T, T): each row over the positions up to its own, sum 1
@@ -42,8 +46,8 @@ check_attention = Exercise(
         case(
             *(-200 * _QUERIES, _KEYS),
             given="large queries",
-            why="Some scores are large now. torch's softmax(-1) takes care of that, and only −∞, -math.inf, is below "
-            "all of them.",
+            why="Some scores are large now, above and below 0. Later tokens still get exactly 0 and each row adds up "
+            "to 1 if the mask is -math.inf, set before the softmax, and the softmax is torch's.",
         )
     ],
     mistakes=[
@@ -69,6 +73,23 @@ check_attention = Exercise(
             "0 · −∞ is NaN. Put −∞ above the diagonal and nowhere else, with masked_fill.",
             _of(lambda scores: (scores + torch.ones_like(scores).triu(1) * -inf).softmax(-1)),
         ),
+        (
+            "A row is 0/0: its largest score belongs to a later token, and beside it e to the rest is 0. Mask first, "
+            "and take the largest of what is left.",
+            _of(lambda s: _shared((s - s.amax(-1, keepdim=True)).exp().tril())),
+        ),
+        (
+            "A row is 0/0: beside the largest score of the whole table, e to its scores is 0. Each row needs its own "
+            "largest score, after the mask.",
+            _of(lambda s: _shared((s - s.max()).exp().tril())),
+            _of(lambda s: _shared((_masked(s) - _masked(s).max()).exp())),
+        ),
+        (
+            "The exponential of a large score overflows, and ∞/∞ is NaN. Subtract each row's largest score first, "
+            "or use torch's softmax(-1).",
+            _of(lambda s: _shared(s.exp().tril())),
+            _of(lambda s: _shared(_masked(s).exp())),
+        ),
     ],
     errors={"must match the size": "Is the mask as large as the scores? torch.ones_like(scores) is."},
     reminder="The scores are queries @ keys.T: one row per token that looks, one column per token that is seen.",
@@ -81,10 +102,11 @@ check_attention = Exercise(
 def _attention() -> Tensor:
     """Weights (3, 4, 6, 6) in which each usual mistake finds another head."""
     attention = torch.rand(3, 4, 6, 6, generator=torch.Generator().manual_seed(8)).tril()
-    attention[1, 3, 4, 2] += 4  # the right one
-    attention[2, 1, 4, 2] += 3  # the best of the last layer
+    attention[1, 3, 4, 2] += 8  # the right one
+    attention[2, 2, 4, 2] += 3  # the best of the last layer
     attention[2, 0, 4, 1] += 12  # a larger weight, on another token
-    attention[0, 2, 5, 4] += 4  # the right one for another position
+    attention[0, 1, [3, 5], 2] += 40  # looks there as well, from other positions
+    attention[2, 3, 5, 4] += 8  # the right one for another position
     return attention / attention.sum(-1, keepdim=True)
 
 
@@ -98,11 +120,18 @@ check_strongest_head = Exercise(
     right="all layers and heads compared at one row and one column.",
     reference=lambda attention, position, target: _best(attention[:, :, position, target]),
     observe=lambda function, *arguments: flat(function(*arguments)),  # nonzero gives a list of one pair
-    cases=[case(_attention(), 4, 2, given="the weights of 3 layers with 4 heads, position 4 and target 2")],
-    edges=[case(_attention(), 5, 4, given="the same weights, position 5 and target 4")],
+    cases=[
+        case(_attention(), 4, 2, given="the weights of 3 layers with 4 heads, position 4 and target 2"),
+        case(_attention(), 5, 4, given="the same weights, position 5 and target 4"),
+    ],
     mistakes=[
         ("That is the index in one list of all heads: divmod(index, n_heads).", lambda a, p, t: a[:, :, p, t].argmax()),
         ("That is head, then layer. Expected is (layer, head).", lambda a, p, t: _best(a[:, :, p, t])[::-1]),
+        (
+            "The index was divided by the number of layers. A row of attention[:, :, position, target] is a layer and "
+            "has n_heads values: divmod(index, n_heads).",
+            lambda attention, position, target: divmod(int(attention[:, :, position, target].argmax()), 3),
+        ),
         ("Layers and heads are counted from 0, as in Python.", lambda a, p, t: [i + 1 for i in _best(a[:, :, p, t])]),
         ("That is the best of the last layer. Look at all.", lambda a, p, t: (2, int(a[-1, :, p, t].argmax()))),
         (
@@ -169,6 +198,15 @@ check_rank = Exercise(
         ("Tokens 2, 4 and 5 all got rank 4: >= counts every equal score.", lambda x, i: int((x >= x[i]).sum())),
         ("Ranks begin at 1, and of equal scores the lower id goes first.", _ahead),
         ("Of equal scores, the higher id went first.", lambda x, i: _rank(x.flip(-1), len(x) - 1 - i)),
+        (
+            "Equal scores shared a mean rank. Of equals, the lower id goes first.",
+            lambda x, i: _ahead(x, i) + (int((x == x[i]).sum()) + 1) / 2,
+        ),
+        (
+            "Half of the equal scores were counted as ahead, the token's own among them. Count those with a lower id, "
+            "and add 1.",
+            lambda x, i: 1 + _ahead(x, i) + int((x == x[i]).sum()) / 2,
+        ),
         (
             "That is the id at the rank of `token_id`. You look for the rank at which token_id stands.",
             lambda x, i: x.argsort(descending=True, stable=True)[i],
