@@ -16,7 +16,13 @@ from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, ending, percent
 
 HATCHED = {"facecolor": "white", "edgecolor": OTHERS, "hatch": "///"}
 # A line is known by its colour, its dashes and its marks.
-LINES = ((KEPT, "-", "o"), (CHOSEN, "--", "s"), ("#009E73", "-.", "^"), ("#555555", ":", "D"))
+LINES = (
+    (KEPT, "-", "o"),
+    (CHOSEN, "--", "s"),
+    ("#009E73", "-.", "^"),
+    ("#555555", ":", "D"),
+    ("#AA4499", (0, (6, 1, 1, 1, 1, 1)), "v"),
+)
 FEW_POINTS = 40  # of a line with more points, the points are not marked
 
 
@@ -186,7 +192,8 @@ def plot_lines(
             )
             continue
         few = len(values) <= FEW_POINTS
-        ax.plot(x[: len(values)], values, dashes, color=color, marker=mark if few else None, ms=5, label=drawable(name))
+        style = {"color": color, "linestyle": dashes, "marker": mark if few else None, "ms": 5}
+        ax.plot(x[: len(values)], values, label=drawable(name), **style)
     if log:
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")

@@ -1,5 +1,6 @@
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import gptcore
 from gptcore.show.charts import (
@@ -124,6 +125,13 @@ def test_lines_are_told_apart_without_their_colour_and_one_may_end_earlier():
     assert len({line.get_linestyle() for line in ax.lines}) == len({line.get_marker() for line in ax.lines}) == 3
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["all", "some", "later"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss")
+
+
+def test_five_lines_are_told_apart_by_their_dashes_by_their_marks_and_by_their_colour():
+    _, ax = chart(6, 4)
+    plot_lines(ax, [0, 1], {name: [0, 1] for name in "abcde"})
+    for looks in (Line2D.get_color, Line2D.get_marker, lambda line: str(line._dash_pattern)):
+        assert len(set(map(looks, ax.lines))) == 5
 
 
 def test_lines_named_at_their_ends_on_a_logarithmic_axis():
