@@ -122,6 +122,7 @@ _ENDINGS = [  # so many, and such, that each of the mistakes chooses others
     [" on a hill", " a goat", " a shy hedgehog"],
     [" by the sea", " in the wood", " a brave little tortoise"],
     [" a king", " a wolf", " on a hill"],
+    [" a brave little tortoise", " a goat", " by the sea"],
 ]
 
 
@@ -173,7 +174,7 @@ check_likelier = Exercise(
         ("The last token of the ending decided. Add up all surprises.", _least(lambda *text: _ending(*text)[-1])),
         ("The first token of the ending was left out. Add up all surprises.", _least(lambda *t: _ending(*t)[1:].sum())),
         ("The logits were added up. Take log_softmax first.", _least(lambda *text: -_scores(*text).sum())),
-        ("The chances were added, not multiplied.", _least(lambda *text: -(-_ending(*text)).exp().sum())),
+        ("The chances were added, or averaged. Multiply them.", _least(lambda *text: -(-_ending(*text)).exp().sum())),
         ("Row t is about token t + 1: the first token of the ending belongs to the row before.", _least(_shifted)),
         (
             "The endings were read without the beginning. Each token is judged after all that stands before it.",
@@ -181,7 +182,7 @@ check_likelier = Exercise(
         ),
         ("The mean of the whole text decided. Take the sum, loss * tokens.", _least(lambda *t: _whole(*t).mean())),
         (
-            "The surprise per byte decided. That compares models; for endings, add up all surprises.",
+            "The surprise per byte or character decided. For endings, add up all surprises.",
             _least(lambda *text: _per_byte(_ending(*text), text[-1])),
             _least(lambda *text: _per_byte(_whole(*text), text[-2] + text[-1])),
         ),

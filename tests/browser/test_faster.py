@@ -1,5 +1,6 @@
 NOTEBOOK = "10_faster.ipynb"
-CHARTS = {"time": 0, "window": 1, "limit": 2, "smaller": 3, "growth": 4}
+NAMES = ("time", "prompt", "window", "limit", "arithmetic", "batch", "smaller", "bits", "growth")
+CHARTS = {name: place for place, name in enumerate(NAMES)}
 
 
 def test_faster(notebook, keep):
