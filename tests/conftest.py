@@ -9,6 +9,8 @@ from gptcore import GPTConfig, GPTModel, Tokenizer, save
 from gptcore.tokenizer import END_OF_TEXT, byte_level_bpe
 from gptcore.tokenizer_files import save_tokenizer
 
+collect_ignore = ["browser/measure_latency.py"]  # a script, and no test
+
 settings.register_profile("gptcore", deadline=None, derandomize=True)
 settings.load_profile("gptcore")
 torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
