@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -98,7 +99,7 @@ def first_available(*names: str) -> str:
             problem = f"The download of {name!r} was stopped: run this again to restart it"
         else:
             return name
-        print(f"{problem}; until then {stand_in} takes its place.", flush=True)
+        print(textwrap.fill(f"{problem}; until then {stand_in} takes its place.", 100), flush=True)
     find_folder(names[-1])
     return names[-1]
 
