@@ -96,7 +96,7 @@ def _chip_html(attention: HeadAttention, position: int) -> str:
         kind, says = " gptcore-look-later", "comes later"
     if position == attention.position:
         kind, says = f"{kind} gptcore-look-from", f"{says}, looks from here"
-    name = f"{label}, place {position}: {says}"
+    name = f"{label}, position {position}: {says}"
     return (
         f'<span class="gptcore-look-chip{kind}" role="listitem" style="--weight:{weight:.3f}" title="{name}" '
         f'aria-label="{name}">{label}</span>'
@@ -110,7 +110,7 @@ def bars_html(attention: HeadAttention | None) -> str:
     lines += [EMPTY_ROW] * (STRONGEST - len(lines))
     lines += [row_html(label, weight, percent(weight), "gptcore-others") for label, weight in rows[-1:]] or [EMPTY_ROW]
     return (
-        '<div class="gptcore gptcore-look-bars" role="list" aria-label="The places that are looked at most">'
+        '<div class="gptcore gptcore-look-bars" role="list" aria-label="The positions that are looked at most">'
         f"{''.join(lines)}</div>"
     )
 

@@ -147,8 +147,8 @@ def _line_html(rise: Rise, position: int) -> str:
     label = escape(rise.lens.labels[position])
     cells = "".join(_cell_html(row[position]) for row in rise.lens.table)
     return (
-        f'<tr{here}><th scope="row" title="{label}, place {position}"><span>{label}</span>'
-        f"<small>place {position}</small></th>{cells}</tr>"
+        f'<tr{here}><th scope="row" title="{label}, position {position}"><span>{label}</span>'
+        f"<small>position {position}</small></th>{cells}</tr>"
     )
 
 

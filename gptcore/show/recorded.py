@@ -29,11 +29,11 @@ class RecordedText:
         return f" The text is long: the model sees only its last {len(self.labels):,} tokens." if self.left_out else ""
 
     def name(self, position: int) -> str:
-        return f"{self.labels[position]} (place {position})"
+        return f"{self.labels[position]} (position {position})"
 
     def quoted(self, position: int) -> str:
         """The same for a sentence, where a full stop may be a token."""
-        return f"“{self.labels[position]}” (place {position})"
+        return f"“{self.labels[position]}” (position {position})"
 
 
 def record_text(model: GPTModel, tokenizer: Any, text: str) -> RecordedText:

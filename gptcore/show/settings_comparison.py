@@ -64,7 +64,7 @@ class SettingsRecord:
             return f"The texts are the same, all {most} new tokens."
         return (
             f"The first token that differs is new token {self.first_difference + 1}; "
-            f"in all, {self.agreement} of {most} places have the same token."
+            f"in all, {self.agreement} of {most} positions have the same token."
         )
 
     def describe(self) -> str:
@@ -102,7 +102,7 @@ def sampling_text(sampling: Sampling) -> str:
 
 
 _KEY = """<div class="gptcore-key"><mark class="gptcore-luck-first">framed</mark> the first token that differs ·
-<span class="gptcore-new">coloured</span> the same token at the same place ·
+<span class="gptcore-new">coloured</span> the same token at the same position ·
 <span class="gptcore-luck-differs">dotted</span> another token</div>"""
 
 

@@ -13,7 +13,7 @@ def test_attention_view(notebook, keep):
     output = notebook.output_with(".gptcore-look")
     status = output.get_by_role("status")
     status.filter(has_text="In layer 3, head 5").wait_for()
-    status.filter(has_text="“␣Anna” (place 22)").wait_for()
+    status.filter(has_text="“␣Anna” (position 22)").wait_for()
     notebook.keep_widths(keep, output, "attention")
     height = output.bounding_box()["height"]
 
@@ -27,7 +27,7 @@ def test_attention_view(notebook, keep):
     status.filter(has_text="In layer 3, head 4").wait_for()
     token.focus()
     page.keyboard.press("ArrowLeft")
-    output.locator(".gptcore-look-from[title*='place 184']").wait_for()
+    output.locator(".gptcore-look-from[title*='position 184']").wait_for()
     page.keyboard.press("Home")
     status.filter(has_text="to itself").wait_for()
     notebook.eventually(lambda: output.locator(".gptcore-look-later").count() == 185)
@@ -67,13 +67,13 @@ def test_logit_lens(notebook, keep):
     token = output.get_by_role("slider").first
     token.focus()
     page.keyboard.press("ArrowLeft")
-    output.locator("tr[aria-current] th[title*='place 184']").wait_for()
+    output.locator("tr[aria-current] th[title*='position 184']").wait_for()
     page.keyboard.press("Home")
-    output.locator("tr[aria-current] th[title*='place 0']").wait_for()
+    output.locator("tr[aria-current] th[title*='position 0']").wait_for()
     track = token.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").first
     box = track.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    status.filter(has_not_text="(place 0)").wait_for()
+    status.filter(has_not_text="(position 0)").wait_for()
     output.locator("tr[aria-current]").wait_for()
     notebook.eventually(lambda: output.locator(".gptcore-lens tbody tr").count() == 9)
     notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)

@@ -58,7 +58,7 @@ def test_the_strongest_positions_and_all_others_add_up(text):
     assert sum(weight for _, weight in attention.rows) == pytest.approx(1, abs=1e-5)
     assert attention.rows[-1][0] == f"{len(attention.weights) - STRONGEST} others"
     first = head_attention(text, 1, 2, 0)
-    assert first.rows == [(f"{text.labels[0]} (place 0)", 1.0), ("no others", 0.0)]
+    assert first.rows == [(f"{text.labels[0]} (position 0)", 1.0), ("no others", 0.0)]
     assert first.caption.endswith("gives most of its attention, 100.0%, to itself.")
 
 
@@ -151,7 +151,7 @@ def test_the_maps_of_a_long_text_keep_the_strongest_weights(model_of_noise, toke
 
 def test_the_line_the_picture_and_the_view(view):
     view.change(layer=0, head=0, position=0)
-    name = f"{view.labels[0]} (place 0)"
+    name = f"{view.labels[0]} (position 0)"
     assert view.describe() == f"AttentionView: layer 0, head 0, {name} looks most at {name}, 100.0%"
     bundle = view._repr_mimebundle_()
     assert bundle["text/plain"] == view.describe() and "\n" not in view.describe()

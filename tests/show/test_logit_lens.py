@@ -105,14 +105,14 @@ def test_one_token_and_one_layer(model_of_noise, tokenizer, control):
     widget = LogitLens(model_of_noise(n_layers=1, n_heads=1), tokenizer, "a", position=0)
     assert len(widget.ranks) == 2 and control(widget, "Token").disabled
     control(widget, "Token").value = 1  # disabled, but a slider's range needs two ends
-    assert len(widget.ranks) == 2 and "place 0" in widget.caption
+    assert len(widget.ranks) == 2 and "position 0" in widget.caption
     widget.picture()
 
 
 def test_the_line_the_picture_and_the_view(widget):
     widget.position = 2
     ranks = " → ".join(f"{rank:,}" for rank in widget.ranks)
-    after = f"after {widget.labels[2]} (place 2)"
+    after = f"after {widget.labels[2]} (position 2)"
     assert widget.describe() == f"LogitLens: {after} the answer {widget.answer} rises: rank {ranks}"
     bundle = widget._repr_mimebundle_()
     assert bundle["text/plain"] == widget.describe()

@@ -25,7 +25,7 @@ def test_a_text_is_recorded_with_the_labels_of_its_tokens(model, tokenizer):
     assert text.recording.token_ids.tolist() == token_ids and text.left_out == 0 and text.warning == ""
     assert torch.equal(text.recording.attention, record(model, torch.tensor(token_ids)).attention)
     assert text.labels == [token_label(tokenizer, token_id) for token_id in token_ids]
-    assert text.name(1) == f"{text.labels[1]} (place 1)" and text.quoted(1) == f"“{text.labels[1]}” (place 1)"
+    assert text.name(1) == f"{text.labels[1]} (position 1)" and text.quoted(1) == f"“{text.labels[1]}” (position 1)"
     assert model.training
 
 
@@ -81,7 +81,7 @@ def test_a_position_that_is_not_allowed_changes_nothing_and_is_explained(view, p
 def test_a_new_text_puts_the_position_on_its_last_token(view, control):
     assert view.position == len(view.labels) - 1 == control(view, "Token").max
     control(view, "Token").value = 2
-    assert view.position == 2 and "(place 2)" in view.caption
+    assert view.position == 2 and "(position 2)" in view.caption
     control(view, "Text").value = "a golden key"
     assert view.text == "a golden key" and view.position == len(view.labels) - 1 == control(view, "Token").max
 
