@@ -552,7 +552,7 @@ def test_every_cell_of_the_lesson_works_with_models_of_the_hub(
     assert [output for output in outputs if output.get("name") == "stderr"] == []
     told = "".join(output.text for output in outputs if output.output_type == "stream")
     assert "takes its place" not in told
-    assert re.search(r"^gpt2: [\d,]+ parameters, 50,257 tokens, licence mit$", told, re.MULTILINE)
+    assert re.search(r"^gpt2: [\d,]+ parameters, 50,257 tokens\nlicence: mit$", told, re.MULTILINE)
     assert re.search(r"^skt/kogpt2-base-v2@refs/pr/3: [\d,]+ parameters", told, re.MULTILINE)
     assert "licence: cc-by-nc-sa-4.0" in told
     assert told.count("Right: ") == 3

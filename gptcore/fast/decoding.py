@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.fast.cores import one_thread
+from gptcore.fast.cores import one_thread, threads_for
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
 from gptcore.fast.quantization import Int8Embedding, Int8Linear
@@ -171,7 +171,8 @@ def draw_next(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
                 each = zip(rows, token_ids.tolist(), uniforms.tolist(), strict=True)
                 return torch.tensor([_draw_one(row[:-1], ids[:-1], uniform, sampling) for row, ids, uniform in each])
             return draw_among(best[:, :-1], token_ids[:, :-1], uniforms, sampling)
-    return draw(sampling.distribution(logits), uniforms)
+    with threads_for(logits):
+        return draw(sampling.distribution(logits), uniforms)
 
 
 def draw_among(best: Tensor, token_ids: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
