@@ -108,6 +108,15 @@ def rows_of():
     return lambda html: _Rows(html).rows
 
 
+@pytest.fixture
+def model(tokenizer):
+    """A new model with a context of 12 tokens; a file whose widget needs another has its own."""
+    torch.manual_seed(0)
+    return GPTModel(
+        GPTConfig(vocab_size=len(tokenizer), context_length=12, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.5)
+    )
+
+
 @pytest.fixture(scope="session")
 def model_of_noise(tokenizer):
     """model_of_noise(**config): a small model with random weights so large that no two layers or heads do the same."""

@@ -11,14 +11,6 @@ from gptcore.show.candidates import candidates_html
 
 
 @pytest.fixture
-def model(tokenizer):
-    torch.manual_seed(0)
-    return GPTModel(
-        GPTConfig(vocab_size=len(tokenizer), context_length=12, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.5)
-    )
-
-
-@pytest.fixture
 def widget(model, tokenizer):
     return NextToken(model, tokenizer, "Once upon", seed=3)
 

@@ -7,17 +7,9 @@ import ipywidgets
 import pytest
 import torch
 
-from gptcore import Distribution, GPTConfig, GPTModel, generate, next_token_distribution, token_label
+from gptcore import Distribution, generate, next_token_distribution, token_label
 from gptcore.show.stepper import MOST_AT_ONCE, GenerationStepper
 from gptcore.show.tape import BEFORE, choices_html, sums_html, tape_html
-
-
-@pytest.fixture
-def model(tokenizer):
-    torch.manual_seed(0)
-    return GPTModel(
-        GPTConfig(vocab_size=len(tokenizer), context_length=12, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.5)
-    )
 
 
 @pytest.fixture
