@@ -64,11 +64,6 @@ class Tokenizer:
         """The text of `token_ids`, with the names of special tokens; bytes that are not valid UTF-8 become U+FFFD."""
         return self.backend.decode(list(token_ids), skip_special_tokens=False)
 
-    @property
-    def is_byte_level(self) -> bool:
-        """Whether its tokens are pieces of UTF-8 bytes, as GPT-2's are."""
-        return _is_byte_level(self.backend)
-
     def __len__(self) -> int:
         return self.backend.get_vocab_size()
 
