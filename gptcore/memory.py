@@ -1,0 +1,93 @@
+"""How much memory is free, asked before much of it is taken: the system may end a process that takes too much."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from gptcore.units import bytes_text
+
+SMALL = 2**24  # bytes that are not asked about: asking would take longer than getting them
+
+# Where Linux writes what the control groups of this process, those of a container, may use: in version 2 and in version
+# 1, the folder, the limit, what is used, and in memory.stat the pages of files in it, which make room when needed.
+_MINE, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+_V2 = "", "memory.max", "memory.current", ("active_file", "inactive_file")
+_V1 = "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", ("total_active_file", "total_inactive_file")
+
+
+def check_room(what: str, needed: int, device: torch.device | str, instead: str = "") -> None:
+    """Raise MemoryError, in one sentence, if `what` needs more bytes than are free on `device`.
+
+    `instead` says what to do: "choose a smaller batch_size".
+    """
+    if needed < SMALL:
+        return
+    free = free_bytes(device)
+    if free is not None and needed > free:
+        needed = min(needed, 2**63)  # enough digits for a sentence
+        hint = f": {instead}" if instead else ""
+        raise MemoryError(
+            f"{what} needs at least {needed:,} bytes of memory ({bytes_text(needed)}), "
+            f"but {torch.device(device)} has {free:,} free ({bytes_text(free)}){hint}"
+        )
+
+
+def free_bytes(device: torch.device | str = "cpu") -> int | None:
+    """Bytes that this process can still take on `device`; None where that is not known.
+
+    On the CPU that is what the machine has left, swap included, or less if the process has a limit: that of its
+    container, or `ulimit`'s. An Apple GPU shares the memory of the CPU. On CUDA it is what the GPU has left, and what
+    PyTorch keeps for later.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    if device.type not in ("cpu", "mps"):
+        return None
+    return max(0, min([_left_on_machine(), *_left_in_groups(), *_left_below_limits()]))
+
+
+def _left_on_machine() -> int:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    if sys.platform == "darwin":  # which compresses what others hold, and makes swap as it needs it
+        return memory.total - psutil.Process().memory_info().rss
+    return memory.available + psutil.swap_memory().free
+
+
+def _left_in_groups() -> Iterator[int]:
+    """What each control group with a limit has left, those around it included."""
+    for line in _MINE.read_text().splitlines() if _MINE.is_file() else []:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        folder, limit, used, files = _V1 if controllers else _V2
+        group = Path(path.lstrip("/"))
+        for parent in (group, *group.parents):
+            try:
+                allowed = int((_GROUPS / folder / parent / limit).read_text())
+                taken = int((_GROUPS / folder / parent / used).read_text())
+                statistics = (_GROUPS / folder / parent / "memory.stat").read_text()
+            except (OSError, ValueError):  # not to be seen from in here, or "max"
+                continue
+            pages = (line.split() for line in statistics.splitlines())
+            yield allowed - taken + sum(int(size) for name, size in pages if name in files)
+
+
+def _left_below_limits() -> Iterator[int]:
+    """What `ulimit -v` and `ulimit -d` leave."""
+    if sys.platform != "linux":  # others do not enforce them
+        return
+    import resource
+
+    import psutil
+
+    memory = psutil.Process().memory_info()
+    for limit, taken in ((resource.RLIMIT_AS, memory.vms), (resource.RLIMIT_DATA, memory.data)):
+        allowed, _ = resource.getrlimit(limit)
+        if allowed != resource.RLIM_INFINITY:
+            yield allowed - taken
