@@ -16,7 +16,7 @@ from gptcore.model import GPTModel, check_model, check_token_ids, evaluating, re
 from gptcore.sampling import Distribution, Sampling, draw, next_token_distribution
 from gptcore.seeds import Uniforms
 from gptcore.stopping import before_stop, stop_strings
-from gptcore.tokenizer import is_known, stream_decode
+from gptcore.tokenizer import check_tokenizer, encode, end_token_ids, is_known, stream_decode
 
 # Changes the scores before they are sampled, as in `transformers`: token_ids (B, T), logits (B, vocab_size) → logits.
 LogitsProcessor = Callable[[Tensor, Tensor], Tensor]
@@ -233,7 +233,7 @@ def stream_text(
     stop, sampling = stop_strings(stop), Sampling(temperature, top_k, top_p, min_p)
     more = {"device": device, "known_only": known_only, "logits_processor": logits_processor}
     prompt_ids, steps = text_steps(model, prompt, tokenizer, max_length, sampling, seed, **more)
-    new_ids = (step.token_id for step in steps if step.token_id != getattr(tokenizer, "eos_token_id", None))
+    new_ids = (step.token_id for step in steps if step.token_id not in end_token_ids(tokenizer))
     pieces = stream_decode(tokenizer, chain(prompt_ids, new_ids))
     first = "".join(islice(pieces, len(prompt_ids)))
     return filter(None, chain([first], before_stop(pieces, stop)))
@@ -253,12 +253,11 @@ def text_steps(
 ) -> tuple[list[int], Iterator[Step]]:
     """The token ids of `prompt`, and the steps that continue it; the arguments are those of `stream_text`."""
     check_model(model)
-    if not (hasattr(tokenizer, "encode") and hasattr(tokenizer, "decode")):
-        raise TypeError(f"tokenizer must have encode and decode, got {type(tokenizer).__name__}")
+    check_tokenizer(tokenizer)
     check_text("prompt", prompt)
     check_integer("max_length", max_length, least=0)
-    eos_token_id = getattr(tokenizer, "eos_token_id", None)
-    prompt_ids = list(tokenizer.encode(prompt)) if prompt else []
+    eos_token_id = next(iter(end_token_ids(tokenizer)), None)
+    prompt_ids = encode(tokenizer, prompt) if prompt else []
     if not prompt_ids and eos_token_id is None:
         raise ValueError(f"prompt must not be empty, since this tokenizer has no end-of-text token, got {prompt!r}")
     if device is not None:

@@ -6,13 +6,17 @@ functions also take tokenizers of `transformers`, and any object that has `encod
 
 import codecs
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gptcore.any_tokenizer import check_tokenizer as check_tokenizer
+from gptcore.any_tokenizer import encode as encode
+from gptcore.any_tokenizer import end_token_ids as end_token_ids
 from gptcore.checks import check_text
+from gptcore.printable import printable as printable
+from gptcore.printable import visible
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -137,11 +141,6 @@ def token_label(tokenizer: Any, token_id: int) -> str:
     return visible(text)
 
 
-def visible(text: str) -> str:
-    """`text` as a label shows it, with a sign for each character that is invisible or that labels use as a sign."""
-    return "".join(_visible(character, text[i + 1 :]) for i, character in enumerate(text))
-
-
 def token_bytes(tokenizer: Any, token_id: int) -> bytes:
     """The bytes that a token stands for. Raises ValueError if the tokenizer does not have the token.
 
@@ -253,27 +252,10 @@ def _is_character_level(backend: Any) -> bool:
 @cache
 def _byte_alphabet() -> dict[str, int]:
     """{character: byte} of GPT-2's vocabulary: visible bytes stand for themselves, the others follow U+0100."""
-    printable = [byte for byte in range(256) if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255]
-    hidden = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
+    shown = [byte for byte in range(256) if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return {chr(byte): byte for byte in shown} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
 
 
 def _unknown_label(token_id: int) -> str:
     return f"<id {token_id}>"
-
-
-_SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
-_ESCAPES = ("0x", "U+", "id ")  # what follows "<" where a label names a byte, a character or an id
-
-
-def _visible(character: str, rest: str) -> str:
-    """`character`, followed by `rest`, as a label shows it: itself, a sign such as "␣", or `<U+200B>`."""
-    if character in _SIGNS:
-        return _SIGNS[character]
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"<0x{code - 0xDC00:02X}>"
-    hidden = unicodedata.category(character)[0] in "CZM" or character in {*_SIGNS.values(), "\ufffd"}
-    if hidden or (character == "<" and rest.startswith(_ESCAPES)):
-        return f"<U+{code:04X}>"
-    return character

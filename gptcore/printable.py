@@ -1,0 +1,53 @@
+"""Text as a person can see it: for labels, where every character counts, and for running text."""
+
+import re
+import unicodedata
+
+_SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+_ESCAPES = ("0x", "U+", "id ")  # what follows "<" where a label names a byte, a character or an id
+_BLANK = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}  # letters and a symbol that leave no ink
+# Joiners of emoji, Persian and Indic letters, and the signs above Arabic and Kaithi numbers: format characters too.
+_FORMATTING = {"\u200c", "\u200d", "\u06dd", "\u070f", "\u0890", "\u0891", "\u08e2", "\U000110bd", "\U000110cd"}
+_KEPT = {"\n", "\t", *_FORMATTING, *map(chr, range(0x600, 0x606))}
+_FLAGS = re.compile("(\U0001f3f4[\U000e0030-\U000e007a]{3,6}\U000e007f)")  # of Wales: "gbwls" after a black flag
+
+
+def visible(text: str) -> str:
+    """`text` as a label shows it, with a sign for each character that is invisible or that labels use as a sign."""
+    return "".join(_visible(character, text[i + 1 : i + 4]) for i, character in enumerate(text))
+
+
+def printable(text: str) -> str:
+    """`text` as running text: control and bidirectional characters become `<U+202E>`, all others stay as they are.
+
+    Spaces, newlines, tabs, combining characters and emoji of several characters are left alone.
+
+    >>> printable("one\\ttwo\\x1b[31m")
+    'one\\ttwo<U+001B>[31m'
+    """
+    if text.isprintable():
+        return text
+    parts = _FLAGS.split(text)  # flags are those with odd indices
+    return "".join(part if i % 2 else "".join(map(_printable, part)) for i, part in enumerate(parts))
+
+
+def _visible(character: str, rest: str) -> str:
+    """`character`, followed by `rest`, as a label shows it: itself, a sign such as "␣", or `<U+200B>`."""
+    if character in _SIGNS:
+        return _SIGNS[character]
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"<0x{code - 0xDC00:02X}>"
+    hidden = unicodedata.category(character)[0] in "CZM" or character in {*_SIGNS.values(), *_BLANK, "\ufffd"}
+    if hidden or (character == "<" and rest.startswith(_ESCAPES)):
+        return f"<U+{code:04X}>"
+    return character
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character in _KEPT:
+        return character
+    # Not hidden: other spaces, private characters, and those that are newer than Python's tables.
+    if unicodedata.category(character) in {"Zs", "Co", "Cn"}:
+        return character
+    return f"<U+{ord(character):04X}>"
