@@ -2,7 +2,25 @@
 
 import math
 from numbers import Integral, Real
+from reprlib import Repr
 from typing import Any
+
+LONGEST = 80  # characters of a value in a message
+
+_short = Repr()
+_short.maxstring = _short.maxother = _short.maxlong = LONGEST
+
+
+def given(value: Any) -> str:
+    """`value` as a message shows it: its `repr` on one line, and cut if it is long.
+
+    >>> given("Once upon a time")
+    "'Once upon a time'"
+    """
+    try:
+        return " ".join(_short.repr(value).split())[: 2 * LONGEST]
+    except Exception:  # a `repr` may fail: of an integer with 5,000 digits it does
+        return type(value).__name__
 
 
 def is_integer(value: Any) -> bool:
@@ -21,15 +39,21 @@ def check_integer(name: str, value: Any, least: float = -math.inf, hint: str = "
     `hint` follows what is allowed: ", or None to keep every token".
     """
     if not is_integer(value):
-        raise TypeError(f"{name} must be an integer{hint}, got {value!r}")
+        raise TypeError(f"{name} must be an integer{hint}, got {given(value)}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}{hint}, got {value}")
+        raise ValueError(f"{name} must be at least {least}{hint}, got {given(value)}")
+
+
+def check_bool(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {given(value)}")
 
 
 def check_number(name: str, value: Any) -> None:
     """Raise TypeError unless `value` is a real number."""
     if not is_number(value):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {given(value)}")
 
 
 def check_text(name: str, text: Any) -> None:
@@ -37,4 +61,4 @@ def check_text(name: str, text: Any) -> None:
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str, got {type(text).__name__}")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(f"{name} must be text that UTF-8 can hold, without surrogates, got {text!r}")
+        raise ValueError(f"{name} must be text that UTF-8 can hold, without surrogates, got {given(text)}")

@@ -6,11 +6,12 @@ thousand values, are left out everywhere.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 
-from gptcore.checks import check_integer, check_number
+from gptcore.checks import check_bool, check_integer, check_number, given
 from gptcore.config import GPTConfig
 
 # How the weights can be kept. In int8 the linear layers and the token embedding are integers with one scale per group,
@@ -21,6 +22,7 @@ INT8_GROUP = 96  # weights in a group, at most: as many values as FBGEMM sums at
 
 def num_parameters(config: GPTConfig) -> int:
     """How many values are learned; a head that shares the embedding counts once."""
+    config = GPTConfig.of(config)
     own_embedding = 0 if config.tie_embeddings else config.vocab_size * config.emb_dim
     return _linear_weights(config) + own_embedding + _vectors(config) + _positions(config)
 
@@ -30,6 +32,7 @@ def weight_bytes(config: GPTConfig, dtype: torch.dtype = torch.float32) -> int:
 
     Raises ValueError if `dtype` is not one of `WEIGHT_DTYPES`.
     """
+    config = GPTConfig.of(config)
     _check_dtype(dtype)
     if dtype == torch.int8:
         own_embedding = 0 if config.tie_embeddings else _int8_bytes(config.vocab_size, config.emb_dim)
@@ -52,7 +55,7 @@ def cache_bytes(config: GPTConfig, tokens: int, batch_size: int = 1, dtype: torc
 
     Raises TypeError or ValueError unless `tokens` is from 0 to the context length and `batch_size` at least 1.
     """
-    _check_tokens(config, tokens, batch_size)
+    config = _checked(config, tokens, batch_size)
     keys_and_values = 2
     return keys_and_values * config.n_layers * batch_size * tokens * config.emb_dim * cache_dtype(dtype).itemsize
 
@@ -69,7 +72,8 @@ def operations_per_token(config: GPTConfig, tokens: int, use_cache: bool = True)
     With the cache only the last token is read, and it attends to all of them. Without the cache all are read again,
     and each attends to itself and those before it. Either way the head scores the last position only.
     """
-    _check_tokens(config, tokens, 1)
+    config = _checked(config, tokens)
+    check_bool("use_cache", use_cache)
     head = config.vocab_size * config.emb_dim
     read = 1 if use_cache else tokens
     attended = tokens if use_cache else tokens * (tokens + 1) // 2
@@ -83,8 +87,8 @@ def bytes_read_per_step(config: GPTConfig, tokens: int, batch_size: int = 1, dty
     The weights are read once for all texts; each text has its own keys and values. Of each embedding, one row per text
     is read; a head that shares the token embedding reads all of it.
     """
+    config = _checked(config, tokens, batch_size)
     _check_dtype(dtype)
-    _check_tokens(config, tokens, batch_size)
     if dtype == torch.int8:
         row = (1 + 4 + 4) * config.emb_dim  # the embedding of a token and its scales, that of its position
         weights = _int8_linear_bytes(config) + 4 * _vectors(config) + batch_size * row
@@ -109,7 +113,7 @@ def seconds_per_token(
     """
     check_number("bandwidth", bandwidth)
     if not 0 < bandwidth < math.inf:
-        raise ValueError(f"bandwidth must be above 0 bytes per second, and finite, got {bandwidth!r}")
+        raise ValueError(f"bandwidth must be above 0 bytes per second, and finite, got {given(bandwidth)}")
     return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth
 
 
@@ -146,12 +150,15 @@ def _positions(config: GPTConfig) -> int:
 
 
 def _check_dtype(dtype: torch.dtype) -> None:
-    if dtype not in WEIGHT_DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(map(str, WEIGHT_DTYPES))}, got {dtype!r}")
+    if not isinstance(dtype, torch.dtype) or dtype not in WEIGHT_DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(map(str, WEIGHT_DTYPES))}, got {given(dtype)}")
 
 
-def _check_tokens(config: GPTConfig, tokens: int, batch_size: int) -> None:
+def _checked(config: GPTConfig | Mapping[str, Any], tokens: int, batch_size: int = 1) -> GPTConfig:
+    """`config` as a GPTConfig, once it is checked that a text may have so many tokens."""
+    config = GPTConfig.of(config)
     check_integer("tokens", tokens, least=0)
     check_integer("batch_size", batch_size, least=1)
     if tokens > config.context_length:
-        raise ValueError(f"tokens must be at most {config.context_length}, the context length, got {tokens}")
+        raise ValueError(f"tokens must be at most {config.context_length}, the context length, got {given(tokens)}")
+    return config

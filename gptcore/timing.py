@@ -5,9 +5,9 @@ from time import perf_counter
 
 import torch
 
-from gptcore.checks import check_integer
+from gptcore.checks import check_bool, check_integer, given
 from gptcore.generation import generate_steps
-from gptcore.model import GPTModel, resolve_device
+from gptcore.model import GPTModel, check_model, resolve_device
 
 
 def time_per_token(model: GPTModel, lengths: Sequence[int], use_cache: bool = True, repeats: int = 5) -> list[float]:
@@ -19,9 +19,13 @@ def time_per_token(model: GPTModel, lengths: Sequence[int], use_cache: bool = Tr
 
     Raises TypeError or ValueError if a length or `repeats` is below 1.
     """
+    check_model(model)
+    check_bool("use_cache", use_cache)
     check_integer("repeats", repeats, least=1)
+    if not isinstance(lengths, Sequence):
+        raise TypeError(f"lengths must be a list of integers, got {given(lengths)}")
     for length in lengths:
-        check_integer("a length", length, least=1)
+        check_integer("each of lengths", length, least=1)
     return [_fastest_step(model, length, use_cache, repeats) for length in lengths]
 
 

@@ -58,8 +58,8 @@ def test_the_bandwidth_is_bytes_per_second(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (([0],), ValueError, "a length must be at least 1, got 0"),
-        (([2.5],), TypeError, "a length must be an integer, got 2.5"),
+        (([0],), ValueError, "each of lengths must be at least 1, got 0"),
+        (([2.5],), TypeError, "each of lengths must be an integer, got 2.5"),
         (([2], True, 0), ValueError, "repeats must be at least 1, got 0"),
     ],
 )

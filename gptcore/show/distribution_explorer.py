@@ -10,13 +10,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gptcore.checks import check_integer, check_text
+from gptcore.checks import check_bool, check_integer, check_text
 from gptcore.fast.cores import one_thread
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.charts import chart, drawable
-from gptcore.show.live import OFF, LiveView, Setting, Shown, check_bool, check_sampling
+from gptcore.show.live import OFF, LiveView, Setting, Shown, check_sampling
 from gptcore.show.panels import Panels, panels_html, plot_panels, row_labels
 from gptcore.show.parts import button, choice_slider, framed, html, side_by_side, text_field
 from gptcore.show.style import caption_html, ending, percent

@@ -78,12 +78,6 @@ def check_sampling(name: str, value: Any) -> None:
     Sampling(**{name: value})
 
 
-def check_bool(name: str, value: Any) -> None:
-    """Raise TypeError unless `value` is True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-
-
 class LiveView:
     """A widget is `view` in a running notebook; elsewhere it is `picture()`, and `describe()` says it in one line.
 

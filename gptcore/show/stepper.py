@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_integer, check_text
+from gptcore.checks import check_bool, check_integer, check_text
 from gptcore.generation import text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Sampling
@@ -17,7 +17,7 @@ from gptcore.show.candidates import plot_candidates
 from gptcore.show.charts import after, chart
 from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.interrupts import running_loop
-from gptcore.show.live import LiveView, Setting, Shown, check_bool
+from gptcore.show.live import LiveView, Setting, Shown
 from gptcore.show.parts import button, framed, html, side_by_side, text_field
 from gptcore.show.style import caption_html
 from gptcore.show.tape import CHOICES, Stepping, TapeToken, choices_html, is_written, look, sums_html, tape_html, write

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from gptcore.checks import check_integer, check_text, given
 from gptcore.stories import english, korean
 from gptcore.stories.source import END, Program, Teller, next_words, score_words, split_words
 from gptcore.tokenizer import token_bytes
@@ -23,16 +24,17 @@ LANGUAGES: dict[str, Program] = {"en": english.tell, "ko": korean.tell}
 
 
 def _program(language: str) -> Program:
-    if language not in LANGUAGES:
-        raise ValueError(f"language must be one of {', '.join(map(repr, LANGUAGES))}, got {language!r}")
+    if not isinstance(language, str) or language not in LANGUAGES:
+        raise ValueError(f"language must be one of {', '.join(map(repr, LANGUAGES))}, got {given(language)}")
     return LANGUAGES[language]
 
 
 def sample(language: str, seed: int) -> str:
     """One story; the same `seed` tells the same story on every machine.
 
-    Raises ValueError if `language` is neither "en" nor "ko".
+    Raises ValueError if `language` is neither "en" nor "ko", and TypeError if `seed` is no integer.
     """
+    check_integer("seed", seed)
     teller = Teller(Random(f"{language} {seed}"))
     _program(language)(teller)
     return teller.text
@@ -41,8 +43,10 @@ def sample(language: str, seed: int) -> str:
 def score(text: str) -> float:
     """Log-probability of the whole story `text` in nats, given its language; -inf where no story reads like this.
 
-    The end of the story is scored too: a story that breaks off is impossible.
+    The end of the story is scored too: a story that breaks off is impossible. Raises TypeError or ValueError if `text`
+    is no text.
     """
+    check_text("text", text)
     words = split_words(text)
     return max(score_words(program, words) for program in LANGUAGES.values())
 
@@ -50,8 +54,10 @@ def score(text: str) -> float:
 def next_word(prefix: str) -> dict[str, float]:
     """{word: probability} after `prefix`, which must end where a word ends; `END` where the story is over.
 
-    Both languages are equally likely before the first word. {} where no story begins with `prefix`.
+    Both languages are equally likely before the first word. {} where no story begins with `prefix`. Raises
+    TypeError or ValueError if `prefix` is no text.
     """
+    check_text("prefix", prefix)
     words = split_words(prefix)
     found = [next_words(program, words) for program in LANGUAGES.values()]
     possible = [following for following in found if following]

@@ -4,7 +4,8 @@ import ipywidgets
 import pytest
 from matplotlib.figure import Figure
 
-from gptcore.show.live import OFF, LiveView, Setting, check_bool, check_sampling
+from gptcore.checks import check_bool
+from gptcore.show.live import OFF, LiveView, Setting, check_sampling
 from gptcore.show.parts import framed, html, temperature_slider, text_field, top_k_slider
 from gptcore.show.style import caption_html, stylesheet
 
