@@ -1,19 +1,23 @@
 """The shape of a GPT: its vocabulary, its context, its layers and their width."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NoReturn
 
-from gptcore.checks import check_integer, check_number
+import torch
+
+from gptcore.checks import check_bool, check_integer, check_number, given
 
 ACTIVATIONS = ("gelu_tanh", "gelu")
 
 
-@dataclass(frozen=True)
-class GPTConfig:
+@dataclass(frozen=True, eq=False)
+class GPTConfig(dict):
     """The shape of a `GPTModel`. The defaults are GPT-2 small (Radford et al. 2019, table 2).
 
-    It also reads like a mapping: `config["emb_dim"]`, `{**config, "n_layers": 6}`.
+    It is also a dict that does not change: `config["emb_dim"]`, `{**config, "n_layers": 6}`. `config.copy()` is a plain
+    dict, which may be changed and given to `GPTModel`.
 
     Raises TypeError or ValueError, naming the argument, if a value makes no sense.
     """
@@ -37,20 +41,33 @@ class GPTConfig:
         if self.emb_dim % self.n_heads:
             raise ValueError(
                 f"emb_dim must be divisible by n_heads, so that all heads have the same width: "
-                f"got emb_dim={self.emb_dim} and n_heads={self.n_heads}"
+                f"got emb_dim={given(self.emb_dim)} and n_heads={given(self.n_heads)}"
             )
-        for name in ("drop_rate", "layer_norm_epsilon"):
-            check_number(name, getattr(self, name))
-        if not 0 <= self.drop_rate < 1:
-            raise ValueError(f"drop_rate must be at least 0 and below 1, got {self.drop_rate!r}")
-        if not self.layer_norm_epsilon > 0:
-            raise ValueError(f"layer_norm_epsilon must be above 0, got {self.layer_norm_epsilon!r}")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
+        self._set_number("drop_rate", lambda rate: 0 <= rate < 1, "at least 0 and below 1")
+        self._set_number("layer_norm_epsilon", lambda epsilon: 0 < epsilon < math.inf, "above 0 and finite")
+        for name in ("qkv_bias", "tie_embeddings"):
+            check_bool(name, getattr(self, name))
+        if not (isinstance(self.activation, str) and self.activation in ACTIVATIONS):
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {given(self.activation)}")
+        dict.update(self, vars(self))
+        if self.hidden_dim == 4 * self.emb_dim:  # a copy may get another emb_dim
+            dict.update(self, hidden_dim=None)
+
+    # JSON knows no numbers of NumPy and no fractions, so they become Python's.
 
     def _set_integer(self, name: str, value: Any) -> None:
         check_integer(name, value, least=1)
-        object.__setattr__(self, name, int(value))  # JSON knows no integers of NumPy
+        object.__setattr__(self, name, int(value))
+
+    def _set_number(self, name: str, allowed: Callable[[float], bool], what: str) -> None:
+        check_number(name, value := getattr(self, name))
+        try:
+            number = float(value)
+        except OverflowError:  # an integer may be larger than any float
+            number = math.inf
+        if not allowed(number):
+            raise ValueError(f"{name} must be {what}, got {given(value)}")
+        object.__setattr__(self, name, number)
 
     @property
     def head_dim(self) -> int:
@@ -69,17 +86,22 @@ class GPTConfig:
             raise TypeError(f"config must be a GPTConfig or a mapping, got {type(config).__name__}")
         known = [field.name for field in fields(cls)]
         if unknown := [key for key in config if key not in known]:
-            raise TypeError(f"config has unknown keys {unknown}; the known ones are {', '.join(known)}")
+            raise TypeError(f"config has unknown keys {given(unknown)}; the known ones are {', '.join(known)}")
         return cls(**config)
 
-    def keys(self) -> Iterator[str]:
-        return (field.name for field in fields(self))
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a GPTConfig does not change: change a copy of it, config = config.copy()")
 
-    def __getitem__(self, key: str) -> Any:
-        if key not in self.keys():
-            raise KeyError(key)
-        return getattr(self, key)
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
+    def __hash__(self) -> int:
+        return hash(tuple(self.values()))
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), tuple(self.values())  # how pickle and copy make it again, where a dict would be filled
+
+
+torch.serialization.add_safe_globals([GPTConfig])  # so that torch.load reads a checkpoint that holds one
 
 GPT_CONFIG_124M = GPTConfig()
 GPT_CONFIG_355M = GPTConfig(emb_dim=1024, n_heads=16, n_layers=24)
