@@ -1,11 +1,12 @@
-"""Tokenizers of any make, called alike: ours, those of `transformers`, `tiktoken`, SentencePiece, and your own."""
+"""Tokenizers of any make, asked alike: ours, those of `transformers`, `tiktoken`, SentencePiece, and your own."""
 
 import inspect
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from reprlib import repr as short
 from typing import Any
+
+from gptcore.checks import given
 
 # What tells a tokenizer, if it has the argument, to add nothing to a text and to read what it has for special tokens.
 _PLAIN = {
@@ -28,20 +29,19 @@ def encode(tokenizer: Any, text: str) -> list[int]:
 
     Raises TypeError if `encode` gives anything but token ids; what else it raises is the tokenizer's own.
     """
-    return _as_ids(plainly(tokenizer.encode)(text))
+    return as_ids("tokenizer.encode must give token ids", plainly(tokenizer.encode)(text))
 
 
-def end_token_ids(tokenizer: Any) -> list[int]:
-    """The tokens that end a text, the one that the tokenizer itself names first; [] if there are none."""
-    for name in ("end_token_ids", "eos_token_id", "eot_token", "eos_id"):
-        with suppress(LookupError):  # tiktoken's, if it has none
-            found = getattr(tokenizer, name, None)
-            found = found() if callable(found) else found
-            found = found if isinstance(found, (list, tuple)) else [found]
-            token_ids = [int(i) for i in found if _is_id(i) and i >= 0]  # SentencePiece's is -1 if it has none
-            if token_ids:
-                return list(dict.fromkeys(token_ids))
-    return []
+def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:
+    """`decode` as a function of token ids alone; it raises TypeError if it gives anything but text."""
+    method = plainly(tokenizer.decode)
+
+    def decode(token_ids: list[int]) -> str:
+        if not isinstance(text := method(token_ids), str):
+            raise TypeError(f"tokenizer.decode must give text, got {given(text)}")
+        return text
+
+    return decode
 
 
 def plainly(method: Callable) -> Callable[[Any], Any]:
@@ -54,20 +54,87 @@ def plainly(method: Callable) -> Callable[[Any], Any]:
     return lambda argument: method(argument, **settings)
 
 
-def _as_ids(encoded: Any) -> list[int]:
-    """What `encode` gave as a list of ids: an Encoding, a dictionary, a tensor, an array, or a batch of one."""
-    found = encoded.get("input_ids") if isinstance(encoded, Mapping) else getattr(encoded, "ids", encoded)
+def end_token_ids(tokenizer: Any) -> list[int]:
+    """The tokens that end a text, the one that the tokenizer itself names first; [] if there are none."""
+    for name in ("end_token_ids", "eos_token_id", "eot_token", "eos_id"):
+        with suppress(LookupError):  # tiktoken's, if it has none
+            found = getattr(tokenizer, name, None)
+            found = found() if callable(found) else found
+            found = found if isinstance(found, (list, tuple)) else [found]
+            token_ids = [int(i) for i in found if is_id(i) and i >= 0]  # SentencePiece's is -1 if it has none
+            if token_ids:
+                return list(dict.fromkeys(token_ids))
+    return []
+
+
+def is_known(tokenizer: Any, token_id: int) -> bool:
+    """Whether the tokenizer has a token with this id."""
+    if not 0 <= token_id < 2**32:  # the ids of the library have 32 bits
+        return False
+    if (backend := backend_of(tokenizer)) is not None:
+        return backend.id_to_token(token_id) is not None
+    if hasattr(tokenizer, "__len__") and token_id >= len(tokenizer):
+        return False
+    if hasattr(tokenizer, "convert_ids_to_tokens"):
+        return tokenizer.convert_ids_to_tokens(token_id) is not None
+    try:
+        getattr(tokenizer, "decode_single_token_bytes", lambda token_id: tokenizer.decode([token_id]))(token_id)
+    except (LookupError, OverflowError, ValueError):
+        return False
+    return True
+
+
+def backend_of(tokenizer: Any) -> Any | None:
+    """The `tokenizers.Tokenizer` that a tokenizer is, or has inside as ours and those of `transformers` do; or None."""
+    for found in (getattr(tokenizer, "backend", None), getattr(tokenizer, "backend_tokenizer", None), tokenizer):
+        if hasattr(found, "id_to_token") and hasattr(found, "decoder"):
+            return found
+    return None
+
+
+def content_of(tokenizer: Any, token_id: int) -> str | None:
+    """A token as its vocabulary writes it; None if only `decode` knows."""
+    if (backend := backend_of(tokenizer)) is not None:
+        return backend.id_to_token(token_id)
+    for name in ("convert_ids_to_tokens", "id_to_piece"):  # of transformers, of SentencePiece
+        if hasattr(tokenizer, name):
+            return getattr(tokenizer, name)(token_id)
+    return None
+
+
+def as_ids(rule: str, value: Any) -> list[int]:
+    """Token ids as a list: of a list, an Encoding, a dictionary, a tensor, an array, or a batch of one.
+
+    Raises TypeError, with `rule`, if `value` is something else.
+    """
+    found = value.get("input_ids") if isinstance(value, Mapping) else getattr(value, "ids", value)
     found = found.tolist() if hasattr(found, "tolist") else found
     with suppress(TypeError):
         found = list(found)
         if len(found) == 1 and not isinstance(found[0], (str, bytes)):  # a batch of one
-            found = [found[0]] if _is_id(found[0]) else list(getattr(found[0], "ids", found[0]))
-        if all(map(_is_id, found)):
+            found = [found[0]] if is_id(found[0]) else list(getattr(found[0], "ids", found[0]))
+        if all(map(is_id, found)):
             return [int(token_id) for token_id in found]
-    raise TypeError(f"tokenizer.encode must give the token ids of a text, a list of integers, got {short(encoded)}")
+    raise TypeError(f"{rule}, a list of integers, got {given(value)}")
 
 
-def _is_id(value: Any) -> bool:
+def each_id(token_ids: Any) -> Iterator[int]:
+    """The integers of a list, an array, a tensor or an iterator, as they come. Raises TypeError if there are none."""
+    if not isinstance(token_ids, Iterable) or hasattr(token_ids, "tolist"):
+        token_ids = as_ids("token_ids must be those of one text", token_ids)
+    return map(as_id, token_ids)
+
+
+def as_id(value: Any) -> int:
+    """One token id as Python's integer. Raises TypeError if it is none, ValueError if it has more than 64 bits."""
+    if not is_id(value):
+        raise TypeError(f"token_id must be an integer, got {given(value)}")
+    if not -(2**63) <= (token_id := int(value)) < 2**63:
+        raise ValueError(f"token_id must be an integer of 64 bits, got {given(token_id)}")
+    return token_id
+
+
+def is_id(value: Any) -> bool:
     """Whether `value` is an integer, also one in an array or a tensor."""
     with suppress(TypeError):
         return not isinstance(value, bool) and operator.index(value) is not None

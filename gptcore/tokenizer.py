@@ -11,10 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gptcore.any_tokenizer import as_id, as_ids, backend_of, content_of, decode_plainly, each_id, is_known
 from gptcore.any_tokenizer import check_tokenizer as check_tokenizer
 from gptcore.any_tokenizer import encode as encode
 from gptcore.any_tokenizer import end_token_ids as end_token_ids
-from gptcore.checks import check_text
+from gptcore.checks import check_text, given
 from gptcore.printable import printable as printable
 from gptcore.printable import visible
 
@@ -24,12 +25,15 @@ END_OF_TEXT = "<|endoftext|>"
 class Tokenizer:
     """The tokenizer of a model: `encode` gives token ids, `decode` gives text.
 
-    `len(tokenizer)` is the size of its vocabulary; `eos_token_id` is the token that ends a text, or None.
+    `len(tokenizer)` is the size of its vocabulary; `eos_token_id` is the token that ends a text, or None. If several
+    tokens end one, `end_token_ids` are all of them, this one first.
     """
 
     def __init__(self, backend: Any, eos_token: str | None = END_OF_TEXT):
-        self.backend = backend  # a tokenizers.Tokenizer
-        self.eos_token_id: int | None = backend.token_to_id(eos_token) if eos_token else None
+        if isinstance(backend, type) or not hasattr(backend, "id_to_token"):
+            raise TypeError(f"backend must be a tokenizers.Tokenizer, got {type(backend).__name__}")
+        self.backend = backend
+        self.eos_token_id = None if eos_token is None else backend.token_to_id(eos_token)
         self._character_ids: dict[str, int] | None = backend.get_vocab() if _is_character_level(backend) else None
 
     @classmethod
@@ -54,19 +58,37 @@ class Tokenizer:
         backend.decoder = decoders.Fuse()
         return cls(backend, eos_token=None)
 
+    @property
+    def eos_token_id(self) -> int | None:
+        return self.end_token_ids[0] if self.end_token_ids else None
+
+    @eos_token_id.setter
+    def eos_token_id(self, token_id: int | None) -> None:
+        self.end_token_ids = [] if token_id is None else [token_id]
+
     def encode(self, text: str) -> list[int]:
         """The token ids of `text`. Raises ValueError if one of its characters has no token."""
+        check_text("text", text)
         if self._character_ids is not None:  # a dictionary is a hundred times as fast as the library
             if unknown := set(text) - self._character_ids.keys():
                 raise ValueError(
                     f"text must have only the {len(self)} characters that the tokenizer knows, got {min(unknown)!r}"
                 )
             return [self._character_ids[character] for character in text]
-        return self.backend.encode(text, add_special_tokens=False).ids
+        try:
+            return self.backend.encode(text, add_special_tokens=False).ids
+        except Exception as error:  # the library raises plain Exceptions
+            raise ValueError(f"text must be one that the tokenizer can read, got {given(text)}: {error}") from error
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of `token_ids`, with the names of special tokens; bytes that are not valid UTF-8 become U+FFFD."""
-        return self.backend.decode(list(token_ids), skip_special_tokens=False)
+        """The text of `token_ids`, with the names of special tokens; bytes that are not valid UTF-8 become U+FFFD.
+
+        An id that the tokenizer does not have becomes `<id 40321>`.
+        """
+        token_ids = as_ids("token_ids must be those of one text", token_ids)
+        if not all(is_known(self, token_id) for token_id in token_ids):
+            return decode(self, token_ids)
+        return self.backend.decode(token_ids, skip_special_tokens=False)
 
     def __len__(self) -> int:
         return self.backend.get_vocab_size()
@@ -90,7 +112,7 @@ def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = 
 
 def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
     """The text of `token_ids`; an id that the tokenizer does not have is not dropped but becomes `<id 40321>`."""
-    return "".join(stream_decode(tokenizer, token_ids))
+    return "".join(stream_decode(tokenizer, as_ids("token_ids must be those of one text", token_ids)))
 
 
 def stream_decode(tokenizer: Any, token_ids: Iterable[int]) -> Iterator[str]:
@@ -103,23 +125,12 @@ def stream_decode(tokenizer: Any, token_ids: Iterable[int]) -> Iterator[str]:
     ['a', ' fox', ' ', '', '', '', '🦊', '']
     """
     reader = _reader(tokenizer)
-    for token_id in token_ids:
+    for token_id in each_id(token_ids):
         if is_known(tokenizer, token_id):
             yield reader.read(token_id)
         else:
             yield reader.finish() + _unknown_label(token_id)
     yield reader.finish()
-
-
-def is_known(tokenizer: Any, token_id: int) -> bool:
-    """Whether the tokenizer has a token with this id."""
-    if not 0 <= token_id < 2**32:  # the ids of the library have 32 bits
-        return False
-    if (backend := _backend(tokenizer)) is not None:
-        return backend.id_to_token(token_id) is not None
-    if hasattr(tokenizer, "convert_ids_to_tokens"):
-        return token_id < len(tokenizer) and tokenizer.convert_ids_to_tokens(token_id) is not None
-    return token_id < len(tokenizer) if hasattr(tokenizer, "__len__") else True
 
 
 def token_label(tokenizer: Any, token_id: int) -> str:
@@ -132,10 +143,11 @@ def token_label(tokenizer: Any, token_id: int) -> str:
     >>> token_label(tokenizer, tokenizer.encode(" the")[0])
     '␣the'
     """
+    token_id = as_id(token_id)
     if not is_known(tokenizer, token_id):
         return _unknown_label(token_id)
     if _is_single_byte(tokenizer, token_id):
-        return _content(tokenizer, token_id)  # "<0x21>", since "!" may be a token of its own
+        return content_of(tokenizer, token_id)  # "<0x21>", since "!" may be a token of its own
     # A byte that is not valid UTF-8 becomes a lone surrogate, which no text contains.
     text = token_bytes(tokenizer, token_id).decode("utf-8", errors="surrogateescape")
     return visible(text)
@@ -147,12 +159,15 @@ def token_bytes(tokenizer: Any, token_id: int) -> bytes:
     >>> b"".join(token_bytes(tokenizer, token_id) for token_id in tokenizer.encode("용")).decode()
     '용'
     """
+    token_id = as_id(token_id)
     if not is_known(tokenizer, token_id):
-        raise ValueError(f"token_id must be one that the tokenizer has, got {token_id!r}")
-    content, backend = _content(tokenizer, token_id), _backend(tokenizer)
+        raise ValueError(f"token_id must be one that the tokenizer has, got {token_id}")
+    if hasattr(tokenizer, "decode_single_token_bytes"):  # of tiktoken
+        return tokenizer.decode_single_token_bytes(token_id)
+    content, backend = content_of(tokenizer, token_id), backend_of(tokenizer)
     if content is None:
-        return tokenizer.decode([token_id]).encode("utf-8", errors="surrogatepass")
-    if _joins_bytes(backend):
+        return decode_plainly(tokenizer)([token_id]).encode("utf-8", errors="surrogatepass")
+    if _joins_bytes(tokenizer):
         alphabet = _byte_alphabet() if _is_byte_level(backend) else {}
         if all(character in alphabet for character in content):
             return bytes(alphabet[character] for character in content)
@@ -180,7 +195,7 @@ class _TextReader:
     """Joins the tokens of any other tokenizer: decodes all of them again and returns what is new."""
 
     def __init__(self, tokenizer: Any):
-        self.tokenizer = tokenizer
+        self.tokenizer, self.decode = tokenizer, decode_plainly(tokenizer)
         self.token_ids: list[int] = []
         self.shown = 0
         # Those of `transformers` may later remove the space before a comma or "n't", when they see what follows.
@@ -190,13 +205,13 @@ class _TextReader:
         self.token_ids.append(token_id)
         if _is_single_byte(self.tokenizer, token_id):
             return ""  # only the end of a run of bytes shows whether they are text
-        text = self.tokenizer.decode(self.token_ids).rstrip("\ufffd")  # perhaps the beginning of a character
+        text = self.decode(self.token_ids).rstrip("\ufffd")  # perhaps the beginning of a character
         return self._show(text[: max(0, len(text) - self.unsettled)])
 
     def finish(self) -> str:
         if not self.token_ids:
             return ""
-        text = self.tokenizer.decode(self.token_ids)
+        text = self.decode(self.token_ids)
         rest = self._show(text)
         if self.unsettled or text.endswith("\ufffd") or _is_single_byte(self.tokenizer, self.token_ids[-1]):
             self.token_ids, self.shown = [], 0  # later tokens must not change what is shown
@@ -208,33 +223,22 @@ class _TextReader:
 
 
 def _reader(tokenizer: Any) -> _ByteReader | _TextReader:
-    return _ByteReader(tokenizer) if _joins_bytes(_backend(tokenizer)) else _TextReader(tokenizer)
-
-
-def _backend(tokenizer: Any) -> Any | None:
-    """The `tokenizers.Tokenizer` inside ours, or inside one of `transformers`; None if there is none."""
-    return tokenizer.backend if isinstance(tokenizer, Tokenizer) else getattr(tokenizer, "backend_tokenizer", None)
-
-
-def _content(tokenizer: Any, token_id: int) -> str | None:
-    """A token as its vocabulary writes it; None if only `decode` knows."""
-    if (backend := _backend(tokenizer)) is not None:
-        return backend.id_to_token(token_id)
-    if hasattr(tokenizer, "convert_ids_to_tokens"):
-        return tokenizer.convert_ids_to_tokens(token_id)
-    return None
+    return _ByteReader(tokenizer) if _joins_bytes(tokenizer) else _TextReader(tokenizer)
 
 
 def _is_single_byte(tokenizer: Any, token_id: int) -> bool:
     """Whether the token is one byte, written as tokenizers other than GPT-2's do: `<0xEC>`."""
-    if _joins_bytes(_backend(tokenizer)):
+    if _joins_bytes(tokenizer):
         return False
-    return re.fullmatch("<0x[0-9A-F]{2}>", _content(tokenizer, token_id) or "") is not None
+    return re.fullmatch("<0x[0-9A-F]{2}>", content_of(tokenizer, token_id) or "") is not None
 
 
-def _joins_bytes(backend: Any | None) -> bool:
+def _joins_bytes(tokenizer: Any) -> bool:
     """Whether the bytes of a text are those of its tokens, one after the other."""
-    return backend is not None and (_is_byte_level(backend) or _joins_tokens_as_they_are(backend))
+    backend = backend_of(tokenizer)
+    if backend is None:
+        return hasattr(tokenizer, "decode_single_token_bytes")
+    return _is_byte_level(backend) or _joins_tokens_as_they_are(backend)
 
 
 def _is_byte_level(backend: Any) -> bool:
@@ -246,7 +250,11 @@ def _joins_tokens_as_they_are(backend: Any) -> bool:
 
 
 def _is_character_level(backend: Any) -> bool:
-    return _joins_tokens_as_they_are(backend) and all(len(token) == 1 for token in backend.get_vocab())
+    """Whether `encode` is a look-up of each character, as in `Tokenizer.of_characters`."""
+    if not _joins_tokens_as_they_are(backend) or backend.normalizer is not None:
+        return False
+    vocab = backend.get_vocab()
+    return getattr(backend.model, "unk_token", None) not in vocab and all(len(token) == 1 for token in vocab)
 
 
 @cache

@@ -45,7 +45,7 @@ def test_token_ids_are_taken_from_whatever_encode_gives(encoded):
     "encoded", [None, 3, "abc" * 99, ["a", "b"], [1.0, 2.0], [True], [[1], [2]], {}, torch.tensor([0.5]), [b"ab"]]
 )
 def test_what_is_no_token_ids_is_refused_in_a_sentence(encoded):
-    with pytest.raises(TypeError, match="^tokenizer.encode must give the token ids of a text") as raised:
+    with pytest.raises(TypeError, match="^tokenizer.encode must give token ids, a list of integers, got ") as raised:
         encode(SimpleNamespace(encode=lambda text: encoded, decode=str), "text")
     assert len(str(raised.value)) < 150
 

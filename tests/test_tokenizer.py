@@ -1,6 +1,7 @@
 import unicodedata
 from types import SimpleNamespace
 
+import numpy
 import pytest
 import torch
 from hypothesis import given, settings
@@ -94,6 +95,63 @@ def test_an_id_that_the_tokenizer_lacks_is_shown_and_not_dropped(kind, tokenizer
     assert token_label(found, 340) == "<id 340>"
     with pytest.raises(ValueError, match="token_id .* 340"):
         token_bytes(found, 340)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter, numpy.array, torch.tensor, lambda ids: torch.tensor([ids])])
+def test_token_ids_may_come_in_any_list(kind, any_tokenizer, tokenizer):
+    ids = tokenizer.encode("a fox")
+    assert tokenizer.decode(kind(ids)) == decode(any_tokenizer, kind(ids)) == "a fox"
+    assert "".join(stream_decode(any_tokenizer, kind(ids))) == "a fox"
+    assert token_label(any_tokenizer, numpy.int32(ids[0])) == token_label(any_tokenizer, torch.tensor(ids[0])) == "a"
+
+
+def test_an_id_that_wraps_or_is_huge_is_no_token(tokenizer):
+    for token_id in (-1, 10**6, 2**32 + 7, 2**62):
+        assert tokenizer.decode([token_id]) == decode(tokenizer, [token_id]) == f"<id {token_id}>"
+        assert token_label(tokenizer, token_id) == f"<id {token_id}>"
+    for token_id in (10**30, -(10**30), 10**5000):
+        for function in (
+            tokenizer.decode,
+            lambda ids: decode(tokenizer, ids),
+            lambda ids: token_label(tokenizer, *ids),
+        ):
+            with pytest.raises(ValueError, match="^token_id must be an integer of 64 bits, got "):
+                function([token_id])
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 5, "ab", [1.5], [True], [None], ["a"], [[1, 2], [3]], torch.tensor([1.0]), torch.tensor(3)]
+)
+def test_what_is_no_token_ids_cannot_be_decoded(wrong, tokenizer):
+    for function in (
+        tokenizer.decode,
+        lambda ids: decode(tokenizer, ids),
+        lambda ids: list(stream_decode(tokenizer, ids)),
+    ):
+        with pytest.raises(TypeError, match="^token_ids? must be .*integer"):
+            function(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 1.5, True, "a", [1], torch.tensor([1, 2])])
+def test_a_token_id_is_an_integer(wrong, tokenizer):
+    for function in (token_label, token_bytes):
+        with pytest.raises(TypeError, match="^token_id must be an integer, got "):
+            function(tokenizer, wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [(None, TypeError), (b"a", TypeError), (5, TypeError), ("a\ud83d", ValueError)]
+)
+def test_text_to_encode_is_a_str_that_utf8_can_hold(text, error, tokenizer):
+    for found in (tokenizer, Tokenizer.of_characters("abc")):
+        with pytest.raises(error, match="^text must be "):
+            found.encode(text)
+
+
+@pytest.mark.parametrize("backend", [None, "gpt2", {}, Tokenizer, type(Tokenizer.of_characters("a").backend)])
+def test_a_backend_is_one_of_the_library(backend):
+    with pytest.raises(TypeError, match="^backend must be a tokenizers.Tokenizer, got "):
+        Tokenizer(backend)
 
 
 def test_an_unknown_id_closes_the_character_before_it(tokenizer):
