@@ -13,7 +13,7 @@ from gptcore.checkpoint import load
 from gptcore.checks import check_integer
 from gptcore.generation import Step, stream_text, text_steps
 from gptcore.sampling import Sampling
-from gptcore.tokenizer import decode, token_label
+from gptcore.tokenizer import end_token_ids, stream_decode, token_label
 
 CANDIDATES, LABEL_WIDTH, BAR_WIDTH = 5, 16, 30
 
@@ -76,12 +76,12 @@ def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
         yield from stream_text(*job, **vars(sampling), seed=arguments.seed)
         return
     prompt_ids, steps = text_steps(*job, sampling, arguments.seed)
-    token_ids = list(prompt_ids)
+    new_ids = []
     for step in steps:
         yield _chart(step, tokenizer)
-        if step.token_id != tokenizer.eos_token_id:
-            token_ids.append(step.token_id)
-    yield "\n" + decode(tokenizer, token_ids)
+        if step.token_id not in end_token_ids(tokenizer):
+            new_ids.append(step.token_id)
+    yield "\n" + "".join(stream_decode(tokenizer, new_ids, start=prompt_ids, cut=True))
 
 
 def _chart(step: Step, tokenizer: Any) -> str:

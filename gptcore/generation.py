@@ -221,10 +221,10 @@ def stream_text(
 ) -> Iterator[str]:
     """Yield the text piece by piece as it is made: first `prompt`, then what each new token adds to it.
 
-    A piece never ends in half a character. The text ends after `max_length` new tokens, or at the tokenizer's
-    end-of-text token, which is not shown. An empty prompt starts from that token. `tokenizer` is one of ours or of
-    `transformers`, or any object with `encode` and `decode`. Token ids that it lacks are shown as `<id 40321>`; with
-    `known_only=True` they are not drawn. The model runs where it is; `device` moves it first ("auto": to CUDA where
+    A piece never ends in half a character, and one that is incomplete where the text ends is left out. The text ends
+    after `max_length` new tokens, or at the tokenizer's end-of-text token, which is not shown. An empty prompt starts
+    from that token. `tokenizer` is one of ours or of `transformers`, or any object with `encode` and `decode`. Token
+    ids that it lacks are shown as `<id 40321>`; with `known_only=True` they are not drawn. The model runs where it is; `device` moves it first ("auto": to CUDA where
     there is a GPU). `logits_processor` is that of `generate_steps`. The text also ends before the first `stop`, a
     string or several, that appears in what is new.
 
@@ -234,9 +234,8 @@ def stream_text(
     more = {"device": device, "known_only": known_only, "logits_processor": logits_processor}
     prompt_ids, steps = text_steps(model, prompt, tokenizer, max_length, sampling, seed, **more)
     new_ids = (step.token_id for step in steps if step.token_id not in end_token_ids(tokenizer))
-    pieces = stream_decode(tokenizer, chain(prompt_ids, new_ids))
-    first = "".join(islice(pieces, len(prompt_ids)))
-    return filter(None, chain([first], before_stop(pieces, stop)))
+    pieces = stream_decode(tokenizer, new_ids, start=prompt_ids, cut=True)
+    return filter(None, chain([next(pieces)], before_stop(pieces, stop)))
 
 
 def text_steps(

@@ -18,7 +18,7 @@ from gptcore import (
     save,
     token_label,
 )
-from gptcore.tokenizer import END_OF_TEXT, decode, is_known, stream_decode, token_bytes
+from gptcore.tokenizer import CONTEXT, END_OF_TEXT, decode, is_known, stream_decode, token_bytes
 from gptcore.tokenizer_files import save_tokenizer
 
 TEXTS = [
@@ -84,6 +84,35 @@ def test_a_character_comes_whole_with_the_last_of_its_bytes(any_tokenizer, token
     token_ids = [single[bytes([byte])] for byte in "a뷁👩".encode()]
     assert list(stream_decode(any_tokenizer, token_ids)) == ["a", "", "", "뷁", "", "", "", "👩", ""]
     assert list(stream_decode(any_tokenizer, token_ids[:3])) == ["a", "", "", "\ufffd"]
+
+
+@settings(max_examples=300)
+@given(text=st.text(st.characters(codec="utf-8") | st.sampled_from("옛날여우👩🇰𝔊\ufffd"), max_size=12), data=st.data())
+def test_an_incomplete_character_at_a_cut_is_left_out(any_tokenizer, tokenizer, text, data):
+    single = {token_bytes(tokenizer, i): i for i in range(len(tokenizer))}
+    token_ids = [single[bytes([byte])] for byte in text.encode()]
+    cut = data.draw(st.integers(0, len(token_ids)))
+    whole = text.encode()[:cut].decode(errors="ignore")
+    assert "".join(stream_decode(any_tokenizer, token_ids[:cut], cut=True)) == whole
+    start = data.draw(st.integers(0, cut))
+    pieces = list(stream_decode(any_tokenizer, token_ids[start:cut], start=token_ids[:start], cut=True))
+    assert "".join(pieces) == whole and len(pieces) == cut - start + 2
+
+
+def test_bytes_that_are_not_text_are_not_taken_for_a_cut(tokenizer):
+    single = {token_bytes(tokenizer, i): i for i in range(len(tokenizer))}
+    token_ids = [single[bytes([byte])] for byte in b"a\xec\xff\x80"]
+    assert "".join(stream_decode(tokenizer, token_ids, cut=True)) == "a\ufffd\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("long", [0, 2000])
+def test_a_long_text_is_not_decoded_again_for_every_token(tokenizer, long):
+    token_ids, decoded = tokenizer.encode(20 * "\n".join(TEXTS)), []
+    start, rest = token_ids[:long], token_ids[long : long + 1000]
+    counted = plain(tokenizer)
+    counted.decode = lambda ids: decoded.append(len(ids)) or tokenizer.decode(ids)
+    assert "".join(stream_decode(counted, rest, start=start)) == tokenizer.decode(start + rest)
+    assert sum(count > 2 * CONTEXT + 8 for count in decoded) <= 1
 
 
 @pytest.mark.parametrize("kind", ["ours", "transformers"])
@@ -234,6 +263,9 @@ def test_a_byte_of_another_tokenizer_is_labelled_by_its_value_and_comes_with_its
     comma = backend.token_to_id(",")
     assert list(stream_decode(ours, [h, e, o, comma])) == ["", "", "", "옛,", ""]
     assert list(stream_decode(ours, [h, e, o])) == ["", "", "", "옛"]
+    assert list(stream_decode(ours, [h, e, o, h, e], cut=True)) == ["", "", "", "", "", "옛"]
+    assert list(stream_decode(ours, [h, e], start=[comma, h, e, o], cut=True)) == [",옛", "", "", ""]
+    assert list(stream_decode(ours, [o], start=[comma, h, e], cut=True)) == [",", "", "옛"]
 
 
 @pytest.mark.parametrize("kind", ["words", "pieces", "bytes"])

@@ -18,7 +18,7 @@ from gptcore.show.charts import after, chart
 from gptcore.show.live import LiveView, Setting, Shown
 from gptcore.show.parts import button, framed, html, text_field
 from gptcore.show.style import caption_html, percent
-from gptcore.tokenizer import decode, token_label
+from gptcore.tokenizer import decode, end_token_ids, token_label
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def grown(
     parts = prompt, text[len(prompt) : len(before)], text[len(before) :]
     label = "" if last is None else token_label(tokenizer, last.token_id)
     candidates = None if step is None else Candidates.of(step.distribution, tokenizer)
-    has_ended = last is not None and last.token_id == getattr(tokenizer, "eos_token_id", None)
+    has_ended = last is not None and last.token_id in end_token_ids(tokenizer)
     return Growth(prompt_ids, new_ids, parts, last, step, label, candidates, has_ended)
 
 
@@ -116,7 +116,7 @@ class NextToken(LiveView):
         if self.step is None:
             return
         prompt_ids, new_ids, drawn = self.record.prompt_ids, self.record.new_ids, self.step
-        if drawn.token_id == getattr(self.tokenizer, "eos_token_id", None):
+        if drawn.token_id in end_token_ids(self.tokenizer):
             self.record = grown(self.tokenizer, prompt_ids, new_ids, drawn)
         else:
             new_ids = [*new_ids, drawn.token_id]

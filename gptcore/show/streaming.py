@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
-from itertools import chain, islice
 from time import perf_counter
 from typing import Any
 
@@ -25,7 +24,7 @@ from gptcore.show.charts import after, chart
 from gptcore.show.live import LiveView, Setting
 from gptcore.show.parts import button, framed, html, side_by_side, text_field
 from gptcore.show.style import caption_html
-from gptcore.tokenizer import decode, stream_decode
+from gptcore.tokenizer import decode, end_token_ids, stream_decode
 
 REFRESH = 0.06  # seconds between two pictures: more often than eyes can follow
 FASTEST = 51  # where the slider of the speed stands for no limit
@@ -247,8 +246,8 @@ class StreamingGenerator(LiveView):
 
     def _write_text(self) -> None:
         began = shown = perf_counter()
-        pieces = stream_decode(self.tokenizer, chain(self.prompt_ids, self._new_ids()))
-        text = "".join(islice(pieces, len(self.prompt_ids)))  # its last character may come with the first new token
+        pieces = stream_decode(self.tokenizer, self._new_ids(), start=self.prompt_ids, cut=True)
+        text = next(pieces)  # its last character may come with the first new token
         for piece in pieces:
             self.text = text = text + piece
             now = perf_counter()
@@ -260,7 +259,7 @@ class StreamingGenerator(LiveView):
     def _new_ids(self) -> Iterator[int]:
         for step in paced(self._steps, lambda: self.speed, self._asked_to_stop.wait):
             self.distribution = step.distribution
-            self.ended = step.token_id == getattr(self.tokenizer, "eos_token_id", None)
+            self.ended = step.token_id in end_token_ids(self.tokenizer)
             if self.ended:
                 return
             self.new_ids.append(step.token_id)

@@ -10,7 +10,7 @@ from gptcore.show.candidates import Candidates
 from gptcore.show.dart import Dart
 from gptcore.show.style import counted, percent, row_html
 from gptcore.show.texts import distribution_after
-from gptcore.tokenizer import token_label
+from gptcore.tokenizer import end_token_ids, token_label
 
 CHOICES = 6  # how many candidates have a button
 BEFORE, AFTER = 150, 30  # how many tokens of the tape are shown before and after the position
@@ -104,7 +104,7 @@ def look(
 ) -> Stepping:
     """The position after `position` new tokens of the tape; its one distribution is computed again."""
     labels = [token_label(tokenizer, token_id) for token_id in prompt_ids[-BEFORE - 1 :]]
-    has_ended = position > 0 and tape[position - 1].token_id == getattr(tokenizer, "eos_token_id", None)
+    has_ended = position > 0 and tape[position - 1].token_id in end_token_ids(tokenizer)
     if has_ended or position >= max_new_tokens:
         return Stepping(prompt_ids, labels, tape, position, has_ended)
     new_ids = [token.token_id for token in tape[:position]]

@@ -8,7 +8,7 @@ import torch
 from gptcore.generation import Step, generate_steps, text_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
-from gptcore.tokenizer import stream_decode
+from gptcore.tokenizer import end_token_ids, stream_decode
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,15 @@ def write_text(
     prompt_ids, steps = text_steps(model, prompt, tokenizer, max_length, sampling, seed)
     drawn = [(step.token_id, step.uniform) for step in steps]
     token_ids = [token_id for token_id, _ in drawn]
-    pieces = list(stream_decode(tokenizer, prompt_ids + token_ids))
-    first = "".join(pieces[: len(prompt_ids)])
-    return Text(prompt_ids, token_ids, [uniform for _, uniform in drawn], first, pieces[len(prompt_ids) :])
+    first, *pieces = stream_decode(tokenizer, token_ids, start=prompt_ids, cut=True)
+    return Text(prompt_ids, token_ids, [uniform for _, uniform in drawn], first, pieces)
 
 
 def distribution_after(
     model: GPTModel, tokenizer: Any, prompt_ids: list[int], new_ids: list[int], sampling: Sampling
 ) -> Distribution:
     """What the token after a prompt and its continuation is drawn from; an empty prompt is the end-of-text token."""
-    token_ids = torch.tensor((prompt_ids or [tokenizer.eos_token_id]) + new_ids, device=model.device)
+    token_ids = torch.tensor((prompt_ids or end_token_ids(tokenizer)[:1]) + new_ids, device=model.device)
     return next(generate_steps(model, token_ids, 1, **vars(sampling))).distribution
 
 
