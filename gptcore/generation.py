@@ -224,9 +224,9 @@ def stream_text(
     A piece never ends in half a character, and one that is incomplete where the text ends is left out. The text ends
     after `max_length` new tokens, or at the tokenizer's end-of-text token, which is not shown. An empty prompt starts
     from that token. `tokenizer` is one of ours or of `transformers`, or any object with `encode` and `decode`. Token
-    ids that it lacks are shown as `<id 40321>`; with `known_only=True` they are not drawn. The model runs where it is; `device` moves it first ("auto": to CUDA where
-    there is a GPU). `logits_processor` is that of `generate_steps`. The text also ends before the first `stop`, a
-    string or several, that appears in what is new.
+    ids that it lacks are shown as `<id 40321>`; with `known_only=True` they are not drawn. The model runs where it is;
+    `device` moves it first ("auto": to CUDA where there is a GPU). `logits_processor` is that of `generate_steps`. The
+    text also ends before the first `stop`, a string or several, that appears in what is new.
 
     Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """

@@ -114,7 +114,7 @@ def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = 
 
 def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
     """The text of `token_ids`; an id that the tokenizer does not have is not dropped but becomes `<id 40321>`."""
-    token_ids = as_ids("token_ids must be those of one text", token_ids)
+    token_ids = list(each_id(as_ids("token_ids must be those of one text", token_ids)))
     return "".join(stream_decode(tokenizer, (), start=token_ids))
 
 
