@@ -2,12 +2,12 @@
 
 The architecture is that of Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.
 In the comments, B is the batch size, T the number of new tokens, S the number of tokens that attention can see, and C
-is `emb_dim`. `Linear` and `GELU` are `nn.Linear` and `nn.GELU`, quicker on a CPU: read them as those.
+is `emb_dim`. `Linear` and `GELU` are `nn.Linear` and `nn.GELU`, quicker on a CPU, and `Dropout` is an `nn.Dropout` that
+knows `evaluating`: read them as those.
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from gptcore.config import GPTConfig
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
+from gptcore.modes import Dropout, is_training
+from gptcore.modes import evaluating as evaluating
 
 
 class KVCache:
@@ -82,7 +84,7 @@ class CausalSelfAttention(nn.Module):
             values,
             attn_mask=mask,
             is_causal=1 < T == S,
-            dropout_p=self.drop_rate if self.training else 0.0,
+            dropout_p=self.drop_rate if is_training(self) else 0.0,
         )
         return self.out_proj(mixed.transpose(1, 2).reshape(B, T, C))
 
@@ -109,7 +111,7 @@ class TransformerBlock(nn.Module):
         self.attention = CausalSelfAttention(config)
         self.feed_forward_norm = nn.LayerNorm(config.emb_dim, eps=config.layer_norm_epsilon)
         self.feed_forward = FeedForward(config)
-        self.dropout = nn.Dropout(config.drop_rate)
+        self.dropout = Dropout(config.drop_rate)
 
     def forward(self, x: Tensor, layer: int, kv_cache: KVCache | None) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), layer, kv_cache))
@@ -132,7 +134,7 @@ class GPTModel(nn.Module):
         self.config = config = GPTConfig.of(config)
         self.token_embedding = nn.Embedding(config.vocab_size, config.emb_dim)
         self.position_embedding = nn.Embedding(config.context_length, config.emb_dim)
-        self.dropout = nn.Dropout(config.drop_rate)
+        self.dropout = Dropout(config.drop_rate)
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
         self.final_norm = nn.LayerNorm(config.emb_dim, eps=config.layer_norm_epsilon)
         self.head = Linear(config.emb_dim, config.vocab_size, bias=False)
@@ -227,17 +229,3 @@ def resolve_device(device: str | torch.device) -> torch.device:
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {device!r}') from error
     return found
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch off gradients, and dropout in every part of the model; restore every mode afterwards."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module in training:
-            module.training = True

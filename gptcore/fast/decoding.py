@@ -23,6 +23,7 @@ from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
 from gptcore.fast.quantization import Int8Embedding, Int8Linear
 from gptcore.model import CausalSelfAttention, FeedForward, GPTModel, KVCache, TransformerBlock
+from gptcore.modes import Dropout
 from gptcore.sampling import Sampling, draw
 
 SMALL = 2**22  # multiplications per token that one thread finishes sooner than several
@@ -31,7 +32,7 @@ FEW = 100  # logits that Python draws from sooner than PyTorch
 # The modules whose work `decoder` knows how to do.
 _KNOWN = {
     *(GPTModel, TransformerBlock, CausalSelfAttention, FeedForward, Linear, Int8Linear, Int8Embedding),
-    *(nn.ModuleList, nn.Embedding, nn.Dropout, nn.LayerNorm, GELU),
+    *(nn.ModuleList, nn.Embedding, nn.Dropout, Dropout, nn.LayerNorm, GELU),
 }
 
 # Attention over the cache of one layer: query, key and value (B, n_heads, 1, head_dim) of the new token, and its
