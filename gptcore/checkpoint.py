@@ -8,25 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gptcore.config import GPTConfig
 from gptcore.fast.quantization import quantize
 from gptcore.files import write_text, written_whole
 from gptcore.hub import find_folder
-from gptcore.hugging_face import (
-    CONFIG,
-    WEIGHTS,
-    from_hugging_face,
-    hugging_face_config,
-    read_config,
-    read_weights,
-    to_hugging_face,
-)
+from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
+from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
 from gptcore.model import GPTModel, resolve_device
 from gptcore.tokenizer import Tokenizer
 from gptcore.tokenizer_files import read_tokenizer, save_tokenizer
+from gptcore.weight_files import WEIGHTS
 
 
 def load(
@@ -76,9 +69,8 @@ def load_model(
         )
     folder = find_folder(name)
     config = read_config(folder)
+    config, state = from_hugging_face(read_weights(folder, config), config, folder)
     model = _without_weights(config)
-    state = from_hugging_face(read_weights(folder), config, folder)
-    _check_state(state, model, folder)
     dtype = torch.float32 if dtype is None else dtype
     model.load_state_dict({key: value.to(device, dtype) for key, value in state.items()}, assign=True)
     if config.tie_embeddings:
@@ -99,18 +91,6 @@ class _Uninitialised(TorchFunctionMode):
         if getattr(function, "__module__", None) == "torch.nn.init":
             return None
         return function(*args, **(kwargs or {}))
-
-
-def _check_state(state: dict[str, Tensor], model: GPTModel, folder: Path) -> None:
-    expected = model.state_dict()
-    for key, value in state.items():
-        if not value.is_floating_point():
-            raise ValueError(f"{folder}: {key} must have floating-point values, got {value.dtype}")
-        if value.shape != expected[key].shape:
-            raise ValueError(
-                f"{folder}: {key} has the shape {tuple(value.shape)}, "
-                f"but {CONFIG} calls for {tuple(expected[key].shape)}"
-            )
 
 
 def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:

@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from gptcore.hugging_face import CONFIG, WEIGHTS, weight_files
+from gptcore.hugging_face import CONFIG
 from gptcore.units import bytes_text
+from gptcore.weight_files import WEIGHTS, weight_files
 
 STORYTELLER = Path(__file__).parent / "storyteller"
 

@@ -1,0 +1,65 @@
+"""The safetensors files of a folder. What tensors they hold is known from their first bytes, before any is read."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from gptcore.checks import given
+from gptcore.files import read_json
+from gptcore.other_kinds import check_no_stand_in, instead_of_weights
+
+WEIGHTS = "model.safetensors"
+
+T = TypeVar("T")
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold a model's weights: one file, or all that an index names, whether they exist or not."""
+    index = folder / f"{WEIGHTS}.index.json"
+    if (folder / WEIGHTS).is_file() or not index.is_file():
+        return [folder / WEIGHTS]
+    check_no_stand_in(index)
+    found = read_json(index)
+    names = found.get("weight_map") if isinstance(found, dict) else None
+    names = set(map(str, names.values())) if isinstance(names, dict) else set()
+    if not names or any(Path(name).name != name for name in names):
+        raise ValueError(f"{index} is not a valid index of safetensors files in the same folder")
+    return [folder / name for name in sorted(names)]
+
+
+def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor in the weight files, under the names that they have there.
+
+    Raises ValueError, in one sentence, if a file is missing, or is no safetensors file.
+    """
+    return dict(_each(folder, lambda file, name: tuple(file.get_slice(name).get_shape())))
+
+
+def stored_tensors(folder: Path) -> dict[str, Tensor]:
+    """Every tensor in the weight files. Raises ValueError, in one sentence, as `stored_shapes` does."""
+    return dict(_each(folder, lambda file, name: file.get_tensor(name)))
+
+
+def _each(folder: Path, read: Callable[[Any, str], T]) -> Iterator[tuple[str, T]]:
+    """(name, what `read` makes of it) for every tensor of all weight files."""
+    from safetensors import SafetensorError, safe_open
+
+    seen = set()
+    for file in weight_files(folder):
+        if not os.path.isfile(file):  # also False for a name that the system cannot look up
+            raise ValueError(f"{folder} has no {file.name}{instead_of_weights(folder)}")
+        try:
+            check_no_stand_in(file)
+            with safe_open(file, framework="pt") as opened:
+                pairs = [(name, read(opened, name)) for name in opened.keys()]  # noqa: SIM118, it is no dict
+        except SafetensorError as error:
+            raise ValueError(f"{file} is not a complete safetensors file: {error}") from error
+        except OSError as error:
+            raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
+        if twice := seen.intersection(name for name, _ in pairs):
+            raise ValueError(f"{file} holds {given(min(twice))}, which another file of the folder holds too: keep one")
+        seen.update(name for name, _ in pairs)
+        yield from pairs
