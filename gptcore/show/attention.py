@@ -1,7 +1,6 @@
 """`AttentionView`: where a token looks, head by head, while the model reads a text."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import ipywidgets
@@ -14,10 +13,10 @@ from matplotlib.figure import Figure
 from gptcore.model import GPTModel
 from gptcore.recording import Recording
 from gptcore.show.charts import drawable, plot_shares, styled
-from gptcore.show.live import Shown
 from gptcore.show.parts import framed, html, side_by_side
 from gptcore.show.recorded import Index, RecordedText, RecordedTextView, index_slider
-from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, others_label, percent, row_html
+from gptcore.show.settings import Shown
+from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, escape, others_label, percent, row_html
 
 STRONGEST = 5  # how many positions have a row of their own
 MAP_SIZE = 48  # squares on each side of a small map, at most
@@ -187,12 +186,12 @@ class AttentionView(RecordedTextView):
         super().__init__(model, tokenizer)
         layers, heads = model.config.n_layers, model.config.n_heads
         self.controls |= {"layer": index_slider("Layer", layers), "head": index_slider("Head", heads)}
-        self._chips, self._caption, self._bars = html(), html(), html()
+        self._chips, self._message, self._bars = html(), html(), html()
         # The box that scrolls outlives what it shows, so that it stays where it is while a slider moves.
         box = ipywidgets.Box([self._chips], layout={"height": "350px", "overflow": "hidden auto", "display": "block"})
         box.add_class("gptcore-look-box")
         sliders = side_by_side(*(self.controls[name] for name in ("layer", "head", "position")))
-        parts = self.controls["text"], sliders, box, ipywidgets.HTML(KEY), self._caption, self._bars
+        parts = self.controls["text"], sliders, box, ipywidgets.HTML(KEY), self._message, self._bars
         self.view = framed(*parts, width=1000)
         self._begin(text, layer=layer, head=head, position=position)
 
@@ -226,4 +225,4 @@ class AttentionView(RecordedTextView):
     def _show(self) -> None:
         self._chips.value = chips_html(self.record)
         self._bars.value = bars_html(self.record)
-        self._caption.value = caption_html(self.caption, 2, 3)
+        self._message.value = caption_html(self.caption, 2, 3)

@@ -12,6 +12,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gptcore.printable import printable
 from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, ending, percent
 
 HATCHED = {"facecolor": "white", "edgecolor": OTHERS, "hatch": "///"}
@@ -42,8 +43,8 @@ def fonts() -> list[str]:
 
 
 def drawable(text: str) -> str:
-    """`text` with the code, as in <U+1F98A>, of every character that none of the `fonts` can draw."""
-    return "".join(c if ord(c) in _glyphs() else f"<U+{ord(c):04X}>" for c in text)
+    """`text` with the code, as in <U+1F98A>, of every character that is hidden or that none of the `fonts` can draw."""
+    return "".join(c if ord(c) in _glyphs() else f"<U+{ord(c):04X}>" for c in printable(text))
 
 
 @cache

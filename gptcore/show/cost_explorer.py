@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from html import escape
 from math import log10
 from typing import Any, NamedTuple
 
@@ -11,18 +10,22 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gptcore.checks import given
 from gptcore.config import GPT2_SIZES, GPTConfig
 from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
 from gptcore.show.charts import chart, plot_bars, styled
-from gptcore.show.live import LiveView, Setting
+from gptcore.show.live import LiveView
 from gptcore.show.parts import choice_slider, framed, html, side_by_side
-from gptcore.show.style import caption_html
+from gptcore.show.settings import Setting, check_named
+from gptcore.show.style import caption_html, escape
 from gptcore.units import bytes_text, seconds_text, three_digits
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
 TOKENS = (1, 16, 64, 128, 256, 512, 1024)
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 BANDWIDTHS = tuple(number * 10**9 for number in (5, 10, 20, 50, 100, 200, 400, 1000, 2000, 4000))  # bytes per second
+
+MOST_TEXTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ def _speed_text(bandwidth: float) -> str:
 def check_dtype(name: str, value: Any) -> None:
     """Raise ValueError unless there is a button for `value`."""
     if value not in DTYPES.values():
-        raise ValueError(f"{name} must be one of {', '.join(map(str, DTYPES.values()))}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(str, DTYPES.values()))}, got {given(value)}")
 
 
 class CostExplorer(LiveView):
@@ -186,7 +189,7 @@ class CostExplorer(LiveView):
     changes nothing, and `problem` says why. Nothing is measured: these are the formulas of `gptcore.costs`.
     """
 
-    tokens, batch_size, dtype = Setting(), Setting(), Setting(check_dtype)
+    tokens, batch_size, dtype = Setting(), Setting(most=MOST_TEXTS), Setting(check_dtype)
     bandwidth = Setting(text=_speed_text)
 
     def __init__(
@@ -197,6 +200,7 @@ class CostExplorer(LiveView):
         dtype: torch.dtype = torch.float32,
         bandwidth: float = 20e9,
     ):
+        check_named("configs", configs)
         if not configs:
             raise ValueError("configs must name at least one model, got none")
         self.configs = {name: GPTConfig.of(config) for name, config in configs.items()}
@@ -219,9 +223,10 @@ class CostExplorer(LiveView):
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.controls}
 
-    def _check(self, settings: dict[str, Any]) -> None:
-        super()._check(settings)
+    def _checked(self, settings: dict[str, Any]) -> dict[str, Any]:
+        settings = super()._checked(settings)
         seconds_per_token(self._longest, **(self._settings() | settings))
+        return settings
 
     def _update(self, names: Collection[str]) -> None:
         self._try(lambda: costs_of(self.configs, **self._settings()))
@@ -229,7 +234,7 @@ class CostExplorer(LiveView):
 
     def _show(self) -> None:
         self._lanes.value = costs_html(self.record)
-        self._caption.value = caption_html(self.caption, 3, 4)
+        self._message.value = caption_html(self.caption, 3, 4)
 
     def _make_controls(self, longest: int) -> None:
         tokens = [*(count for count in TOKENS if count < longest), longest]
@@ -241,7 +246,7 @@ class CostExplorer(LiveView):
             "bandwidth": choice_slider("Memory reads", [(_speed_text(speed), speed) for speed in BANDWIDTHS], "95px"),
         }
         self._watch()
-        self._lanes, self._caption = html(), html()
+        self._lanes, self._message = html(), html()
         tokens, texts, dtype, bandwidth = self.controls.values()
         rows = side_by_side(tokens, texts), side_by_side(bandwidth, dtype)
-        self.view = framed(*rows, self._lanes, self._caption, width=1100)
+        self.view = framed(*rows, self._lanes, self._message, width=1100)

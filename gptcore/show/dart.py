@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 
 from gptcore.sampling import Distribution, draw
 from gptcore.show.charts import HATCHED, drawable, styled
-from gptcore.show.style import CHOSEN, KEPT, columns, counted, others_label, percent, shortened
+from gptcore.show.style import CHOSEN, KEPT, columns, counted, escape, others_label, percent, shortened
 from gptcore.tokenizer import token_label
 
 VISIBLE = 0.008  # a narrower token is shown together with its narrow neighbours

@@ -10,23 +10,34 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gptcore.checks import check_bool, check_integer, check_text
+from gptcore.checks import check_bool, check_integer
 from gptcore.fast.cores import one_thread
 from gptcore.generation import text_steps
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.charts import chart, drawable
-from gptcore.show.live import OFF, LiveView, Setting, Shown, check_sampling
+from gptcore.show.live import LiveView
 from gptcore.show.panels import Panels, panels_html, plot_panels, row_labels
-from gptcore.show.parts import button, choice_slider, framed, html, side_by_side, text_field
-from gptcore.show.style import caption_html, ending, percent
-from gptcore.tokenizer import token_label
+from gptcore.show.parts import choice_slider, framed, html, side_by_side, text_field
+from gptcore.show.settings import (
+    OFF,
+    Setting,
+    Shown,
+    TextSetting,
+    check_length,
+    check_sampling,
+    check_seed,
+    kept,
+)
+from gptcore.show.style import caption_html, ending, percent, sentence
+from gptcore.tokenizer import check_tokenizer, token_label
 
 TEMPERATURES = [*(i / 20 for i in range(41)), 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0, 100.0]
 TOP_KS = [*range(1, 11), 12, 15, 20, 25, 30, 40, 50, 75, 100, 200, 300, 500, 1000, 2000, 5000, 10_000, 20_000]
 TOP_PS = [*(i / 20 for i in range(1, 20)), 0.97, 0.99, 0.999]
 MIN_PS = [0.001, 0.002, 0.005, 0.01, 0.02, *(i / 20 for i in range(1, 21))]
 MOST_ROWS = 50
+MOST_DRAWS = 1_000_000  # at once: half a second
 LOOK = {"log", "rows"}  # settings that change no number
 
 
@@ -153,10 +164,11 @@ class DistributionExplorer(LiveView):
     luck again from `seed`.
     """
 
-    prompt, log, rows = Setting(check_text), Setting(check_bool), Setting(check_rows)
+    prompt, log, rows, seed = TextSetting(), Setting(check_bool), Setting(check_rows), Setting(check_seed)
     temperature, top_k, top_p, min_p = (Setting(check_sampling) for _ in range(4))
     distribution, panels, entropy, choices, counts = (Shown() for _ in range(5))
     draws = Shown(empty=0)
+    _remembered = "record", "token_ids", "logits", "_labels", "_luck"
 
     def __init__(
         self,
@@ -170,18 +182,28 @@ class DistributionExplorer(LiveView):
         rows: int = 10,
         seed: int = 1,
     ):
-        self.model, self.tokenizer, self.seed = model, tokenizer, seed
+        check_model(model)
+        check_tokenizer(tokenizer)
+        self.model, self.tokenizer = model, tokenizer
         self.token_ids: list[int] = []  # of the prompt
         self.logits: Tensor | None = None  # after the prompt; None if it could not be read
         self._make_controls(len(tokenizer) if hasattr(tokenizer, "__len__") else model.config.vocab_size)
         self._start = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
-        self._start |= {"log": False, "rows": rows}
+        self._start |= {"log": False, "rows": rows, "seed": seed}
         self.reset()
 
     def draw(self, count: int = 1) -> None:
-        """Draw `count` tokens from the distribution, and count them with those drawn before."""
+        """Draw `count` tokens from the distribution, at most a million, and count them with those drawn before.
+
+        Raises TypeError or ValueError if `count` is not an integer of at least 0.
+        """
+        check_length("count", count)
         if self.record is not None:
-            uniforms = torch.rand(count, generator=self._luck, dtype=torch.float64)
+            self.problem, self.notice = (
+                None,
+                f"count was cut to {MOST_DRAWS:,}, the most at once." if count > MOST_DRAWS else "",
+            )
+            uniforms = torch.rand(min(count, MOST_DRAWS), generator=self._luck, dtype=torch.float64)
             self.record = draw_more(self.record, uniforms, self.tokenizer)
             self._show()
 
@@ -204,12 +226,12 @@ class DistributionExplorer(LiveView):
         self.record, self.logits = None, None
         try:
             self.token_ids, self.logits = logits_after(self.model, self.tokenizer, self.prompt)
-        except (TypeError, ValueError, RuntimeError, LookupError) as error:
-            self.problem = str(error)
+        except Exception as error:
+            self.problem = sentence(error)
 
     def _explored(self) -> Exploration:
         """The record with nothing drawn."""
-        self._luck = torch.Generator().manual_seed(self.seed)
+        self._luck = torch.Generator().manual_seed(int(self.seed))
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
         counts, limit = torch.zeros(self.logits.numel(), dtype=torch.int64), self.model.config.context_length
         limit = limit if len(self.token_ids) > limit else None
@@ -243,29 +265,30 @@ class DistributionExplorer(LiveView):
                 layout={"width": "120px"},
                 style={"description_width": "45px"},
             ),
+            **kept(seed=1),
         }
         self._watch()
         auto = {"layout": {"width": "auto"}}
         self._draw_buttons = [
-            button(f"Draw {count:,}", partial(self.draw, count), "random", **auto) for count in (1, 100, 1000)
+            self._button(f"Draw {count:,}", partial(self.draw, count), "random", **auto) for count in (1, 100, 1000)
         ]
-        self._shown = html()  # one part for all that changes: one message, one frame in the browser
+        self._message = html()  # one part for all that changes: one message, one frame in the browser
         names = ("temperature", "top_k", "top_p", "min_p")
         self.view = framed(
             self.controls["prompt"],
             side_by_side(*(self.controls[name] for name in names)),
             side_by_side(
                 *self._draw_buttons,
-                button("Reset", self.reset, "undo", **auto),
+                self._button("Reset", self.reset, "undo", **auto),
                 self.controls["rows"],
                 self.controls["log"],
             ),
-            self._shown,
+            self._message,
             width=1100,
         )
 
     def _show(self) -> None:
         with one_thread():
-            self._shown.value = panels_html(self.panels, self.rows, self.log) + caption_html(self.caption, 3, 5)
+            self._message.value = panels_html(self.panels, self.rows, self.log) + caption_html(self.caption, 3, 5)
         for draw_button in self._draw_buttons:
             draw_button.disabled = self.record is None

@@ -2,80 +2,18 @@
 
 import base64
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-from gptcore.sampling import Sampling
-
-OFF = object()  # None, for a control that offers a choice: its value cannot be None
-
-
-class Setting:
-    """A plain attribute of a widget that is the value of a control; setting it moves the control.
-
-    `check(name, value)` raises TypeError or ValueError for a value that is not allowed. `text` writes a value that a
-    control with a choice does not offer yet.
-    """
-
-    def __init__(
-        self,
-        check: Callable[[str, Any], None] = lambda name, value: None,
-        text: Callable[[Any], str] = lambda value: f"{value:,}" if isinstance(value, int) else f"{value:g}",
-    ):
-        self.check, self.text = check, text
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, widget: "LiveView | None", owner: type | None = None) -> Any:
-        if widget is None:
-            return self
-        value = widget.controls[self.name].value
-        return None if value is OFF else value
-
-    def __set__(self, widget: "LiveView", value: Any) -> None:
-        widget.change(**{self.name: value})
-
-    def put(self, control: Any, value: Any) -> None:
-        """Set the control, which may not have offered `value` before."""
-        if hasattr(control, "options"):
-            value = OFF if value is None else value
-            self._offer(control, value)
-        elif hasattr(control, "max"):
-            control.max = max(control.max, value)
-        control.value = value
-
-    def _offer(self, control: Any, value: Any) -> None:
-        options = [option if isinstance(option, tuple) else (str(option), option) for option in control.options]
-        if value in [known for _, known in options]:
-            return
-        off = [option for option in options if option[1] is OFF]
-        values = [option for option in options if option[1] is not OFF] + [(self.text(value), value)]
-        values.sort(key=lambda option: option[1])
-        control.options = off + values if options[0][1] is OFF else values + off
-
-
-class Shown:
-    """A plain attribute of a widget that its record has by the same name; `empty` if there is no record."""
-
-    def __init__(self, empty: Any = None):
-        self.empty = empty
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, widget: "LiveView | None", owner: type | None = None) -> Any:
-        if widget is None:
-            return self
-        return self.empty if widget.record is None else getattr(widget.record, self.name)
-
-
-def check_sampling(name: str, value: Any) -> None:
-    """Raise TypeError or ValueError unless `value` is allowed for a setting of the sampler."""
-    Sampling(**{name: value})
+from gptcore.printable import printable
+from gptcore.show.parts import button
+from gptcore.show.settings import Setting
+from gptcore.show.style import caption_html, sentence
 
 
 class LiveView:
@@ -84,12 +22,17 @@ class LiveView:
     What is shown is a `record`, which has a `caption` and a `describe()` of its own; it is None if there is nothing to
     show, and `problem` says why. Attributes that are a `Setting` have a control of the same name in `controls`: any
     object with a `value`.
+
+    Whatever goes wrong in a callback becomes `problem`, and the widget stays as it was before.
     """
 
     view: ipywidgets.DOMWidget
     controls: dict[str, Any]
     record: Any | None = None
     problem: str | None = None  # what is wrong with a setting, in a sentence
+    notice: str = ""  # what was cut, in sentences
+    _message: ipywidgets.HTML  # the part of the view that says the caption
+    _remembered: tuple[str, ...] = ("record",)  # attributes that are put back if a callback goes wrong
     _changing = False
 
     def change(self, **settings: Any) -> None:
@@ -97,36 +40,99 @@ class LiveView:
 
         If one of them is not allowed, nothing changes, and `problem` says why.
         """
-        try:
-            self._check(settings)
-        except (TypeError, ValueError) as error:
-            self.problem = str(error)
-            self._show()
-            return
-        self._put(**settings)
-        self._update(settings.keys())
+        with self._safely(*(self.controls[name] for name in settings if name in self.controls)):
+            self._put(**self._checked(settings))
+            self._update(settings.keys())
 
-    def _check(self, settings: dict[str, Any]) -> None:
+    def _checked(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings, once all are checked, with those that are too large cut; `notice` says which."""
         known = [name for name in self.controls if isinstance(getattr(type(self), name, None), Setting)]
         if unknown := sorted(settings.keys() - set(known)):
             raise TypeError(f"settings are {', '.join(known)}, got {', '.join(unknown)}")
-        for name, value in settings.items():
-            getattr(type(self), name).check(name, value)
+        allowed = {name: getattr(type(self), name).allowed(value) for name, value in settings.items()}
+        self.notice = " ".join(notice for _, notice in allowed.values() if notice)
+        return {name: value for name, (value, _) in allowed.items()}
 
     def _put(self, **settings: Any) -> None:
         """Set controls without an update."""
-        self._changing = True
-        try:
+        with self._quietly():
             for name, value in settings.items():
                 getattr(type(self), name).put(self.controls[name], value)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Controls that are moved here are not heard."""
+        before, self._changing = self._changing, True
+        try:
+            yield
         finally:
-            self._changing = False
+            self._changing = before
+
+    @contextmanager
+    def _safely(self, *controls: Any) -> Iterator[None]:
+        """Whatever goes wrong inside becomes `problem`, and all is as it was before, the `controls` too."""
+        said = self.problem or self.notice
+        before = [(self, {name: getattr(self, name, None) for name in self._remembered})]
+        before += [(control, _traits(control)) for control in controls]
+        if self._has_record:
+            self.problem, self.notice = None, ""
+        try:
+            yield
+        except Exception as error:  # any: nobody sees what a callback raises
+            self.problem = sentence(error)
+            self._put_back(before[:1])
+        except BaseException:  # an interrupt is the cell's
+            self._put_back(before)
+            raise
+        if self.problem and self._has_record:
+            self._put_back(before)
+        if said or self.problem or self.notice:  # some of it may still be on screen, or not yet
+            self._show_or_say()
+
+    def _put_back(self, before: list[tuple[Any, dict[str, Any]]]) -> None:
+        with self._quietly():
+            for thing, values in before:
+                for name, value in values.items():
+                    setattr(thing, name, value)
+
+    def _show_or_say(self) -> None:
+        """Show the record, or if even that goes wrong, say only the problem."""
+        try:
+            self._show()
+        except Exception as error:
+            self.problem = self.problem or sentence(error)
+            self._message.value = caption_html(f"Not changed: {self.problem}.")
+
+    def _by_hand(self, action: Callable[[], Any]) -> Callable[..., None]:
+        """`action` for a button, a timer or a control: what goes wrong in it becomes `problem`."""
+
+        def act(*_: Any) -> None:
+            with self._safely():
+                action()
+
+        return act
+
+    def _button(self, name: str, action: Callable[[], Any], *look: str, **style: Any) -> ipywidgets.Button:
+        """A button for `action`: see `parts.button`."""
+        return button(name, self._by_hand(action), *look, **style)
 
     def _watch(self) -> None:
         """From now on, a control that is moved by hand updates the widget."""
         for name, control in self.controls.items():
             if isinstance(control, ipywidgets.Widget):
-                control.observe(lambda change, name=name: self._changing or self._update({name}), names="value")
+                control.observe(partial(self._moved, name), names="value")
+
+    def _moved(self, name: str, change: Any) -> None:
+        """A control was moved by hand, or a text was typed into it, which need not be one that is allowed."""
+        if self._changing:
+            return
+        with self._safely():
+            if isinstance(change.new, str):
+                text, self.notice = getattr(type(self), name).cut(change.new)
+                self._put_back([(change.owner, {"value": text})])
+            self._update({name})
+        if self.problem and self._has_record:
+            self._put_back([(change.owner, {"value": change.old})])
 
     def _update(self, names: Collection[str]) -> None:
         """Bring everything up to date after the settings called `names` have changed."""
@@ -136,23 +142,29 @@ class LiveView:
         """Compute the record again. What goes wrong becomes `problem`, and the record stays as it is."""
         try:
             self.record, self.problem = compute(), None
-        except (TypeError, ValueError, RuntimeError, LookupError) as error:
-            self.problem = str(error)
+        except Exception as error:  # any: MemoryError too
+            self.problem = sentence(error)
 
     def _show(self) -> None:
         """Draw the record, and say its caption."""
         raise NotImplementedError
 
     @property
+    def _has_record(self) -> bool:
+        return self.record is not None
+
+    @property
     def caption(self) -> str:
         """What can be seen, in words."""
         if self.record is None:
-            return f"There is nothing to show: {self.problem}."
-        return f"Not changed: {self.problem}. {self.record.caption}" if self.problem else self.record.caption
+            said = f"There is nothing to show: {self.problem}."
+        else:
+            said = f"Not changed: {self.problem}. {self.record.caption}" if self.problem else self.record.caption
+        return printable(f"{said} {self.notice}" if self.notice else said)
 
     def describe(self) -> str:
         """The widget as it is now, in one line of text that is the same on every machine."""
-        return f"{type(self).__name__}: {self.problem if self.record is None else self.record.describe()}"
+        return printable(f"{type(self).__name__}: {self.problem if self.record is None else self.record.describe()}")
 
     def picture(self) -> Figure:
         """The widget as it is now, as a chart."""
@@ -166,3 +178,8 @@ class LiveView:
             "image/png": base64.b64encode(file.getvalue()).decode("ascii"),
             "text/plain": self.describe(),
         }
+
+
+def _traits(control: Any) -> dict[str, Any]:
+    """What `Setting.put` may change of a control, in the order in which it can be put back."""
+    return {name: getattr(control, name) for name in ("options", "max", "value") if hasattr(control, name)}

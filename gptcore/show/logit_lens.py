@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from html import escape
 from typing import Any, NamedTuple
 
 import ipywidgets
@@ -15,10 +14,10 @@ from torch import Tensor
 from gptcore.model import GPTModel
 from gptcore.recording import lens_logits
 from gptcore.show.charts import chart, drawable, styled
-from gptcore.show.live import Shown
 from gptcore.show.parts import framed, html
 from gptcore.show.recorded import RecordedText, RecordedTextView, record_text
-from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, percent
+from gptcore.show.settings import Shown
+from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, escape, percent
 from gptcore.tokenizer import token_label
 
 WINDOW = 9  # how many positions the table shows at once
@@ -244,12 +243,12 @@ class LogitLens(RecordedTextView):
 
     def __init__(self, model: GPTModel, tokenizer: Any, text: str = "Once upon a time", position: int | None = None):
         super().__init__(model, tokenizer)
-        self._table, self._caption, self._rise = html(), html(), html()
+        self._table, self._message, self._rise = html(), html(), html()
         # The box that scrolls outlives what it shows, so that it stays where it is while the slider moves.
         box = ipywidgets.Box([self._table], layout={"overflow": "auto hidden", "display": "block"})
         slider = self.controls["position"]
         slider.layout = {"flex": "0 0 auto", "width": "auto", "min_width": "280px"}
-        self.view = framed(self.controls["text"], slider, box, self._caption, self._rise, width=1000)
+        self.view = framed(self.controls["text"], slider, box, self._message, self._rise, width=1000)
         self._begin(text, position=position)
 
     @property
@@ -276,4 +275,4 @@ class LogitLens(RecordedTextView):
         rows = self.model.config.n_layers + 1
         self._table.value = table_html(self.record, rows)
         self._rise.value = rise_html(self.record, rows)
-        self._caption.value = caption_html(self.caption, 2, 3)
+        self._message.value = caption_html(self.caption, 2, 3)

@@ -3,26 +3,38 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from html import escape
 from textwrap import wrap
-from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_text
+from gptcore.checks import given, is_integer, is_number
 from gptcore.generation import Step
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.charts import chart, drawable, plot_bars, styled
 from gptcore.show.dart import Dart, dart_html
-from gptcore.show.live import LiveView, Setting, Shown, check_sampling
-from gptcore.show.parts import button, framed, html, side_by_side, temperature_slider, text_field, top_k_slider
+from gptcore.show.live import LiveView
+from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
+from gptcore.show.settings import (
+    MOST_LENGTH,
+    Setting,
+    Shown,
+    TextSetting,
+    check_floor,
+    check_length,
+    check_named,
+    check_sampling,
+    check_seed,
+    kept,
+    next_seed,
+)
 from gptcore.show.settings_comparison import sampling_text
-from gptcore.show.style import CHOSEN, KEPT, caption_html
+from gptcore.show.style import CHOSEN, KEPT, caption_html, escape
 from gptcore.show.texts import Text, step_again, write_text
+from gptcore.tokenizer import check_tokenizer
 
 TOP_KS = (1, 2, 5, 10, 50, 200)
 
@@ -164,7 +176,7 @@ class ModelComparison(LiveView):
     Raises ValueError if there is no model, or if a loss has no model, and like `gptcore.generate` for a setting.
     """
 
-    prompt, seed = Setting(check_text), Setting()
+    prompt, seed, max_length = TextSetting(), Setting(check_seed), Setting(check_length, most=MOST_LENGTH)
     temperature, top_k = Setting(check_sampling), Setting(check_sampling)
     texts, token_ids, steps = Shown(), Shown(), Shown()
 
@@ -180,12 +192,17 @@ class ModelComparison(LiveView):
         losses: Mapping[str, float] | None = None,
         floor: float | None = None,
     ):
+        _check_models(models)
+        _check_losses(models, losses or {}, floor)
+        check_tokenizer(tokenizer)
         self.models, self.losses = dict(models), dict(losses or {})
-        _check_losses(self.models, self.losses)
-        Sampling(temperature, top_k)
-        self.tokenizer, self.floor, self.max_length = tokenizer, floor, max_length
+        self.tokenizer, self.floor = tokenizer, floor
         self._make_controls()
-        self.change(prompt=prompt, temperature=temperature, top_k=top_k, seed=seed)
+        settings = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "seed": seed}
+        self._put(**self._checked(settings | {"max_length": max_length}))
+        self._update(self.controls.keys())
+        if self.record is None:
+            raise ValueError(self.problem)
 
     @property
     def position(self) -> int:
@@ -194,25 +211,29 @@ class ModelComparison(LiveView):
 
     @position.setter
     def position(self, position: int) -> None:
-        self._position.value = position + 1
+        with self._safely(self._position):
+            if not (is_integer(position) and 0 <= position < self._position.max):
+                last = self._position.max - 1
+                raise ValueError(f"position must be an integer from 0 to {last}, got {given(position)}")
+            self._position.value = position + 1
 
     def other_luck(self) -> None:
         """The next seed."""
-        self.seed += 1
+        self.seed = next_seed(self.seed)
 
     def _update(self, names: Collection[str]) -> None:
         settings = self.prompt, Sampling(self.temperature, self.top_k), self.seed, self.max_length
         self._try(lambda: self._look(compare_models(self.models, self.tokenizer, *settings)))
-        if self.record is None:
-            raise ValueError(self.problem)
-        self._show()
+        if self.record is not None:
+            self._show()
 
     def _look(self, record: ModelsRecord) -> ModelsRecord:
         return look_at(self.models, self.tokenizer, record, self.position)
 
     def _move(self) -> None:
-        self.record = self._look(self.record)
-        self._show()
+        if not self._changing:
+            self.record = self._look(self.record)
+            self._show()
 
     def picture(self) -> Figure:
         """The texts, and below them the losses."""
@@ -231,37 +252,52 @@ class ModelComparison(LiveView):
             "prompt": text_field("Beginning"),
             "temperature": temperature_slider("Temperature", "6.5em"),
             "top_k": top_k_slider("Top-k", TOP_KS, "6.5em"),
-            "seed": SimpleNamespace(value=1),
+            **kept(seed=1, max_length=1),
         }
         self._watch()
         style, layout = {"description_width": "6.5em"}, {"width": "370px"}
-        self._position = ipywidgets.IntSlider(
-            1, min=1, max=max(1, self.max_length), description="New token", style=style, layout=layout
-        )
-        self._position.observe(lambda change: self._move(), names="value")
+        self._position = ipywidgets.IntSlider(1, min=1, max=1, description="New token", style=style, layout=layout)
+        self._position.observe(self._by_hand(self._move), names="value")
         self._luck, self._message = ipywidgets.HTML(), html()
         self._boxes = {name: html() for name in self.models}
         self.view = framed(
             self.controls["prompt"],
             side_by_side(self.controls["temperature"], self.controls["top_k"]),
-            side_by_side(self._position, button("Other luck", self.other_luck, "refresh", "The next seed"), self._luck),
+            side_by_side(
+                self._position,
+                self._button("Other luck", self.other_luck, "refresh", "The next seed"),
+                self._luck,
+            ),
             self._message,
             *self._boxes.values(),
             width=900,
         )
 
     def _show(self) -> None:
+        with self._quietly():
+            self._position.max = max(1, self.max_length)
         self._luck.value = f'<span class="gptcore">seed {self.seed}</span>'
         self._message.value = caption_html(self.caption, 1)
         for name, box in self._boxes.items():
             box.value = model_html(self.record, name, self.losses, self.floor)
 
 
-def _check_losses(models: Mapping[str, GPTModel], losses: Mapping[str, float]) -> None:
+def _check_models(models: Any) -> None:
+    check_named("models", models)
     if not models:
         raise ValueError("models must be at least one, by its name, got none")
+    for model in models.values():
+        check_model(model)
+
+
+def _check_losses(models: Mapping[str, GPTModel], losses: Any, floor: Any) -> None:
+    if not isinstance(losses, Mapping):
+        raise TypeError(f"losses must be a dictionary of losses by the name of their model, got {given(losses)}")
     if unknown := losses.keys() - models.keys():
-        raise ValueError(f"losses must be of the models {', '.join(models)}, got {', '.join(sorted(unknown))}")
+        raise ValueError(
+            f"losses must be of the models {', '.join(models)}, got {', '.join(sorted(map(str, unknown)))}"
+        )
     for name, loss in losses.items():
-        if not 0 < loss < math.inf:
-            raise ValueError(f"losses must be above 0, in nats per token, got {loss!r} for {name}")
+        if not (is_number(loss) and 0 < loss < math.inf):
+            raise ValueError(f"losses must be above 0, in nats per token, got {given(loss)} for {name}")
+    check_floor("floor", floor)

@@ -2,23 +2,22 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from html import escape
-from types import SimpleNamespace
+from itertools import islice
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_text
 from gptcore.generation import Step, text_steps
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.charts import after, chart
-from gptcore.show.live import LiveView, Setting, Shown
-from gptcore.show.parts import button, framed, html, text_field
-from gptcore.show.style import caption_html, percent
-from gptcore.tokenizer import decode, end_token_ids, token_label
+from gptcore.show.live import LiveView
+from gptcore.show.parts import framed, html, text_field
+from gptcore.show.settings import Setting, Shown, TextSetting, check_any_seed, check_sampling, kept, next_seed
+from gptcore.show.style import caption_html, escape, percent
+from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, token_label
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,26 +89,31 @@ class NextToken(LiveView):
     'Once upon a time,'
 
     `text`, `token_ids`, `last`, `step` and `candidates` are those of the `Growth` that is shown. The settings are those
-    of `gptcore.stream_text`. `new_story()` begins again with the next `seed`, and setting `prompt` with another text.
-    Nothing is shown of one that cannot be read, and `problem` says why.
+    of `gptcore.stream_text`. `new_story()` begins again with the next `seed`, and setting `prompt` with another text; a
+    new `temperature` or `top_k` holds from then on. Nothing is shown of a prompt that cannot be read, and `problem`
+    says why.
     """
 
-    prompt, seed = Setting(check_text), Setting()
+    prompt, seed = TextSetting(), Setting(check_any_seed)
+    temperature, top_k = Setting(check_sampling), Setting(check_sampling)
     text, last, step, candidates = Shown(empty=""), Shown(), Shown(), Shown()
     token_ids = Shown(empty=[])
+    _remembered = "record", "_steps", "_story"
 
     def __init__(
         self,
         model: GPTModel,
         tokenizer: Any,
         prompt: str = "Once upon a time",
-        seed: int = 1,
+        seed: int | None = 1,
         temperature: float = 1.0,
         top_k: int | None = None,
     ):
-        self.model, self.tokenizer, self.temperature, self.top_k = model, tokenizer, temperature, top_k
+        check_model(model)
+        check_tokenizer(tokenizer)
+        self.model, self.tokenizer = model, tokenizer
         self._make_controls()
-        self.change(prompt=prompt, seed=seed)
+        self.change(prompt=prompt, seed=seed, temperature=temperature, top_k=top_k)
 
     def add_token(self) -> None:
         """Draw one of the candidates, and look ahead to the next ones."""
@@ -120,21 +124,32 @@ class NextToken(LiveView):
             self.record = grown(self.tokenizer, prompt_ids, new_ids, drawn)
         else:
             new_ids = [*new_ids, drawn.token_id]
-            self.record = grown(self.tokenizer, prompt_ids, new_ids, drawn, next(self._steps, None))
+            self.record = grown(self.tokenizer, prompt_ids, new_ids, drawn, self._next_step(len(new_ids)))
         self._show()
+
+    def _next_step(self, count: int) -> Step | None:
+        """The step after `count` new tokens; None if there is no more room."""
+        steps, self._steps = self._steps, None  # a generator in which something went wrong gives no more steps
+        if steps is None:
+            steps = islice(text_steps(*self._story)[1], count, None)
+        step = next(steps, None)
+        self._steps = steps
+        return step
 
     def new_story(self) -> None:
         """Begin again with other luck."""
-        self.seed += 1
+        self.seed = next_seed(self.seed)
 
     def _update(self, names: Collection[str]) -> None:
-        self.record = None
-        self._try(self._begin)
+        if self.record is None or names & {"prompt", "seed"}:
+            self.record = None
+            self._try(self._begin)
         self._show()
 
     def _begin(self) -> Growth:
         sampling, room = Sampling(self.temperature, self.top_k), self.model.config.context_length
-        prompt_ids, self._steps = text_steps(self.model, self.prompt, self.tokenizer, room, sampling, self.seed)
+        self._story = self.model, self.prompt, self.tokenizer, room, sampling, self.seed
+        prompt_ids, self._steps = text_steps(*self._story)
         return grown(self.tokenizer, prompt_ids, [], step=next(self._steps))
 
     def picture(self) -> Figure:
@@ -144,10 +159,10 @@ class NextToken(LiveView):
         return figure
 
     def _make_controls(self) -> None:
-        self.controls = {"prompt": text_field("Beginning"), "seed": SimpleNamespace(value=1)}
+        self.controls = {"prompt": text_field("Beginning"), **kept(seed=1, temperature=1.0, top_k=None)}
         self._watch()
-        self._add = button("Add a token", self.add_token, "plus", button_style="primary")
-        new = button("New story", self.new_story, "refresh", "Begin again with other luck")
+        self._add = self._button("Add a token", self.add_token, "plus", button_style="primary")
+        new = self._button("New story", self.new_story, "refresh", "Begin again with other luck")
         self._text, self._message, self._bars = (html() for _ in range(3))
         buttons = ipywidgets.HBox([self._add, new])
         self.view = framed(self.controls["prompt"], buttons, self._text, self._message, self._bars)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
 from gptcore.show.charts import plot_bars, plot_scores
-from gptcore.show.style import CHOSEN, counted, label_class, others_label, percent, short_label
+from gptcore.show.style import CHOSEN, counted, escape, label_class, others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
 STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))

@@ -5,7 +5,7 @@ from typing import Any
 
 import ipywidgets
 
-from gptcore.show.live import OFF
+from gptcore.show.settings import OFF
 from gptcore.show.style import stylesheet
 
 WIDE = {"width": "auto"}

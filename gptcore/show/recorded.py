@@ -7,12 +7,13 @@ from typing import Any
 import ipywidgets
 import torch
 
-from gptcore.checks import check_text, is_integer
-from gptcore.model import GPTModel
+from gptcore.checks import check_text, given, is_integer
+from gptcore.model import GPTModel, check_model
 from gptcore.recording import Recording, record
-from gptcore.show.live import LiveView, Setting
+from gptcore.show.live import LiveView
 from gptcore.show.parts import text_field
-from gptcore.tokenizer import token_label
+from gptcore.show.settings import Setting, TextSetting
+from gptcore.tokenizer import check_tokenizer, encode, token_label
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +43,10 @@ def record_text(model: GPTModel, tokenizer: Any, text: str) -> RecordedText:
     Raises TypeError or ValueError if `text` is not a text that UTF-8 can hold, or if it has no token, or one that the
     model does not know.
     """
+    check_model(model)
+    check_tokenizer(tokenizer)
     check_text("text", text)
-    token_ids = list(tokenizer.encode(text)) if text else []
+    token_ids = encode(tokenizer, text) if text else []
     if not token_ids:
         raise ValueError("text must have at least one token, got none")
     seen = token_ids[-model.config.context_length :]
@@ -67,7 +70,7 @@ class Index(Setting):
         """Raise ValueError unless `value` is the number of one of them."""
         count = self.count(widget)
         if not (is_integer(value) and 0 <= value < count):
-            raise ValueError(f"{self.name} must be an integer from 0 to {max(0, count - 1)}, got {value!r}")
+            raise ValueError(f"{self.name} must be an integer from 0 to {max(0, count - 1)}, got {given(value)}")
 
 
 def index_slider(name: str, count: int = 1, flex: str = "1 1 45%") -> ipywidgets.IntSlider:
@@ -84,10 +87,13 @@ class RecordedTextView(LiveView):
     `_read_text` is what is computed once for each text, `_record` what is shown of it at the settings.
     """
 
-    text, position = Setting(check_text), Index(lambda view: len(view.labels))
+    text, position = TextSetting(), Index(lambda view: len(view.labels))
+    _remembered = "record", "recorded"
     _read_text: Callable[[GPTModel, Any, str], RecordedText] = staticmethod(record_text)
 
     def __init__(self, model: GPTModel, tokenizer: Any):
+        check_model(model)
+        check_tokenizer(tokenizer)
         self.model, self.tokenizer = model, tokenizer
         self.recorded: RecordedText | None = None  # None if the text cannot be read
         self.controls = {"text": text_field("Text"), "position": index_slider("Token", flex="1 1 100%")}
@@ -108,11 +114,12 @@ class RecordedTextView(LiveView):
         if settings := {name: value for name, value in settings.items() if value is not None}:
             self.change(**settings)
 
-    def _check(self, settings: dict[str, Any]) -> None:
-        super()._check(settings)
+    def _checked(self, settings: dict[str, Any]) -> dict[str, Any]:
+        settings = super()._checked(settings)
         for name, value in settings.items():
             if isinstance(setting := getattr(type(self), name), Index):
                 setting.check_range(self, value)
+        return settings
 
     def _update(self, names: Collection[str]) -> None:
         if "text" in names:
@@ -128,9 +135,8 @@ class RecordedTextView(LiveView):
 
     def _go_to_last(self) -> None:
         slider, last = self.controls["position"], len(self.labels) - 1
-        self._changing = True
-        slider.max, slider.value, slider.disabled = max(1, last), max(0, last), last < 1
-        self._changing = False
+        with self._quietly():
+            slider.max, slider.value, slider.disabled = max(1, last), max(0, last), last < 1
 
     def _record(self) -> Any:
         raise NotImplementedError

@@ -3,24 +3,34 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
-from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_text
+from gptcore.checks import given
 from gptcore.generation import Step
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.charts import chart
 from gptcore.show.dart import Dart, dart_html, plot_dart
-from gptcore.show.live import OFF, LiveView, Setting, Shown
-from gptcore.show.parts import button, framed, html, side_by_side, temperature_slider, text_field, top_k_slider
-from gptcore.show.style import caption_html
+from gptcore.show.live import LiveView
+from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
+from gptcore.show.settings import (
+    MOST_LENGTH,
+    OFF,
+    Setting,
+    Shown,
+    TextSetting,
+    check_length,
+    check_seed,
+    kept,
+    next_seed,
+)
+from gptcore.show.style import caption_html, escape
 from gptcore.show.texts import Text, step_again, write_text
+from gptcore.tokenizer import check_tokenizer
 
 NAMES = ("A", "B")
 TOP_KS = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -92,6 +102,18 @@ def compare_settings(
             steps.append(step_again(model, tokenizer, text, index, sampling))
     darts = [Dart.of(step.distribution, step.uniform, tokenizer) for step in steps]
     return SettingsRecord(samplings, seed, texts, steps, darts)
+
+
+def samplings_of(settings: Sequence[Mapping[str, Any]]) -> list[Sampling]:
+    """Two settings, checked. Raises TypeError or ValueError if they are not two, or one of them is not allowed."""
+    if not isinstance(settings, Sequence) or not all(isinstance(setting, Mapping) for setting in settings):
+        raise TypeError(f"settings must be two dictionaries, got {given(settings)}")
+    if len(settings) != 2:
+        raise ValueError(f"settings must be two, got {len(settings)}")
+    known = vars(Sampling()).keys()
+    if unknown := {str(name) for setting in settings for name in setting} - known:
+        raise ValueError(f"a setting has {', '.join(known)}, got {', '.join(sorted(unknown))}")
+    return [Sampling(**setting) for setting in settings]
 
 
 def sampling_text(sampling: Sampling) -> str:
@@ -168,8 +190,9 @@ class SettingsComparison(LiveView):
     for each text: that of the first difference, or of the last token if there is none.
     """
 
-    prompt, seed = Setting(check_text), Setting()
+    prompt, seed, max_length = TextSetting(), Setting(check_seed), Setting(check_length, most=MOST_LENGTH)
     texts, token_ids, first_difference, agreement, steps = (Shown() for _ in range(5))
+    _remembered = "record", "_fixed"
 
     def __init__(
         self,
@@ -180,9 +203,12 @@ class SettingsComparison(LiveView):
         seed: int = 1,
         max_length: int = 40,
     ):
-        self.model, self.tokenizer, self.max_length = model, tokenizer, max_length
+        check_model(model)
+        check_tokenizer(tokenizer)
+        self.model, self.tokenizer = model, tokenizer
         self._fixed: list[dict[str, Any]] = [{}, {}]  # top_p and min_p, which have no control
-        self._make_controls(prompt, seed)
+        self._make_controls()
+        self._put(**self._checked({"prompt": prompt, "seed": seed, "max_length": max_length}))
         self.settings = settings
 
     @property
@@ -195,31 +221,29 @@ class SettingsComparison(LiveView):
 
     @settings.setter
     def settings(self, settings: Sequence[Mapping[str, Any]]) -> None:
-        if len(settings) != 2:
-            raise ValueError(f"settings must be two, got {len(settings)}")
-        known = vars(Sampling()).keys()
-        if unknown := {name for setting in settings for name in setting} - known:
-            raise ValueError(f"a setting has {', '.join(known)}, got {', '.join(sorted(unknown))}")
-        samplings = [Sampling(**setting) for setting in settings]
-        self._changing = True
-        for sampling, sliders in zip(samplings, self._sliders, strict=True):
-            Setting().put(sliders[0], sampling.temperature)
-            Setting().put(sliders[1], sampling.top_k)
-        self._changing = False
-        self._fixed = [{name: s[name] for name in ("top_p", "min_p") if name in s} for s in settings]
-        self._update()
+        samplings = samplings_of(settings)
+        with self._safely(*(slider for sliders in self._sliders for slider in sliders)):
+            with self._quietly():
+                for sampling, sliders in zip(samplings, self._sliders, strict=True):
+                    Setting().put(sliders[0], sampling.temperature)
+                    Setting().put(sliders[1], sampling.top_k)
+            self._fixed = [{name: s[name] for name in ("top_p", "min_p") if name in s} for s in settings]
+            self._update()
+        if self.record is None:
+            raise ValueError(self.problem)
 
     def other_luck(self) -> None:
         """The next seed."""
-        self.seed += 1
+        self.seed = next_seed(self.seed)
 
     def _update(self, names: Collection[str] = ()) -> None:
-        samplings = [Sampling(**setting) for setting in self.settings]
-        arguments = self.model, self.tokenizer, self.prompt, samplings, self.seed, self.max_length
-        self._try(lambda: compare_settings(*arguments))
-        if self.record is None:
-            raise ValueError(self.problem)
-        self._show()
+        self._try(self._compare)
+        if self.record is not None:
+            self._show()
+
+    def _compare(self) -> SettingsRecord:
+        samplings = samplings_of(self.settings)
+        return compare_settings(self.model, self.tokenizer, self.prompt, samplings, self.seed, self.max_length)
 
     def picture(self) -> Figure:
         titles = [f"{name}: {sampling_text(s)}" for name, s in zip(NAMES, self.record.samplings, strict=True)]
@@ -227,19 +251,19 @@ class SettingsComparison(LiveView):
         plot_settings(axes, self.record)
         return figure
 
-    def _make_controls(self, prompt: str, seed: int) -> None:
+    def _make_controls(self) -> None:
         self._sliders = [
             (temperature_slider(f"{name}: temperature", "9.5em"), top_k_slider(f"{name}: top-k", TOP_KS, "9.5em"))
             for name in NAMES
         ]
-        self.controls = {"prompt": text_field("Beginning", prompt), "seed": SimpleNamespace(value=seed)}
+        self.controls = {"prompt": text_field("Beginning"), **kept(seed=1, max_length=40)}
         self.controls |= {slider.description: slider for sliders in self._sliders for slider in sliders}
         self._watch()
         self._luck, self._message, self._story, self._darts = (html() for _ in range(4))
         self.view = framed(
             self.controls["prompt"],
             *(side_by_side(*sliders) for sliders in self._sliders),
-            ipywidgets.HBox([button("Other luck", self.other_luck, "refresh", "The next seed"), self._luck]),
+            ipywidgets.HBox([self._button("Other luck", self.other_luck, "refresh", "The next seed"), self._luck]),
             self._message,
             self._story,
             self._darts,

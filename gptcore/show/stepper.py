@@ -8,22 +8,39 @@ from typing import Any
 import ipywidgets
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_bool, check_integer, check_text
+from gptcore.checks import check_bool, check_integer, given
 from gptcore.generation import text_steps
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
+from gptcore.printable import printable
 from gptcore.sampling import Sampling
 from gptcore.seeds import Uniforms
 from gptcore.show.candidates import plot_candidates
 from gptcore.show.charts import after, chart
 from gptcore.show.dart import dart_html, plot_dart
 from gptcore.show.interrupts import running_loop
-from gptcore.show.live import LiveView, Setting, Shown
-from gptcore.show.parts import button, framed, html, side_by_side, text_field
+from gptcore.show.live import LiveView
+from gptcore.show.parts import framed, html, side_by_side, text_field
+from gptcore.show.settings import (
+    Setting,
+    Shown,
+    TextSetting,
+    check_any_seed,
+    check_length,
+    check_sampling,
+    kept,
+)
 from gptcore.show.style import caption_html
 from gptcore.show.tape import CHOICES, Stepping, TapeToken, choices_html, is_written, look, sums_html, tape_html, write
-from gptcore.tokenizer import decode
+from gptcore.tokenizer import check_tokenizer, decode
 
+FASTEST = 100  # tokens per second that can be asked for
+MOST_TOKENS = 100_000  # on a tape
 MOST_AT_ONCE = 5  # tokens in one picture of auto-play, however long the browser was away
+
+
+def check_speed(name: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless `value` is an integer of at least 1."""
+    check_integer(name, value, least=1)
 
 
 class GenerationStepper(LiveView):
@@ -46,9 +63,12 @@ class GenerationStepper(LiveView):
     `candidates`, `drawn_id` and `is_over` are those of the `Stepping` that is shown.
     """
 
-    prompt, playing, speed = Setting(check_text), Setting(check_bool), Setting()
+    prompt, playing, speed = TextSetting(), Setting(check_bool), Setting(check_speed, most=FASTEST)
+    temperature, top_k, top_p, min_p = (Setting(check_sampling) for _ in range(4))
+    seed, max_new_tokens = Setting(check_any_seed), Setting(check_length, most=MOST_TOKENS)
     tape, position, is_over, prompt_ids, token_ids = (Shown() for _ in range(5))
     distribution, candidates, drawn_id, surprise, model_surprise = (Shown() for _ in range(5))
+    _remembered = "record", "uniforms", "_sampling", "_luck"
 
     def __init__(
         self,
@@ -62,10 +82,13 @@ class GenerationStepper(LiveView):
         seed: int | None = 1,
         max_new_tokens: int = 400,
     ):
-        self.model, self.tokenizer, self.seed, self.max_new_tokens = model, tokenizer, seed, max_new_tokens
-        self.temperature, self.top_k, self.top_p, self.min_p = temperature, top_k, top_p, min_p
+        check_model(model)
+        check_tokenizer(tokenizer)
+        self.model, self.tokenizer = model, tokenizer
         self._loop = running_loop()
-        self._make_controls(prompt)
+        self._make_controls()
+        settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+        self._put(**self._checked({"prompt": prompt, "max_new_tokens": max_new_tokens} | settings))
         self.reset()
 
     @property
@@ -74,7 +97,7 @@ class GenerationStepper(LiveView):
         return decode(self.tokenizer, self.token_ids[:-1] if self.record.has_ended else self.token_ids)
 
     def describe(self) -> str:
-        return f"GenerationStepper: {self.text!r}, {self.record.describe()}"
+        return printable(f"GenerationStepper: {self.text!r}, {self.record.describe()}")
 
     def picture(self) -> Figure:
         figure, (top, bottom) = chart(8, 4.4, rows=2, titles=[after(self.text)], height_ratios=[3, 1.5])
@@ -88,17 +111,22 @@ class GenerationStepper(LiveView):
 
     def forward(self) -> None:
         """One token forward: what was written here before, or else what the dart hits."""
-        self._advance(1)
+        self._advance(1, self.record)
 
-    def _advance(self, count: int) -> None:
+    def _advance(self, count: int, record: Stepping) -> None:
         for _ in range(count):
-            if not self.is_over:
-                if self.record.replayed is None:
-                    self.record = write(self.record, self.drawn_id, self.tokenizer)
-                self.record = self._look(self.prompt_ids, self.tape, self.position + 1)
+            if not record.is_over:
+                if record.replayed is None:
+                    record = write(record, record.drawn_id, self.tokenizer)
+                record = self._look(record.prompt_ids, record.tape, record.position + 1)
+        self.record = record
         if self.is_over:
-            self.playing = False
+            self._pause()
         self._show()
+
+    def _pause(self) -> None:
+        self._put(playing=False)
+        self._play_or_pause()
 
     def back(self) -> None:
         """One token back; the tape keeps what comes after."""
@@ -108,7 +136,9 @@ class GenerationStepper(LiveView):
         """To any position of the tape: the number of new tokens before it. Raises ValueError beyond its end."""
         check_integer("position", position, least=0)
         if position > len(self.tape):
-            raise ValueError(f"position must be from 0 to {len(self.tape)}, the length of the tape, got {position!r}")
+            raise ValueError(
+                f"position must be from 0 to {len(self.tape)}, the length of the tape, got {given(position)}"
+            )
         self.record = self._look(self.prompt_ids, self.tape, position)
         self._show()
 
@@ -116,20 +146,21 @@ class GenerationStepper(LiveView):
         """Write a token of your own here. What came after on the tape is forgotten, unless it is the same token."""
         check_integer("token_id", token_id, least=0)
         if token_id >= self.model.config.vocab_size:
-            raise ValueError(f"token_id must be from 0 to {self.model.config.vocab_size - 1}, got {token_id!r}")
+            raise ValueError(f"token_id must be from 0 to {self.model.config.vocab_size - 1}, got {given(token_id)}")
         if self.is_over:
             return
-        if not is_written(self.record, token_id):
-            self.record = write(self.record, token_id, self.tokenizer)
-        self.forward()
+        written = is_written(self.record, token_id)
+        self._advance(1, self.record if written else write(self.record, token_id, self.tokenizer))
 
     def reset(self) -> None:
         """Begin again from the prompt, with the same luck."""
-        self._try(self._begin)
+        with self._safely():
+            self._try(self._begin)
+            if self.record is not None:
+                self._pause()
+                self._show()
         if self.record is None:
             raise ValueError(self.problem)
-        self.playing = False
-        self._show()
 
     def _begin(self) -> Stepping:
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
@@ -143,23 +174,24 @@ class GenerationStepper(LiveView):
         place = prompt_ids, tape, position, self.uniforms[position]
         return look(self.model, self.tokenizer, *place, self._sampling, self.max_new_tokens)
 
-    def _make_controls(self, prompt: str) -> None:
+    def _make_controls(self) -> None:
         size = {"layout": {"width": "105px"}}
-        self._back = button("Back", self.back, "step-backward", "One token back", **size)
-        self._forward = button("Forward", self.forward, "step-forward", button_style="primary", **size)
-        reset = button("Reset", self.reset, "refresh", "Begin again with the same luck", **size)
+        self._back = self._button("Back", self.back, "step-backward", "One token back", **size)
+        self._forward = self._button("Forward", self.forward, "step-forward", button_style="primary", **size)
+        reset = self._button("Reset", self.reset, "refresh", "Begin again with the same luck", **size)
         play = ipywidgets.ToggleButton(description="Play", icon="play", tooltip="Go forward by itself", **size)
         speed = ipywidgets.IntSlider(4, 1, 30, description="Tokens per second", style={"description_width": "initial"})
         speed.layout.width = "300px"
         place = ipywidgets.IntSlider(0, 0, 1, description="Place", layout={"width": "auto"})
-        self.controls = {"prompt": text_field("Beginning", prompt), "playing": play, "speed": speed, "position": place}
+        self.controls = {"prompt": text_field("Beginning"), "playing": play, "speed": speed, "position": place}
+        self.controls |= kept(temperature=1.0, top_k=None, top_p=None, min_p=None, seed=1, max_new_tokens=400)
         self._watch()
         # The timer runs in the browser; the hidden widget counts its ticks.
         self._timer = ipywidgets.Play(max=10**9, layout={"display": "none"}, interval=round(1000 / self.speed))
-        self._timer.observe(lambda change: self._tick(), names="value")
-        self._timer.observe(lambda change: self._play_again(), names="playing")
+        self._timer.observe(self._by_hand(self._tick), names="value")
+        self._timer.observe(self._by_hand(self._play_again), names="playing")
         self._choices = [
-            button("", partial(self._choose_candidate, i), "", layout={"width": "11em", "height": "28px"})
+            self._button("", partial(self._choose_candidate, i), "", layout={"width": "11em", "height": "28px"})
             for i in range(CHOICES)
         ]
         self._tape, self._message, self._bars, self._dart, self._sums = (html() for _ in range(5))
@@ -199,7 +231,7 @@ class GenerationStepper(LiveView):
         that it plays now, the first begins, and the second takes what the first has done for a reason to pause.
         """
         if self.playing and not self._timer.playing and self._loop is not None:
-            wait = partial(self._loop.call_later, 1 / self.speed, self._start_timer)
+            wait = partial(self._loop.call_later, 1 / self.speed, self._by_hand(self._start_timer))
             self._loop.call_soon_threadsafe(wait)
 
     def _start_timer(self) -> None:
@@ -212,11 +244,15 @@ class GenerationStepper(LiveView):
             self._owed += (now - self._ticked) * self.speed
             count = min(max(1, int(self._owed)), MOST_AT_ONCE)
             self._owed, self._ticked = min(self._owed - count, 1), now
-            self._advance(count)
+            try:
+                self._advance(count, self.record)
+            except Exception:
+                self._pause()
+                raise
 
     def _slide(self, position: int) -> None:
         if position != self.position and position <= len(self.tape):
-            self.playing = False
+            self._pause()
             self.go_to(position)
 
     def _choose_candidate(self, i: int) -> None:
@@ -224,6 +260,10 @@ class GenerationStepper(LiveView):
             self.choose(self.candidates.token_ids[i])
 
     def _show(self) -> None:
+        with self._quietly():
+            self._show_all()
+
+    def _show_all(self) -> None:
         self._tape.value = tape_html(self.record)
         self._message.value = caption_html(self.caption)
         self._label_choices()

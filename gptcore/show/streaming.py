@@ -7,27 +7,29 @@ in whichever cell runs next.
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from html import escape
 from time import perf_counter
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_text
+from gptcore.checks import check_integer
 from gptcore.generation import Step, text_steps
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show import interrupts
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.charts import after, chart
-from gptcore.show.live import LiveView, Setting
-from gptcore.show.parts import button, framed, html, side_by_side, text_field
-from gptcore.show.style import caption_html
-from gptcore.tokenizer import decode, end_token_ids, stream_decode
+from gptcore.show.live import LiveView
+from gptcore.show.parts import framed, html, side_by_side, text_field
+from gptcore.show.settings import Setting, TextSetting, check_any_seed, check_length, check_sampling, kept
+from gptcore.show.style import caption_html, escape, sentence
+from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, stream_decode
 
 REFRESH = 0.06  # seconds between two pictures: more often than eyes can follow
 FASTEST = 51  # where the slider of the speed stands for no limit
+MOST_LENGTH = 100_000  # new tokens of one text
+MOST_SHOWN = 20_000  # characters: of a longer text only the end is shown
 BEHIND = 0.5  # seconds that a slow model may make up for
 
 
@@ -42,7 +44,7 @@ class Writing:
     state: str
     tokens_per_second: float
     ended: bool = False  # by the end-of-text token
-    error: Exception | None = None
+    error: BaseException | None = None
     candidates: Candidates | None = None  # from which the last token was drawn, or at first, the next one will be
 
     @property
@@ -50,7 +52,7 @@ class Writing:
         if self.state == "ready":
             return "Start lets it go on; below are the candidates for the first token."
         if self.state == "failed":
-            return f"It cannot go on: {type(self.error).__name__}: {self.error}"
+            return f"It cannot go on: {type(self.error).__name__}: {sentence(self.error)}"
         if self.state == "finished":
             return "The story is over: the model drew the end of the text." if self.ended else "There is no more room."
         return {
@@ -82,10 +84,12 @@ def paced(
 
 
 def writing_html(record: Writing) -> str:
-    """The text, in a box that shows its end."""
+    """The text, or if it is very long, its end, in a box that shows its end."""
+    new = record.text[len(record.prompt) :]
+    prompt, new = ("… ", new[-MOST_SHOWN:]) if len(new) > MOST_SHOWN else (record.prompt, new)
     return (
-        f'<div class="gptcore"><div class="gptcore-text gptcore-stream-box"><div>{escape(record.prompt)}'
-        f'<span class="gptcore-new">{escape(record.text[len(record.prompt) :])}</span></div></div></div>'
+        f'<div class="gptcore"><div class="gptcore-text gptcore-stream-box"><div>{escape(prompt)}'
+        f'<span class="gptcore-new">{escape(new)}</span></div></div></div>'
     )
 
 
@@ -96,9 +100,15 @@ def progress_html(record: Writing) -> str:
     return (
         '<div class="gptcore gptcore-stream-progress"><div class="gptcore-track" role="progressbar" '
         f'aria-label="Tokens written" aria-valuemin="0" aria-valuemax="{most}" aria-valuenow="{count}">'
-        f'<div class="gptcore-bar" style="width:{count / max(most, 1):.2%}"></div></div>'
+        f'<div class="gptcore-bar" style="width:{min(1, count / max(most, 1)):.2%}"></div></div>'
         f'<span>{count} of at most {most} tokens</span><span class="gptcore-number">{pace}</span></div>'
     )
+
+
+def check_speed(name: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless `value` is an integer of at least 1, or None."""
+    if value is not None:
+        check_integer(name, value, least=1, hint=", or None for no limit")
 
 
 class Speed(Setting):
@@ -126,7 +136,10 @@ class StreamingGenerator(LiveView):
     the text grows. The other settings are those of `gptcore.stream_text` and are read at each start.
     """
 
-    prompt, speed = Setting(check_text), Speed()
+    prompt, speed, seed = TextSetting(), Speed(check_speed, most=FASTEST - 1), Setting(check_any_seed)
+    max_length = Setting(check_length, most=MOST_LENGTH)
+    temperature, top_k, top_p, min_p = (Setting(check_sampling) for _ in range(4))
+    _remembered = ()  # the thread may be at work on all of it
 
     def __init__(
         self,
@@ -141,16 +154,19 @@ class StreamingGenerator(LiveView):
         seed: int | None = None,
         speed: int | None = None,
     ):
-        self.model, self.tokenizer, self.max_length, self.seed = model, tokenizer, max_length, seed
-        self.temperature, self.top_k, self.top_p, self.min_p = temperature, top_k, top_p, min_p
+        check_model(model)
+        check_tokenizer(tokenizer)
+        self.model, self.tokenizer = model, tokenizer
         self.state, self.error = "ready", None
         self._done = threading.Event()
         self._done.set()
         self._asked_to_stop = threading.Event()
         self._starting = threading.Lock()
         self._loop = interrupts.running_loop()
-        self._make_controls(prompt)
-        self.speed = speed
+        self._make_controls()
+        settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+        settings |= {"prompt": prompt, "max_length": max_length, "speed": speed}
+        self._put(**self._checked(settings))
         self._begin()
         self._show()
 
@@ -163,6 +179,10 @@ class StreamingGenerator(LiveView):
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+    @property
+    def _has_record(self) -> bool:
+        return True
 
     @property
     def candidates(self) -> Candidates | None:
@@ -183,11 +203,15 @@ class StreamingGenerator(LiveView):
             self._asked_to_stop.clear()
             if not self._try_begin():
                 return
-            self.state = "running"
-            self._done.clear()
-            self._show()
-            interrupts.on_interrupt.add(self._interrupt)
-            threading.Thread(target=self._write, name="StreamingGenerator", daemon=True).start()
+            try:
+                self.state = "running"
+                self._done.clear()
+                self._show()
+                interrupts.on_interrupt.add(self._interrupt)
+                threading.Thread(target=self._write, name="StreamingGenerator", daemon=True).start()
+            except BaseException as error:
+                self._finish("failed" if isinstance(error, Exception) else "interrupted", error)
+                raise
         if self._loop is not None:
             self._loop.call_soon_threadsafe(interrupts.hear, self._loop)
 
@@ -236,13 +260,19 @@ class StreamingGenerator(LiveView):
         """What the thread does: run the loop and show the text."""
         try:
             self._write_text()
-            state = self._state_when_stopped if self._asked_to_stop.is_set() else "finished"
-        except Exception as error:  # there is no caller to catch it, and a thread must not print
-            self.error, state = error, "failed"
-        self.state = state
+        except BaseException as error:  # there is no caller to catch it, and a thread must not print
+            self._finish("failed", error)
+        else:
+            self._finish(self._state_when_stopped if self._asked_to_stop.is_set() else "finished")
+
+    def _finish(self, state: str, error: BaseException | None = None) -> None:
+        """The end of the thread, come what may: Start must be heard again."""
+        self.state, self.error = state, error
         interrupts.on_interrupt.discard(self._interrupt)
-        self._show()
-        self._done.set()
+        try:
+            self._show_or_say()
+        finally:
+            self._done.set()
 
     def _write_text(self) -> None:
         began = shown = perf_counter()
@@ -257,20 +287,22 @@ class StreamingGenerator(LiveView):
                 self._show_text()
 
     def _new_ids(self) -> Iterator[int]:
+        end_ids = end_token_ids(self.tokenizer)
         for step in paced(self._steps, lambda: self.speed, self._asked_to_stop.wait):
             self.distribution = step.distribution
-            self.ended = step.token_id in end_token_ids(self.tokenizer)
+            self.ended = step.token_id in end_ids
             if self.ended:
                 return
             self.new_ids.append(step.token_id)
             yield step.token_id
 
-    def _make_controls(self, prompt: str) -> None:
-        self._start = button("Start", self.start, "play", button_style="primary")
-        self._stop = button("Stop", self.stop, "stop", "Stop before the next token")
+    def _make_controls(self) -> None:
+        self._start = self._button("Start", self.start, "play", button_style="primary")
+        self._stop = self._button("Stop", self.stop, "stop", "Stop before the next token")
         speed = ipywidgets.IntSlider(FASTEST, 1, FASTEST, description="Tokens per second at most", readout=False)
         speed.style.description_width, speed.layout.width = "initial", "360px"
-        self.controls = {"prompt": text_field("Beginning", prompt), "speed": speed}
+        self.controls = {"prompt": text_field("Beginning"), "speed": speed}
+        self.controls |= kept(max_length=200, temperature=1.0, top_k=10, top_p=None, min_p=None, seed=None)
         self._watch()
         self._limit, self._progress, self._story, self._message, self._bars = (html() for _ in range(5))
         self.view = framed(
@@ -283,8 +315,10 @@ class StreamingGenerator(LiveView):
         )
 
     def _update(self, names: Collection[str]) -> None:
-        if "prompt" in names:
-            self._try_begin()
+        with self._starting:
+            begins = "prompt" in names or (self.state in ("ready", "failed") and names != {"speed"})
+            if begins and self._done.is_set():
+                self._try_begin()
         if "speed" in names:
             self._show_limit()
 

@@ -1,10 +1,12 @@
 """One look for all widgets: the stylesheet, its colours, how labels and values read, and the HTML that they share."""
 
+import html
 import re
 import unicodedata
 from functools import lru_cache
-from html import escape
 from pathlib import Path
+
+from gptcore.printable import printable
 
 CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 KEPT, CHOSEN, OTHERS = (re.search(rf"--gptcore-{name}: (#\w+);", CSS)[1] for name in ("kept", "chosen", "others"))
@@ -16,6 +18,11 @@ EMPTY_ROW = '<div class="gptcore-row"></div>'
 def stylesheet() -> str:
     """The style of all widgets, as an element for a view."""
     return f"<style>{CSS}</style>"
+
+
+def escape(text: str) -> str:
+    """`text` for a page: no part of it is read as markup, and its control and bidirectional characters are visible."""
+    return html.escape(printable(text))
 
 
 def percent(prob: float) -> str:
@@ -51,6 +58,14 @@ def short_label(label: str, token_id: int) -> str:
 def shortened(text: str, length: int) -> str:
     """`text`, or if it has more than `length` characters, its beginning."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, without its full stop: the first line of the error's message, and its type if it has none."""
+    said = (str(error).splitlines() or [""])[0].rstrip(". ")
+    if isinstance(error, LookupError | AttributeError | ArithmeticError | AssertionError) or not said:
+        said = f"{type(error).__name__}: {said}".rstrip(": ")
+    return shortened(said, 300)
 
 
 def ending(text: str, room: int) -> str:

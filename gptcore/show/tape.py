@@ -1,14 +1,13 @@
 """The tape of a `GenerationStepper`: the tokens that were written by hand or by the dart, and the token to come."""
 
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any
 
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show.candidates import Candidates
 from gptcore.show.dart import Dart
-from gptcore.show.style import counted, percent, row_html
+from gptcore.show.style import counted, escape, percent, row_html
 from gptcore.show.texts import distribution_after
 from gptcore.tokenizer import end_token_ids, token_label
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from html import escape
 from itertools import takewhile
 from typing import Any
 
@@ -14,9 +13,10 @@ from matplotlib.patches import FancyBboxPatch
 
 from gptcore.checks import check_text
 from gptcore.show.charts import chart, drawable, styled
-from gptcore.show.live import LiveView, Setting
+from gptcore.show.live import LiveView
 from gptcore.show.parts import WIDE, framed, html
-from gptcore.show.style import HUES, caption_html, columns, short_label
+from gptcore.show.settings import Setting
+from gptcore.show.style import HUES, caption_html, columns, escape, short_label
 from gptcore.show.tokens import Piece, Token, Tokens, Vocabulary, tokenize
 from gptcore.tokenizer import visible
 

@@ -8,7 +8,7 @@ threads wait for each other much longer when two Python threads take turns to us
 import asyncio
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -17,14 +17,26 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from gptcore.checks import check_integer
+from gptcore.checks import check_integer, given
 from gptcore.generation import generate_text
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
 from gptcore.show.charts import chart
-from gptcore.show.live import LiveView, Shown
-from gptcore.show.parts import button, framed, html
+from gptcore.show.live import LiveView
+from gptcore.show.parts import framed, html
+from gptcore.show.settings import (
+    MOST_LENGTH,
+    Setting,
+    Shown,
+    TextSetting,
+    check_any_seed,
+    check_floor,
+    check_length,
+    check_sampling,
+    kept,
+)
 from gptcore.show.style import caption_html
 from gptcore.show.training_record import Training, curves_svg, numbers_html, plot_losses, plot_samples, samples_html
+from gptcore.tokenizer import check_tokenizer
 from gptcore.training import History, Progress, fit_steps
 from gptcore.training.evaluation import Steps
 
@@ -50,9 +62,13 @@ class TrainingMonitor(LiveView):
     because the validation loss no longer fell) or "failed", and then `error` is what went wrong.
     """
 
+    floor, prompt, seed = Setting(check_floor), TextSetting(), Setting(check_any_seed)
+    sample_length = Setting(check_length, most=MOST_LENGTH)
+    temperature, top_k = Setting(check_sampling), Setting(check_sampling)
     state, error, running, max_steps, step = (Shown() for _ in range(5))
     losses, val_losses, samples = (Shown() for _ in range(3))
     seconds, seconds_left, tokens_per_second = (Shown() for _ in range(3))
+    _remembered = ()  # a training may be at work on the record
 
     def __init__(
         self,
@@ -65,16 +81,18 @@ class TrainingMonitor(LiveView):
         top_k: int | None = 10,
         seed: int = 1,
     ):
-        if floor is not None and not (math.isfinite(floor) and floor > 0):
-            raise ValueError(f"floor must be a loss above 0 in nats per token, or None, got {floor!r}")
-        self.model, self.tokenizer, self.floor, self.prompt = model, tokenizer, floor, prompt
-        self._sampling = {"max_length": sample_length, "temperature": temperature, "top_k": top_k, "seed": seed}
+        check_model(model)
+        check_tokenizer(tokenizer)
+        self.model, self.tokenizer = model, tokenizer
+        self.controls = kept(floor=None, prompt="", sample_length=0, temperature=1.0, top_k=None, seed=None)
+        settings = {"floor": floor, "prompt": prompt, "sample_length": sample_length, "seed": seed}
+        self._put(**self._checked(settings | {"temperature": temperature, "top_k": top_k}))
         self._asked_to_stop = threading.Event()
         self.history: History | None = None
         self.record = Training(0, math.log(model.config.vocab_size), floor)
-        self._stop = button("Stop", self.stop, "stop", "Stop and keep the best weights so far")
-        self._caption, self._numbers, self._curves, self._texts = (html() for _ in range(4))
-        self.view = framed(self._stop, self._caption, self._numbers, self._curves, self._texts)
+        self._stop = self._button("Stop", self.stop, "stop", "Stop and keep the best weights so far")
+        self._message, self._numbers, self._curves, self._texts = (html() for _ in range(4))
+        self.view = framed(self._stop, self._message, self._numbers, self._curves, self._texts)
         self._show()
 
     async def fit(
@@ -94,6 +112,8 @@ class TrainingMonitor(LiveView):
         if self.running:
             raise ValueError("monitor must have ended one training before the next, but it is still running")
         check_integer("max_steps", max_steps, least=0)  # before anything has begun
+        if on_progress is not None and not callable(on_progress):
+            raise TypeError(f"on_progress must be a function of a Progress, got {given(on_progress)}")
         self._begin(max_steps)
         settings = {"report_interval": max(1, max_steps // POINTS), "max_steps": max_steps} | settings
         settings |= {"should_stop": self._asked_to_stop.is_set, "on_progress": partial(self._hear, on_progress)}
@@ -159,15 +179,21 @@ class TrainingMonitor(LiveView):
 
     def _write_sample(self, step: int) -> None:
         began = perf_counter()
-        text = generate_text(self.model, self.prompt, self.tokenizer, **self._sampling)
+        sampling = {name: getattr(self, name) for name in ("temperature", "top_k", "seed")}
+        text = generate_text(self.model, self.prompt, self.tokenizer, self.sample_length, **sampling)
         self.record = replace(self.record, samples=[*self.samples, (step, text)])
         self._seconds_of_samples += perf_counter() - began
         self._texts.value = samples_html(self.record)
 
+    def _update(self, names: Collection[str]) -> None:
+        if "floor" in names and not self.running:
+            self.record = replace(self.record, floor=self.floor)
+        self._show()
+
     def _show(self) -> None:
         """All of it, when something begins or ends."""
         self._stop.disabled = not self.running
-        self._caption.value = caption_html(self.caption)
+        self._message.value = caption_html(self.caption)
         self._texts.value = samples_html(self.record)
         self._show_numbers()
 

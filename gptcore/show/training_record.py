@@ -3,13 +3,12 @@
 import math
 import textwrap
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
 from gptcore.show.charts import drawable, styled
-from gptcore.show.style import CHOSEN, KEPT, OTHERS
+from gptcore.show.style import CHOSEN, KEPT, OTHERS, escape, sentence
 from gptcore.training import Progress
 
 Curve = list[tuple[int, float]]  # (step, loss in nats per token)
@@ -65,7 +64,7 @@ class Training:
             "stopped": f"Stopped by hand after {self.step:,} steps.{best}",
             "interrupted": f"The kernel was interrupted after {self.step:,} steps.{best}",
             "patience": f"Stopped early, because the validation loss no longer fell.{best}",
-            "failed": f"It cannot go on: {self.error}",
+            "failed": f"It cannot go on: {sentence(self.error) if self.error else ''}",
         }[self.state]
 
     def describe(self) -> str:

@@ -7,8 +7,8 @@ import torch
 
 from gptcore import GPTConfig, GPTModel, Sampling, Tokenizer, draw, next_token_distribution, token_label
 from gptcore.show.distribution_explorer import DistributionExplorer, Exploration, draw_more, logits_after
-from gptcore.show.live import OFF
 from gptcore.show.panels import row_labels
+from gptcore.show.settings import OFF
 
 
 @pytest.fixture

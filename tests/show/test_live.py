@@ -5,8 +5,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_bool
-from gptcore.show.live import OFF, LiveView, Setting, check_sampling
+from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, temperature_slider, text_field, top_k_slider
+from gptcore.show.settings import OFF, Setting, check_sampling
 from gptcore.show.style import caption_html, stylesheet
 
 

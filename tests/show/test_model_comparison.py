@@ -96,7 +96,7 @@ def test_bad_input_is_a_sentence(comparison, models, tokenizer, shown):
             ModelComparison(models, tokenizer, losses={"two": loss})
     with pytest.raises(ValueError, match="losses must be of the models one, two, three, got four"):
         ModelComparison(models, tokenizer, losses={"four": 1.0})
-    comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
+    comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": str, "eos_token_id": None})()
     comparison.prompt = ""
     assert "Not changed: prompt must not be empty" in shown(comparison)
     with pytest.raises(ValueError, match="prompt must not be empty"):

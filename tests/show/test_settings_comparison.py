@@ -150,7 +150,7 @@ def test_nothing_is_read_as_html(comparison, shown, tags):
 
 def test_a_prompt_that_cannot_be_read_is_a_sentence(comparison, shown):
     before = comparison.texts
-    comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
+    comparison.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": str, "eos_token_id": None})()
     comparison.prompt = ""
     assert "Not changed: prompt must not be empty" in shown(comparison) and comparison.texts == before
     with pytest.raises(ValueError, match="prompt must not be empty"):

@@ -289,7 +289,7 @@ def test_any_prompt_is_shown_as_text(stepper, shown, control, tags):
 
 
 def test_a_prompt_that_cannot_be_read_is_a_sentence(stepper, shown):
-    stepper.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": None, "eos_token_id": None})()
+    stepper.tokenizer = type("NoEnd", (), {"encode": lambda self, text: [], "decode": str, "eos_token_id": None})()
     stepper.prompt = ""
     assert "Not changed: prompt must not be empty" in shown(stepper) and stepper.prompt_ids
     with pytest.raises(ValueError, match="prompt must not be empty"):

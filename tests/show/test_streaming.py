@@ -153,7 +153,7 @@ def test_the_end_of_the_text(model, tokenizer, shown):
 
 
 def test_an_error_in_the_thread_is_a_sentence(generator, monkeypatch, capsys, shown, control):
-    def break_down(*arguments):
+    def break_down(*arguments, **settings):
         raise RuntimeError("out of <memory>")
 
     monkeypatch.setattr(streaming, "stream_decode", break_down)
@@ -165,15 +165,26 @@ def test_an_error_in_the_thread_is_a_sentence(generator, monkeypatch, capsys, sh
     assert capsys.readouterr() == ("", "")
 
 
-def test_settings_that_cannot_be_used_are_a_sentence_and_can_be_mended(generator, shown, press):
-    generator.temperature = -1
-    press(generator, "Start")
-    assert generator.state == "failed" and "temperature must be 0" in shown(generator)
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("temperature", -1, "temperature must be 0"),
+        ("max_length", "abc", "max_length must be an integer"),
+        ("seed", -1, "seed must be"),
+        ("speed", float("nan"), "speed must be an integer"),
+        ("speed", 0, "speed must be at least 1"),
+        ("top_k", 0, "top_k must be at least 1"),
+    ],
+)
+def test_a_setting_that_is_not_allowed_changes_nothing_and_is_said(generator, shown, press, name, value, words):
+    before = getattr(generator, name)
+    setattr(generator, name, value)
+    assert getattr(generator, name) == before and words in generator.caption
+    assert f"Not changed: {words}" in shown(generator)
     generator.picture()
-    generator.temperature = 1.0
-    generator.start()
+    press(generator, "Start")
     generator.wait()
-    assert generator.state == "finished"
+    assert generator.state == "finished" and "Not changed" not in shown(generator)
 
 
 def test_another_prompt(generator, shown, control):

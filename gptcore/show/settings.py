@@ -1,0 +1,152 @@
+"""Settings of widgets: plain attributes that are checked, each the value of a control."""
+
+import math
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from gptcore.checks import check_integer, check_text, given, is_number
+from gptcore.sampling import Sampling
+from gptcore.seeds import LIMIT, Uniforms
+
+OFF = object()  # None, for a control that offers a choice: its value cannot be None
+MOST_TEXT = 10_000  # characters: of a longer text a model would see no more than the end
+
+MOST_LENGTH = 200  # new tokens of a text that is written before anything is shown
+
+
+class Setting:
+    """A plain attribute of a widget that is the value of a control; setting it moves the control.
+
+    `check(name, value)` raises TypeError or ValueError for a value that is not allowed. `text` writes a value that a
+    control with a choice does not offer yet. A number above `most` is cut to it, and a text of more characters to its
+    end: the widget answers at once, and says so.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[str, Any], None] = lambda name, value: None,
+        text: Callable[[Any], str] = lambda value: f"{value:,}" if isinstance(value, int) else f"{float(value):g}",
+        most: int | None = None,
+    ):
+        self.check, self.text, self.most = check, text, most
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, widget: Any, owner: type | None = None) -> Any:
+        if widget is None:
+            return self
+        value = widget.controls[self.name].value
+        return None if value is OFF else value
+
+    def __set__(self, widget: Any, value: Any) -> None:
+        widget.change(**{self.name: value})
+
+    def allowed(self, value: Any) -> tuple[Any, str]:
+        """`value`, or as much of it as there is room for and a sentence that says so.
+
+        Raises TypeError or ValueError if it is not allowed.
+        """
+        text, notice = (
+            self.cut(value) if isinstance(value, str) else (value, "")
+        )  # before the check, which reads it all
+        self.check(self.name, text)
+        if self.most and is_number(value) and value > self.most:
+            return self.most, f"{self.name} was cut to {self.most:,}, the most that is possible here."
+        return text, notice
+
+    def cut(self, text: str) -> tuple[str, str]:
+        """`text`, or its end and a sentence that says so."""
+        if not self.most or len(text) <= self.most:
+            return text, ""
+        notice = f"{self.name} was cut to its last {self.most:,} of {len(text):,} characters."
+        return text[-self.most :], notice
+
+    def put(self, control: Any, value: Any) -> None:
+        """Set the control, which may not have offered `value` before."""
+        if hasattr(control, "options"):
+            value = OFF if value is None else value
+            self._offer(control, value)
+        elif hasattr(control, "max"):
+            control.max = max(control.max, value)
+        control.value = value
+
+    def _offer(self, control: Any, value: Any) -> None:
+        options = [option if isinstance(option, tuple) else (str(option), option) for option in control.options]
+        if value in [known for _, known in options]:
+            return
+        off = [option for option in options if option[1] is OFF]
+        values = [option for option in options if option[1] is not OFF] + [(self.text(value), value)]
+        values.sort(key=lambda option: option[1])
+        control.options = off + values if options[0][1] is OFF else values + off
+
+
+class TextSetting(Setting):
+    """The text that a widget works on."""
+
+    def __init__(self):
+        super().__init__(check_text, most=MOST_TEXT)
+
+
+class Shown:
+    """A plain attribute of a widget that its record has by the same name; `empty` if there is no record."""
+
+    def __init__(self, empty: Any = None):
+        self.empty = empty
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, widget: Any, owner: type | None = None) -> Any:
+        if widget is None:
+            return self
+        return self.empty if widget.record is None else getattr(widget.record, self.name)
+
+    def __set__(self, widget: Any, value: Any) -> None:
+        raise AttributeError(f"{self.name} can only be read")
+
+
+def kept(**values: Any) -> dict[str, Any]:
+    """Controls for settings that have none on screen."""
+    return {name: SimpleNamespace(value=value) for name, value in values.items()}
+
+
+def check_sampling(name: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless `value` is allowed for a setting of the sampler."""
+    Sampling(**{name: value})
+
+
+def next_seed(seed: int | None) -> int | None:
+    """Other luck: the seed after `seed`."""
+    return None if seed is None else (seed + 1) % LIMIT
+
+
+def check_floor(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a loss above 0, or None."""
+    if value is not None and not (is_number(value) and 0 < value < math.inf):
+        raise ValueError(f"{name} must be a loss above 0 in nats per token, or None, got {given(value)}")
+
+
+def check_named(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` is a mapping whose keys are names."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise TypeError(f"{name} must be a dictionary with names as keys, got {given(value)}")
+
+
+def check_length(name: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless `value` is an integer of at least 0."""
+    check_integer(name, value, least=0)
+
+
+def check_seed(name: str, value: Any) -> None:
+    """Raise TypeError or ValueError unless `value` is an integer from 0 to 2**63 - 1."""
+    check_integer(name, value, least=0)
+    Uniforms(value)
+
+
+def check_any_seed(name: str, value: Any) -> None:
+    """The same, but None, for new luck each time, is allowed too."""
+    if value is not None:
+        check_integer(name, value, least=0, hint=", or None for new luck each time")
+        Uniforms(value)
