@@ -3,23 +3,35 @@
 A folder has `config.json`, `model.safetensors` and the tokenizer's files.
 """
 
+import ctypes
 import json
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gptcore.config import GPTConfig
 from gptcore.fast.quantization import quantize
-from gptcore.files import write_text, written_whole
+from gptcore.files import as_path, read_json, write_text, writing
+from gptcore.folders import read_together, replace_together
 from gptcore.hub import find_folder
 from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
 from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
 from gptcore.model import GPTModel, resolve_device
 from gptcore.tokenizer import Tokenizer
-from gptcore.tokenizer_files import read_tokenizer, save_tokenizer
+from gptcore.tokenizer_files import TOKENIZER_FILES, read_tokenizer, save_tokenizer
 from gptcore.weight_files import WEIGHTS
+
+T = TypeVar("T")
+
+FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES)  # those that `save` replaces in one step
+_GENERATION = "generation_config.json"  # written by `transformers`, with settings for its own loop
+_COMPUTED = {"n_heads": "n_head", "layer_norm_epsilon": "layer_norm_epsilon", "activation": "activation_function"}
 
 
 def load(
@@ -28,25 +40,30 @@ def load(
     """A model, ready to generate, and its tokenizer: `load_model(name, device, dtype), load_tokenizer(name)`.
 
     `name` is "storyteller", the model that comes with this package; a folder; or the Hugging Face name of a GPT-2
-    ("gpt2", "owner/name", "owner/name@revision"), which is downloaded once and then works offline.
+    ("gpt2", "owner/name", "owner/name@revision"), which is downloaded once and then works offline. Both are of one
+    `save`, even if another process saves to the folder at the same time.
 
     Raises ValueError, in one sentence, if there is no such model, if it cannot be downloaded now, if its files cannot
     be read, or if its tokenizer has tokens that the model does not know.
     """
-    folder = find_folder(name)
-    model, tokenizer = load_model(folder, device, dtype), load_tokenizer(folder)
-    highest = max(tokenizer.backend.get_vocab().values(), default=0)
-    if highest >= model.config.vocab_size:
-        raise ValueError(
-            f"the tokenizer in {folder} has token ids up to {highest}, but the model knows only those "
-            f"below {model.config.vocab_size}: they do not belong together"
-        )
-    return model, tokenizer
+    device = _check(device, dtype)
+
+    def read(folder: Path) -> tuple[GPTModel, Tokenizer]:
+        model, tokenizer = _read_model(folder, device, dtype), read_tokenizer(folder)
+        highest = max(tokenizer.backend.get_vocab().values(), default=0)
+        if highest >= model.config.vocab_size:
+            raise ValueError(
+                f"the tokenizer in {folder} has token ids up to {highest}, but the model knows only those "
+                f"below {model.config.vocab_size}: they do not belong together"
+            )
+        return model, tokenizer
+
+    return _read_folder(find_folder(name), read)
 
 
 def load_tokenizer(name: str | Path = "storyteller") -> Tokenizer:
     """The tokenizer of a model, by the names that `load` takes. Raises ValueError if there is none."""
-    return read_tokenizer(find_folder(name, tokenizer_only=True))
+    return _read_folder(find_folder(name, tokenizer_only=True), read_tokenizer)
 
 
 def load_model(
@@ -58,18 +75,37 @@ def load_model(
     `gptcore.quantize` makes of them.
 
     Raises ValueError if the name is unknown, if a file is missing or damaged, if the weights do not fit the config, or
-    if the config asks for something that `GPTModel` does not compute.
+    if the config asks for something that `GPTModel` does not compute. Weights that `save` has written have a checksum,
+    so a single changed byte is noticed.
     """
+    device = _check(device, dtype)
+    return _read_folder(find_folder(name), lambda folder: _read_model(folder, device, dtype))
+
+
+def _check(device: str | torch.device, dtype: torch.dtype | None) -> torch.device:
     device = resolve_device(device)
-    if dtype == torch.int8:
-        return quantize(load_model(name, device))
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+    known = isinstance(dtype, torch.dtype) and (dtype.is_floating_point or dtype == torch.int8)
+    if dtype is not None and not known:
         raise ValueError(
             f"dtype must be a floating-point one, such as torch.bfloat16, torch.int8 or None, got {dtype!r}"
         )
-    folder = find_folder(name)
+    return device
+
+
+def _read_folder(folder: Path, read: Callable[[Path], T]) -> T:
+    try:
+        return read_together(folder, FILES, read)
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be read: {error.strerror or error}") from error
+
+
+def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -> GPTModel:
+    if dtype == torch.int8:
+        return quantize(_read_model(folder, device, None))
     config = read_config(folder)
-    config, state = from_hugging_face(read_weights(folder, config), config, folder)
+    weights = read_weights(folder, config)
+    _check_saved(folder, config, weights)
+    config, state = from_hugging_face(weights, config, folder)
     model = _without_weights(config)
     dtype = torch.float32 if dtype is None else dtype
     model.load_state_dict({key: value.to(device, dtype) for key, value in state.items()}, assign=True)
@@ -93,27 +129,82 @@ class _Uninitialised(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
+def _check_saved(folder: Path, config: GPTConfig, weights: Mapping[str, Tensor]) -> None:
+    """Refuse what is no longer as `save` has written it: weights, or settings that their shapes do not tell.
+
+    Weights of other programs have no checksum.
+    """
+    from safetensors import safe_open
+
+    file = folder / WEIGHTS
+    if not file.is_file():
+        return  # in several files, so of another program
+    with safe_open(file, framework="pt") as saved:
+        metadata = saved.metadata() or {}
+    if "crc32" not in metadata:
+        return
+    settings = metadata.get("settings", "")
+    if metadata["crc32"] != _checksum(weights, settings):
+        raise ValueError(f"{file} is damaged: its weights do not have the checksum with which they were saved")
+    for ours, expected in json.loads(settings).items():
+        if config[ours] != expected:
+            raise ValueError(
+                f"{folder / CONFIG} gives {_COMPUTED[ours]} the value {config[ours]!r}, "
+                f"but the weights were saved with {expected!r}: put it back"
+            )
+
+
+def _checksum(weights: Mapping[str, Tensor], settings: str) -> str:
+    """The CRC-32 of the settings and of all names and values, which is fast and sees every single changed byte."""
+    crc = zlib.crc32(settings.encode())
+    for name in sorted(weights):
+        weight = weights[name].cpu().contiguous()
+        values = (ctypes.c_ubyte * weight.nbytes).from_address(weight.data_ptr())  # no copy, and no NumPy
+        crc = zlib.crc32(values, zlib.crc32(name.encode(), crc))
+    return f"{crc:08x}"
+
+
 def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     """Write model and tokenizer to a folder, from which `load` and `transformers` read the same model again.
 
-    Weights are written as they are in memory. Each file is written under a temporary name and then renamed, so an
-    interruption leaves the old one intact. `tokenizer` is one of ours or of `transformers`.
+    Weights are written as they are in memory. `tokenizer` is one of ours or of `transformers`. A save is one step:
+    whenever it is interrupted, even by the loss of power, `load` finds the old model and tokenizer or the new ones, and
+    if two processes save at once, those of one of them. Files with other names stay as they are.
 
-    Raises TypeError if model or tokenizer are something else; ValueError if the weights are int8, which the layout
-    cannot hold.
+    Raises TypeError if folder, model or tokenizer are something else; ValueError if the weights are int8 or on the
+    device "meta", which the layout cannot hold; OSError, in one sentence, if the folder cannot be written.
     """
-    from safetensors.torch import save_file
-
+    folder = as_path("folder", folder)
     if not isinstance(model, GPTModel):
         raise TypeError(f"model must be a GPTModel, got {type(model).__name__}")
     if not isinstance(tokenizer, Tokenizer) and not hasattr(tokenizer, "save_pretrained"):
         raise TypeError(f"tokenizer must be one of gptcore or of transformers, got {type(tokenizer).__name__}")
     if not model.head.weight.is_floating_point():
         raise ValueError("model must have floating-point weights to be saved, got int8: save the one it was made from")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with written_whole(folder / WEIGHTS) as temporary:
-        save_file(to_hugging_face(model), temporary, metadata={"format": "pt"})
-    save_tokenizer(folder, tokenizer)
-    config = hugging_face_config(model, getattr(tokenizer, "eos_token_id", None))
-    write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+    if model.head.weight.is_meta:
+        raise ValueError("model must have weights to be saved, but on the device 'meta' it has only shapes")
+
+    from safetensors.torch import save_file
+
+    def write(new: Path) -> None:
+        weights = to_hugging_face(model)
+        settings = json.dumps({ours: model.config[ours] for ours in _COMPUTED})
+        metadata = {"format": "pt", "settings": settings, "crc32": _checksum(weights, settings)}
+        save_file(weights, new / WEIGHTS, metadata)
+        save_tokenizer(new, tokenizer)
+        eos_token_id = getattr(tokenizer, "eos_token_id", None)
+        write_text(new / CONFIG, json.dumps(hugging_face_config(model, eos_token_id), indent=2) + "\n")
+        _write_generation_config(folder / _GENERATION, new / _GENERATION, eos_token_id)
+
+    with writing("folder", folder):
+        replace_together(folder, FILES, write)
+
+
+def _write_generation_config(old: Path, new: Path, eos_token_id: int | None) -> None:
+    """Keep settings that are there, but not another tokenizer's end of text, with which `transformers` would go on."""
+    settings = None
+    with suppress(OSError, ValueError):
+        settings = read_json(old)
+    if isinstance(settings, dict) and settings.get("eos_token_id") != eos_token_id:
+        ends = {"bos_token_id": eos_token_id, "eos_token_id": eos_token_id}
+        write_text(new, json.dumps({**settings, **ends}, indent=2) + "\n")

@@ -1,35 +1,147 @@
-"""Files that are written whole or not at all."""
+"""Paths that a user gives, files that are written whole or not at all, and JSON that may be anything."""
 
+import errno
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from gptcore.checks import given
+from gptcore.interrupts import held, restoring
+
+PATIENCE = 300.0  # seconds for which a writer waits for another one
 _LARGEST_JSON = 100e6  # bytes; the largest tokenizers in use have a fifth of it
 
 
+class NotWritten(OSError, ValueError):
+    """A file or a folder cannot be written; the text is one sentence that says why, and what to do."""
+
+
+def as_path(name: str, value: Any) -> Path:
+    """The path that the argument called `name` gives; "~" at its beginning is the user's home.
+
+    Raises TypeError if it is neither a str nor a path, and ValueError if it is empty or has a NUL character.
+    """
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise TypeError(f"{name} must be a str or a path, got {given(value)}")
+    if not os.fspath(value) or "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path that is not empty and has no NUL character, got {given(value)}")
+    return Path(os.path.expanduser(value))
+
+
 @contextmanager
-def written_whole(file: Path) -> Iterator[Path]:
-    """A temporary path in the folder of `file`; when the block ends without an error, it replaces `file`."""
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".gptcore-") as folder:
-        temporary = Path(folder) / file.name
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())  # some libraries write files that only their owner may read
-        os.replace(temporary, file)
+def writing(name: str, path: Path) -> Iterator[None]:
+    """Turn what the system says when it cannot write to `path`, the argument called `name`, into a `NotWritten`."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, NotWritten) or (reason := _reason(error)) is None:
+            raise
+        raise NotWritten(f"{name} {given(str(path))} cannot be written: {reason}") from error
+
+
+def _reason(error: Exception) -> str | None:
+    """What the system had to say, and what to do; None if it was not the system."""
+    hidden = re.search(r"\(os error (\d+)\)", str(error))  # in the errors of libraries that are written in Rust
+    if isinstance(error, TimeoutError):
+        return "another process has been writing there for minutes; try again when it has ended"
+    code = int(hidden[1]) if hidden else getattr(error, "errno", None)
+    if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "there is no room for it; make room, or choose another disk"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "you may not write there, or a file is in use; choose a place of your own"
+    if code in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        return f"{given(getattr(error, 'filename', None))} is a file where a folder is needed, or the reverse"
+    if hidden or isinstance(error, OSError):
+        return f"{getattr(error, 'strerror', None) or error}; choose another place"
+    return None
+
+
+def write_whole(file: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` with a temporary path in the folder of `file`; what it has written there then replaces `file`.
+
+    Two processes that write the same file wait for each other. What a killed one leaves, the next one clears.
+    """
+    hidden = f".gptcore-{zlib.crc32(os.fsencode(file.name)):08x}"
+    temporary = file.with_name(f"{hidden}-new")
+    with locked(file.with_name(f"{hidden}-lock")):
+        try:
+            temporary.write_bytes(b"")
+            mode = temporary.stat().st_mode  # some libraries write files that only their owner may read
+            write(temporary)
+            temporary.chmod(mode)
+            sync(temporary)
+            replace(temporary, file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(file: Path, text: str) -> None:
     """Write `text` to `file` as UTF-8: all of it, or nothing."""
-    with written_whole(file) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_whole(file, lambda temporary: temporary.write_bytes(text.encode("utf-8")))
 
 
-def _umask() -> int:
-    os.umask(mask := os.umask(0))
-    return mask
+@restoring
+def locked(file: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Keep other processes and threads that lock `file` waiting; the system ends the lock of a process that is killed.
+
+    Raises TimeoutError after `patience` seconds.
+    """
+    from filelock import FileLock, Timeout
+
+    lock, end = FileLock(file), time.monotonic() + patience
+    try:
+        while not lock.is_locked:
+            with held(), suppress(Timeout):
+                lock.acquire(blocking=False)
+            if not lock.is_locked:
+                if time.monotonic() > end:
+                    raise TimeoutError(f"{file} is locked")
+                time.sleep(0.01)
+        yield
+    finally:
+        try:
+            with held():
+                _release(lock, file)
+        finally:
+            _release(lock, file)  # in case an interrupt came before it was held
+
+
+def _release(lock: Any, file: Path) -> None:
+    if lock.is_locked:
+        if os.name != "nt":  # there the library does it; here it looks whether the file that it has locked is gone
+            file.unlink(missing_ok=True)
+        lock.release()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the list of files in a folder, is on the disk."""
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":
+        return  # which knows no such thing
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    try:
+        with suppress(OSError) if is_folder else nullcontext():  # not all systems can
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace(source: Path, target: Path, seconds: float = 5.0 if os.name == "nt" else 0.0) -> None:
+    """`os.replace`, which waits on Windows, where a file that is being read cannot be replaced."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(0.05)
 
 
 def read_json(file: Path) -> Any:

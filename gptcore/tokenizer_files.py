@@ -10,7 +10,7 @@ from typing import Any
 from gptcore.files import write_text
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
 
-_NAMES = {
+TOKENIZER_FILES = {
     *("vocab.json", "merges.txt", "added_tokens.json", "tokenizer.json"),
     *("tokenizer_config.json", "special_tokens_map.json"),
 }
@@ -118,7 +118,7 @@ def save_tokenizer(folder: Path, tokenizer: Any) -> None:
         written = [file for file in Path(temporary).iterdir() if file.is_file()]
         for file in written:
             os.replace(file, folder / file.name)
-    for name in _NAMES - {file.name for file in written}:
+    for name in TOKENIZER_FILES - {file.name for file in written}:
         (folder / name).unlink(missing_ok=True)  # another tokenizer's files would be read before the new ones
 
 

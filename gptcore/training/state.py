@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptcore.files import written_whole
+from gptcore.files import write_whole
 from gptcore.model import GPTModel
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # what AdamW remembers of each weight's gradients
@@ -25,8 +25,8 @@ def write_state(
         if p in optimizer.state:  # unless it is frozen
             tensors |= {f"{moment}.{name}": optimizer.state[p][moment] for moment in _MOMENTS}
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with written_whole(file) as temporary:
-        save_file(tensors, temporary, metadata={"training": json.dumps(facts)})
+    metadata = {"training": json.dumps(facts)}
+    write_whole(file, lambda temporary: save_file(tensors, temporary, metadata))
 
 
 def read_state(file: Path, model: GPTModel, optimizer: torch.optim.AdamW) -> tuple[dict[str, Tensor], dict[str, Any]]:
