@@ -114,23 +114,21 @@ def test_whatever_the_last_change_is_a_reader_finds_all_old_or_all_new(tmp_path,
 
 
 def test_what_is_read_while_another_process_writes_is_all_of_one_kind(tmp_path):
-    replace_together(tmp_path, NAMES, writes(a="0", b="0"))
-    stop = threading.Event()
-
-    def write():
-        i = 0
-        while not stop.is_set():
-            i += 1
+    def write() -> None:
+        for i in range(1, 31):
             replace_together(tmp_path, NAMES, writes(a=str(i), b=str(i)))
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    seen = [
-        read_together(tmp_path, NAMES, lambda place: [(place / name).read_text() for name in "ab"]) for _ in range(50)
-    ]
-    stop.set()
-    thread.join()
-    assert all(a == b for a, b in seen) and len({a for a, _ in seen}) > 1
+    def read() -> list[str]:
+        return read_together(tmp_path, NAMES, lambda place: [(place / name).read_text() for name in "ab"])
+
+    replace_together(tmp_path, NAMES, writes(a="0", b="0"))
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = []
+    while writer.is_alive():
+        seen.append(read())
+    assert all(a == b for a, b in seen)
+    assert read() == ["30", "30"]
 
 
 def test_an_error_of_a_reader_is_raised_if_nothing_has_changed(folder):
