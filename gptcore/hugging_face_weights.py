@@ -113,7 +113,7 @@ def read_weights(folder: Path, config: GPTConfig) -> dict[str, Tensor]:
     _check_shapes(shapes, config, folder)
     if others := sorted(filter(_OTHER_HEAD.search, shapes)):
         warnings.warn(
-            f"{folder}: {others[0]} belongs to a second head, beside the language model's, and is left out",
+            f"{folder}: {given(others[0])} belongs to a second head, beside the language model's, and is left out",
             stacklevel=4,
         )
     return stored_tensors(folder)
@@ -131,16 +131,19 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], config: GPTConfig, fold
                 f"tie_word_embeddings to true if the embedding is the head"
             )
         if theirs not in found:
-            raise ValueError(f"{folder}: the weights lack {prefix}{theirs}, which {CONFIG} calls for with {sizes}")
+            raise ValueError(
+                f"{folder}: the weights lack {given(prefix + theirs)}, which {CONFIG} calls for with {sizes}"
+            )
         for name in found.pop(theirs):
             if shapes[name] != shape:
                 raise ValueError(
-                    f"{folder}: {name} has the shape {given(shapes[name])}, "
+                    f"{folder}: {given(name)} has the shape {given(shapes[name])}, "
                     f"but {CONFIG} calls for {given(shape)} with {sizes}"
                 )
-    if found:
-        name = min(names[0] for names in found.values())
-        raise ValueError(f"{folder}: the weights contain {given(name)}, which {CONFIG} does not call for with {sizes}")
+    for theirs, (name, *_) in found.items():
+        if _END.fullmatch(theirs):
+            raise ValueError(f"{folder}: the weights contain {given(name)}, but {CONFIG} has n_layer {config.n_layers}")
+        raise ValueError(f"{folder}: the weights contain {given(name)}, which no GPT-2 has: use a model without it")
 
 
 def _expected(config: GPTConfig, found: Mapping[str, list[str]]) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -197,14 +200,16 @@ def _one(names: list[str], weights: Mapping[str, Tensor], folder: Path) -> Tenso
     first, *others = names
     weight = weights[first]
     if not weight.is_floating_point():
-        raise ValueError(f"{folder}: {first} must have floating-point values, got {weight.dtype}")
+        raise ValueError(f"{folder}: {given(first)} must have floating-point values, got {weight.dtype}")
     if weight.itemsize == 1:
         weight = weight.float()  # with 8 bits, PyTorch computes little
     if not _is_finite(weight):
-        raise ValueError(f"{folder}: {first} has values that are NaN or infinite: the training of this model failed")
+        raise ValueError(
+            f"{folder}: {given(first)} has values that are NaN or infinite: use an earlier state of the model"
+        )
     for name in others:
         if not torch.equal(weights[name].to(weight.dtype), weight):
             raise ValueError(
-                f"{folder}: {first} and {name} are the same tensor of a GPT-2, but differ: keep one of them"
+                f"{folder}: {given(first)} and {given(name)} mean the same tensor of a GPT-2, but differ: keep one"
             )
     return weight

@@ -104,7 +104,7 @@ def instead_of_weights(folder: Path) -> str:
     """What `folder` has in place of weights that can be read, as the end of a sentence; "" if nothing is known."""
     for patterns, what, to_do in _FORMATS:
         for pattern in patterns.split():
-            if found := sorted(folder.glob(pattern)):
+            if found := sorted(file for file in folder.glob(pattern) if file.is_file()):
                 return f"; its {found[0].relative_to(folder)} {what}: {to_do}"
     return ""
 
@@ -112,4 +112,6 @@ def instead_of_weights(folder: Path) -> str:
 def instead_of_config(folder: Path) -> str:
     """Where else to look for a config.json that `folder` lacks, as the end of a sentence; "" if that is not known."""
     inside = sorted(file.parent for file in folder.glob(f"*/{CONFIG}"))
-    return f"; {inside[-1]} has one, so load that" if inside else instead_of_weights(folder)
+    if inside or (folder / "model.safetensors").is_file():
+        return f"; {inside[-1]} has one, so load that" if inside else ""
+    return instead_of_weights(folder)

@@ -1,6 +1,6 @@
 """The safetensors files of a folder. What tensors they hold is known from their first bytes, before any is read."""
 
-import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,9 @@ from gptcore.files import read_json
 from gptcore.other_kinds import check_no_stand_in, instead_of_weights
 
 WEIGHTS = "model.safetensors"
+MOST_TENSORS = 100_000  # of one file; a GPT-2 of 1.5 billion parameters has 580
+
+_FILE = re.compile(r"[\w .+=-]{1,200}\.safetensors")  # in the same folder
 
 T = TypeVar("T")
 
@@ -25,7 +28,7 @@ def weight_files(folder: Path) -> list[Path]:
     found = read_json(index)
     names = found.get("weight_map") if isinstance(found, dict) else None
     names = set(map(str, names.values())) if isinstance(names, dict) else set()
-    if not names or any(Path(name).name != name for name in names):
+    if not names or not all(map(_FILE.fullmatch, names)):
         raise ValueError(f"{index} is not a valid index of safetensors files in the same folder")
     return [folder / name for name in sorted(names)]
 
@@ -49,12 +52,16 @@ def _each(folder: Path, read: Callable[[Any, str], T]) -> Iterator[tuple[str, T]
 
     seen = set()
     for file in weight_files(folder):
-        if not os.path.isfile(file):  # also False for a name that the system cannot look up
-            raise ValueError(f"{folder} has no {file.name}{instead_of_weights(folder)}")
+        if not file.is_file():
+            instead = instead_of_weights(folder) if file.name == WEIGHTS else f", which its {WEIGHTS}.index.json names"
+            raise ValueError(f"{folder} has no {file.name}{instead}")
         try:
             check_no_stand_in(file)
             with safe_open(file, framework="pt") as opened:
-                pairs = [(name, read(opened, name)) for name in opened.keys()]  # noqa: SIM118, it is no dict
+                names = opened.keys()
+                if len(names) > MOST_TENSORS:
+                    raise ValueError(f"{file} has {len(names):,} tensors, far more than a GPT-2")
+                pairs = [(name, read(opened, name)) for name in names]
         except SafetensorError as error:
             raise ValueError(f"{file} is not a complete safetensors file: {error}") from error
         except OSError as error:
