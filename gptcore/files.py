@@ -144,13 +144,23 @@ def replace(source: Path, target: Path, seconds: float = 5.0 if os.name == "nt" 
         time.sleep(0.05)
 
 
-def read_json(file: Path) -> Any:
-    """What a JSON file holds. Raises ValueError, in one sentence, if that is no JSON, or too large or too deep."""
-    if (size := file.stat().st_size) > _LARGEST_JSON:
+def read_json(file: Path, largest: float = _LARGEST_JSON) -> Any:
+    """What a JSON file of up to `largest` bytes holds.
+
+    Raises ValueError, in one sentence, if that is no JSON, or too large or too deep, or gives a key two values.
+    """
+    if (size := file.stat().st_size) > largest:
         raise ValueError(f"{file} has {size:,} bytes, far more than any file of its kind")
     try:
-        return json.loads(file.read_bytes())
+        return json.loads(file.read_bytes(), object_pairs_hook=_one_value_each)
     except RecursionError:
         raise ValueError(f"{file} cannot be read as JSON: it is nested too deep") from None
     except ValueError as error:
         raise ValueError(f"{file} cannot be read as JSON: {error}") from error
+
+
+def _one_value_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs) and (twice := [key for key, value in pairs if found[key] != value]):
+        raise ValueError(f"{given(twice[0])} has two values")
+    return found

@@ -9,7 +9,7 @@ from gptcore.checks import check_bool, given
 from gptcore.config import GPTConfig
 from gptcore.files import read_json
 from gptcore.model import GPTModel
-from gptcore.other_kinds import CONFIG, check_kind, check_no_adapter, check_no_stand_in, instead_of_config
+from gptcore.other_kinds import CONFIG, LARGEST, check_kind, check_no_adapter, check_no_stand_in, instead_of_config
 
 # Hugging Face's names for the settings of a GPT-2, and their values where config.json does not give them.
 SETTINGS: dict[str, tuple[str, Any]] = {
@@ -82,7 +82,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ValueError(f"{folder} has no {CONFIG}, so it is not a model's folder{instead_of_config(folder)}")
     check_no_stand_in(file)
-    found = read_json(file)
+    found = read_json(file, LARGEST)
     if not isinstance(found, dict):
         raise ValueError(f"{file} must hold a JSON object, got {type(found).__name__}")
     check_kind(file, found)

@@ -9,6 +9,7 @@ from gptcore.checks import given
 from gptcore.files import read_json
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
+LARGEST = 10e6  # bytes of such a file
 
 # Weights in other formats: a pattern for their files, what they are, and what to do.
 _SAVE = "and save it as safetensors with save_pretrained()"
@@ -56,7 +57,7 @@ def check_no_adapter(folder: Path) -> None:
     """Raise ValueError if `folder` holds an adapter, which changes another model."""
     if not (folder / ADAPTER).is_file():
         return
-    settings = read_json(folder / ADAPTER)
+    settings = read_json(folder / ADAPTER, LARGEST)
     base = settings.get("base_model_name_or_path") if isinstance(settings, dict) else None
     raise ValueError(
         f"{folder} holds an adapter ({ADAPTER}) for the model {given(base)}, and gptcore adds none: with `peft`, load "

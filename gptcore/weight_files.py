@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gptcore.checks import given
 from gptcore.files import read_json
-from gptcore.other_kinds import check_no_stand_in, instead_of_weights
+from gptcore.other_kinds import LARGEST, check_no_stand_in, instead_of_weights
 
 WEIGHTS = "model.safetensors"
 MOST_TENSORS = 100_000  # of one file; a GPT-2 of 1.5 billion parameters has 580
@@ -25,7 +25,7 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS).is_file() or not index.is_file():
         return [folder / WEIGHTS]
     check_no_stand_in(index)
-    found = read_json(index)
+    found = read_json(index, LARGEST)
     names = found.get("weight_map") if isinstance(found, dict) else None
     names = set(map(str, names.values())) if isinstance(names, dict) else set()
     if not names or not all(map(_FILE.fullmatch, names)):
