@@ -203,7 +203,7 @@ def _download(name: str, tokenizer_only: bool) -> Path:
 def _needed_files(name: str, found: Iterable[str], model_type: str | None, tokenizer_only: bool) -> list[str]:
     """The files to download, the weights last. Raises `Unavailable` if the model could not be read afterwards."""
     small = {CONFIG, *_GPT2_TOKENIZER, *_ONE_FILE_TOKENIZER, "README.md"}
-    small |= {"added_tokens.json", "tokenizer_config.json", "special_tokens_map.json"}
+    small |= {"added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}
     needed = sorted(small & set(found))
     refused = f"{name!r} was not downloaded, because"
     if not _has_tokenizer(found):

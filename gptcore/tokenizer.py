@@ -16,6 +16,7 @@ from gptcore.any_tokenizer import as_id, as_ids, backend_of, content_of, decode_
 from gptcore.any_tokenizer import check_tokenizer as check_tokenizer
 from gptcore.any_tokenizer import encode as encode
 from gptcore.any_tokenizer import end_token_ids as end_token_ids
+from gptcore.bpe_files import read_merges, read_vocab
 from gptcore.checks import check_text, given
 from gptcore.printable import printable as printable
 from gptcore.printable import visible
@@ -99,16 +100,29 @@ class Tokenizer:
         return f"Tokenizer({len(self):,} tokens)"
 
 
-def byte_level_bpe(vocab: str | Path | None = None, merges: str | Path | None = None) -> Any:
-    """A `tokenizers.Tokenizer` of GPT-2's kind, read from its two files, or untrained."""
+def byte_level_bpe(
+    vocab: str | Path | None = None,
+    merges: str | Path | None = None,
+    *,
+    end_of_text: str | None = END_OF_TEXT,
+    add_prefix_space: bool = False,
+) -> Any:
+    """A `tokenizers.Tokenizer` of GPT-2's kind, read from its two files, or untrained.
+
+    If the vocabulary has `end_of_text`, text with this name becomes this one token.
+
+    Raises ValueError if the files are damaged or do not belong together.
+    """
     from tokenizers import AddedToken, decoders, models, pre_tokenizers
     from tokenizers import Tokenizer as Backend
 
-    backend = Backend(models.BPE() if vocab is None else models.BPE.from_file(str(vocab), str(merges)))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokens = {} if vocab is None else read_vocab(Path(vocab))
+    pairs = [] if merges is None else read_merges(Path(merges), tokens)
+    backend = Backend(models.BPE(tokens, pairs) if tokens else models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     backend.decoder = decoders.ByteLevel()
-    if backend.token_to_id(END_OF_TEXT) is not None:
-        backend.add_special_tokens([AddedToken(END_OF_TEXT, special=True, normalized=False)])
+    if end_of_text is not None and backend.token_to_id(end_of_text) is not None:
+        backend.add_special_tokens([AddedToken(end_of_text, special=True, normalized=False)])
     return backend
 
 

@@ -3,66 +3,56 @@
 import json
 import os
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gptcore.bpe_files import read_text
 from gptcore.files import write_text
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
+from gptcore.tokenizer_settings import apply_settings, end_ids, read_settings
 
+GPT2_FILES = ("vocab.json", "merges.txt")
 TOKENIZER_FILES = {
-    *("vocab.json", "merges.txt", "added_tokens.json", "tokenizer.json"),
-    *("tokenizer_config.json", "special_tokens_map.json"),
+    *GPT2_FILES,
+    *("added_tokens.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
 }
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
     """Read `tokenizer.json`, which says everything, or else `vocab.json` and `merges.txt`, GPT-2's own format.
 
-    Beside these two, `added_tokens.json` may hold tokens that were added to the tokenizer later.
+    What the other files say of added tokens, of the end of a text and of a leading space is read too, in the order in
+    which `transformers` reads it.
 
-    Raises ValueError if the folder has neither, or if they cannot be read.
+    Raises ValueError if the folder has no tokenizer, or if its files cannot be read.
     """
+    if not (folder / "tokenizer.json").is_file() and not all((folder / name).is_file() for name in GPT2_FILES):
+        raise ValueError(f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
     try:
-        backend = _read_backend(folder)
+        return _read(folder)
     except Exception as error:  # the library raises plain Exceptions
         raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
-    if backend is None:
-        raise ValueError(f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
-    if not (folder / "tokenizer.json").is_file():
-        _check_bytes(backend, folder)
-    tokenizer = Tokenizer(backend, eos_token=None)
-    tokenizer.eos_token_id = _end_token_id(folder, backend)
-    return tokenizer
 
 
-def _read_backend(folder: Path) -> Any | None:
-    """The `tokenizers.Tokenizer` in `folder`, or None if there is none."""
+def _read(folder: Path) -> Tokenizer:
     from tokenizers import Tokenizer as Backend
 
-    one_file, added = folder / "tokenizer.json", folder / "added_tokens.json"
-    gpt2_files = folder / "vocab.json", folder / "merges.txt"
-    if one_file.is_file():
-        backend = Backend.from_file(str(one_file))
+    settings = read_settings(folder)
+    prefix = settings.flags.get("add_prefix_space", False)
+    if (folder / "tokenizer.json").is_file():
+        backend = Backend.from_str(read_text(folder / "tokenizer.json"))
         backend.no_truncation()  # the file may keep settings of its maker's training batches
         backend.no_padding()
-        return backend
-    if not all(file.is_file() for file in gpt2_files):
-        return None
-    backend = byte_level_bpe(*gpt2_files)
-    if added.is_file():
-        _add_tokens(backend, json.loads(added.read_text(encoding="utf-8")))
-    return backend
-
-
-def _add_tokens(backend: Any, added: dict[str, int]) -> None:
-    """Give a `tokenizers.Tokenizer` the tokens {content: id} of an `added_tokens.json`."""
-    from tokenizers import AddedToken
-
-    in_order = sorted(added, key=lambda content: added[content])
-    backend.add_special_tokens([AddedToken(content, special=True, normalized=False) for content in in_order])
-    if wrong := [content for content in in_order if backend.token_to_id(content) != added[content]]:
-        raise ValueError(f"{wrong[0]!r} cannot have the id {added[wrong[0]]}")
+        if settings.of_gpt2 and type(backend.pre_tokenizer).__name__ == "ByteLevel":
+            backend.pre_tokenizer.add_prefix_space = prefix  # as a GPT2Tokenizer does
+    else:
+        backend = byte_level_bpe(*(folder / name for name in GPT2_FILES), end_of_text=None, add_prefix_space=prefix)
+        _check_bytes(backend, folder)
+    backend.encode_special_tokens = settings.flags.get("split_special_tokens", False)
+    new_ids = apply_settings(backend, settings)
+    tokenizer = Tokenizer(backend, eos_token=None)
+    tokenizer.end_token_ids = end_ids(backend, settings, new_ids)
+    return tokenizer
 
 
 def _check_bytes(backend: Any, folder: Path) -> None:
@@ -75,32 +65,6 @@ def _check_bytes(backend: Any, folder: Path) -> None:
 
     if set(ByteLevel.alphabet()) - backend.get_vocab().keys():
         raise ValueError(f"the tokenizer in {folder} lacks tokens for single bytes, so it is not of GPT-2's kind")
-
-
-def _end_token_id(folder: Path, backend: Any) -> int | None:
-    """The token that ends a text: named by a file of the tokenizer, or by the model's config, or by its usual name.
-
-    The id in the config counts only if it belongs to a special token: often it is GPT-2's own, left there by mistake.
-    """
-    for file in ("tokenizer_config.json", "special_tokens_map.json"):
-        name = _read_settings(folder / file).get("eos_token")
-        name = name.get("content") if isinstance(name, dict) else name
-        if isinstance(name, str) and (token_id := backend.token_to_id(name)) is not None:
-            return token_id
-    token_id = _read_settings(folder / "config.json").get("eos_token_id")
-    token_id = token_id[0] if isinstance(token_id, list) and token_id else token_id
-    if token_id in [number for number, token in backend.get_added_tokens_decoder().items() if token.special]:
-        return token_id
-    found = (backend.token_to_id(name) for name in (END_OF_TEXT, "</s>", "<eos>"))
-    return next((token_id for token_id in found if token_id is not None), None)
-
-
-def _read_settings(file: Path) -> dict[str, Any]:
-    """The settings in a file that may be missing or damaged: {} if so."""
-    with suppress(OSError, ValueError):
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
-    return {}
 
 
 def save_tokenizer(folder: Path, tokenizer: Any) -> None:
@@ -133,16 +97,21 @@ def _write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     else:
         backend.save(str(folder / "tokenizer.json"))
         settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": eos}
+    if backend.encode_special_tokens:
+        settings["split_special_tokens"] = True
     write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
 
 
 def _two_files_suffice(backend: Any) -> bool:
     """Whether a `tokenizers.Tokenizer` differs from `byte_level_bpe()` only in its vocabulary and merges."""
 
+    from tokenizers import AddedToken
+
     def settings(backend: Any) -> dict[str, Any]:
         found = json.loads(backend.to_str())
         model = {**found["model"], "vocab": None, "merges": None}
         return {**found, "model": model, "added_tokens": None}
 
-    added = {token.content for token in backend.get_added_tokens_decoder().values()}
-    return added <= {END_OF_TEXT} and settings(backend) == settings(byte_level_bpe())
+    usual = AddedToken(END_OF_TEXT, special=True, normalized=False)
+    added = {repr(token) for token in backend.get_added_tokens_decoder().values()}
+    return added <= {repr(usual)} and settings(backend) == settings(byte_level_bpe())
