@@ -173,11 +173,16 @@ class LiveView:
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         file = io.BytesIO()
         self.picture().savefig(file, format="png", dpi=100, bbox_inches="tight")
-        return {
-            **self.view._repr_mimebundle_(**kwargs),
-            "image/png": base64.b64encode(file.getvalue()).decode("ascii"),
-            "text/plain": self.describe(),
-        }
+        picture = base64.b64encode(file.getvalue()).decode("ascii")
+        bundle: dict[str, Any] = {"text/plain": self.describe(), "image/png": picture}
+        if self.view.comm is not None:  # None once the view was closed
+            # The view as Jupyter's message format names it: ipywidgets 7 and 8 have no other way in common.
+            bundle["application/vnd.jupyter.widget-view+json"] = {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.view.model_id,
+            }
+        return bundle
 
 
 def _traits(control: Any) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def _calm(label_width: str) -> dict[str, Any]:
 
 def button(name: str, action: Callable[[], None], icon: str, tooltip: str = "", **style: Any) -> ipywidgets.Button:
     """A button that calls `action`."""
-    made = ipywidgets.Button(description=name, icon=icon, tooltip=tooltip or None, **style)
+    if tooltip:  # where there is none, ipywidgets 7 and 8 say so in different ways
+        style["tooltip"] = tooltip
+    made = ipywidgets.Button(description=name, icon=icon, **style)
     made.on_click(lambda _: action())
     return made

@@ -33,6 +33,7 @@ from gptcore.show.style import caption_html
 from gptcore.show.tape import CHOICES, Stepping, TapeToken, choices_html, is_written, look, sums_html, tape_html, write
 from gptcore.tokenizer import check_tokenizer, decode
 
+PLAYING = "playing" if hasattr(ipywidgets.Play, "playing") else "_playing"  # what ipywidgets 8 and 7 call it
 FASTEST = 100  # tokens per second that can be asked for
 MOST_TOKENS = 100_000  # on a tape
 MOST_AT_ONCE = 5  # tokens in one picture of auto-play, however long the browser was away
@@ -189,7 +190,7 @@ class GenerationStepper(LiveView):
         # The timer runs in the browser; the hidden widget counts its ticks.
         self._timer = ipywidgets.Play(max=10**9, layout={"display": "none"}, interval=round(1000 / self.speed))
         self._timer.observe(self._by_hand(self._tick), names="value")
-        self._timer.observe(self._by_hand(self._play_again), names="playing")
+        self._timer.observe(self._by_hand(self._play_again), names=PLAYING)
         self._choices = [
             self._button("", partial(self._choose_candidate, i), "", layout={"width": "11em", "height": "28px"})
             for i in range(CHOICES)
@@ -222,7 +223,7 @@ class GenerationStepper(LiveView):
         play = self.controls["playing"]
         play.description, play.icon = ("Pause", "pause") if self.playing else ("Play", "play")
         self._owed, self._ticked = 0.0, perf_counter()
-        self._timer.playing = self.playing
+        self._start_timer()
 
     def _play_again(self) -> None:
         """Start the timer again if the browser stopped it.
@@ -230,12 +231,12 @@ class GenerationStepper(LiveView):
         It does so after each tick where the stepper is shown twice in one page: each view of an ipywidgets `Play` hears
         that it plays now, the first begins, and the second takes what the first has done for a reason to pause.
         """
-        if self.playing and not self._timer.playing and self._loop is not None:
+        if self.playing and not getattr(self._timer, PLAYING) and self._loop is not None:
             wait = partial(self._loop.call_later, 1 / self.speed, self._by_hand(self._start_timer))
             self._loop.call_soon_threadsafe(wait)
 
     def _start_timer(self) -> None:
-        self._timer.playing = self.playing
+        setattr(self._timer, PLAYING, self.playing)
 
     def _tick(self) -> None:
         """Write what is due: one token, or more at once where the browser draws fewer pictures than the speed asks."""

@@ -21,6 +21,7 @@ from gptcore.checks import check_integer, given
 from gptcore.generation import generate_text
 from gptcore.model import GPTModel, check_model
 from gptcore.show.charts import chart
+from gptcore.show.kernel import hear_widgets
 from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html
 from gptcore.show.settings import (
@@ -162,6 +163,7 @@ class TrainingMonitor(LiveView):
                     continue
                 try:
                     await asyncio.sleep(0.001)  # not 0: a click passes through many hands
+                    await hear_widgets()
                 except (asyncio.CancelledError, KeyboardInterrupt):  # how a kernel interrupts a cell that waits
                     self._end("interrupted")
                 turned = perf_counter()

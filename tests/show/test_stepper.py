@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gptcore import Distribution, generate, next_token_distribution, token_label
-from gptcore.show.stepper import MOST_AT_ONCE, GenerationStepper
+from gptcore.show.stepper import MOST_AT_ONCE, PLAYING, GenerationStepper
 from gptcore.show.tape import BEFORE, choices_html, sums_html, tape_html
 
 
@@ -154,12 +154,12 @@ def test_auto_play(stepper, control, timer):
     timer(stepper).value += 1  # a late tick of the browser's timer
     assert stepper.position == 0
     stepper.playing = True
-    assert timer(stepper).playing and control(stepper, "Pause").value
+    assert getattr(timer(stepper), PLAYING) and control(stepper, "Pause").value
     for _ in range(3):
         timer(stepper).value += 1  # as the browser does
     assert stepper.position == 3
     control(stepper, "Place").value = 1  # a hand on the slider
-    assert not stepper.playing and not timer(stepper).playing
+    assert not stepper.playing and not getattr(timer(stepper), PLAYING)
     stepper.speed = 10
     assert timer(stepper).interval == 100
 
@@ -173,17 +173,17 @@ def test_auto_play_in_two_views(stepper, timer):
     stepper.playing = True
     for _ in range(3):
         timer(stepper).value += 1
-        timer(stepper).playing = False
+        setattr(timer(stepper), PLAYING, False)
         [(seconds, start)] = later
         assert seconds == 1 / stepper.speed
         start()
-        assert timer(stepper).playing
+        assert getattr(timer(stepper), PLAYING)
         later.clear()
     assert stepper.position == 3
-    timer(stepper).playing = False
+    setattr(timer(stepper), PLAYING, False)
     stepper.playing = False  # a hand on the button, while the timer waits
     later.pop()[1]()
-    assert not timer(stepper).playing and not later
+    assert not getattr(timer(stepper), PLAYING) and not later
 
 
 def test_auto_play_writes_what_is_due(stepper, monkeypatch, timer):
