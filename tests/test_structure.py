@@ -2,6 +2,7 @@
 
 import ast
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,3 +63,19 @@ def test_notebooks_use_public_names_only(file):
         for module, name in imported(source):
             assert module in public, f"{module} is not public"
             assert not name or public[module] is None or name in public[module], f"{module}.{name} is not public"
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_notebooks_install_the_course_in_colab_from_the_one_address(file):
+    """The address stands in pyproject.toml; a notebook that is opened alone cannot look there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra, address = "widgets", project["urls"]["Repository"]
+    assert extra in project["optional-dependencies"]
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    first = next(cell for cell in cells if cell["cell_type"] == "code")
+    assert "".join(first["source"]) == (
+        "import sys\n\n"
+        'if "google.colab" in sys.modules:  # Colab starts without this course\n'
+        f'    %pip install -q "gptcore[{extra}] @ git+{address}"'
+    )
+    assert sum(address in "".join(cell["source"]) for cell in cells) == 1
