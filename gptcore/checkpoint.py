@@ -108,7 +108,13 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -
     config, state = from_hugging_face(weights, config, folder)
     model = _without_weights(config)
     dtype = torch.float32 if dtype is None else dtype
-    model.load_state_dict({key: value.to(device, dtype) for key, value in state.items()}, assign=True)
+    mapped = {weight.untyped_storage().data_ptr() for weight in weights.values()}  # the file itself, not a copy of it
+    copies = {
+        id(value): value.to(device, dtype, copy=value.untyped_storage().data_ptr() in mapped)
+        for value in state.values()
+    }
+    state = {key: copies[id(value)] for key, value in state.items()}
+    model.load_state_dict(state, assign=True)
     if config.tie_embeddings:
         model.head.weight = model.token_embedding.weight
     return model.requires_grad_(True).eval()

@@ -108,12 +108,13 @@ def locked(file: Path, patience: float = PATIENCE) -> Iterator[None]:
         try:
             with held():
                 _release(lock, file)
+                lock = None  # its end is ordinary Python, in which an interrupt would be lost
         finally:
             _release(lock, file)  # in case an interrupt came before it was held
 
 
 def _release(lock: Any, file: Path) -> None:
-    if lock.is_locked:
+    if lock is not None and lock.is_locked:
         if os.name != "nt":  # there the library does it; here it looks whether the file that it has locked is gone
             file.unlink(missing_ok=True)
         lock.release()

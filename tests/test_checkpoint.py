@@ -43,6 +43,17 @@ def test_a_model_can_be_saved_over_the_files_that_it_was_read_from(tmp_path, tin
     assert torch.equal(load_model(tmp_path, device="cpu")(torch.tensor([[1, 2, 3]])), expected)
 
 
+def test_a_loaded_model_does_not_change_with_its_file(tmp_path, tiny_folder):
+    """A program that writes over the file that it has opened, as `cp` does, would change the model, or end Python."""
+    shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
+    model, token_ids = load_model(tmp_path, device="cpu"), torch.tensor([[1, 2, 3]])
+    before = model(token_ids)
+    file = tmp_path / "model.safetensors"
+    with open(file, "r+b") as opened:
+        opened.write(bytes(file.stat().st_size))
+    assert torch.equal(model(token_ids), before)
+
+
 def test_an_interrupted_save_leaves_the_old_files_intact_and_nothing_else(tmp_path, tiny_folder, monkeypatch):
     shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
