@@ -1,6 +1,7 @@
 """Widgets that are heard while a cell awaits, in every kernel from ipykernel 6.17 on."""
 
 import json
+import sys
 from typing import Any
 
 
@@ -29,9 +30,9 @@ async def hear_widgets() -> None:
 
 def running_kernel() -> Any | None:
     """The kernel that runs this code; None outside of a notebook."""
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None)
+    if "IPython" not in sys.modules:  # it has started every kernel
+        return None
+    return getattr(sys.modules["IPython"].get_ipython(), "kernel", None)
 
 
 def _is_of_a_widget(kernel: Any, entry: tuple) -> bool:

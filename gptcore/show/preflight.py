@@ -1,53 +1,92 @@
 """`preflight`: whether this machine is ready for the lessons, and if not, what to do."""
 
+import re
 import sys
-from importlib import import_module
+from importlib import import_module, metadata, util
 
 import torch
 
-NEEDED_MEMORY = 1_000_000_000  # bytes: more than any lesson needs
+from gptcore.memory import free_bytes
+from gptcore.show.kernel import running_kernel
+
+NEEDED_MEMORY = 2_000_000_000  # bytes: lesson 11 with two downloaded models takes 1.9 GB
+OLDEST = {"ipywidgets": "7.7", "ipykernel": "6.17", "matplotlib": "3.10"}  # as in pyproject.toml
 
 
 def preflight() -> None:
-    """Print one line for each thing that the lessons need: "ok", or what is missing and what to do."""
+    """Print one line for each thing that the lessons need: "ok", or what is wrong and what to do.
+
+    Python cannot see the page. If a widget shows no sliders although "widgets" is ok, README's "Where the lessons run"
+    says what the page lacks.
+    """
     for name, problem in _checks():
         print(f"{name:<11} {problem or 'ok'}")
-    print(f"{'runs on':<11} {'the GPU (CUDA)' if torch.cuda.is_available() else 'the CPU'}")
+    print(f"{'runs on':<11} {_device()}")
 
 
 def _checks() -> list[tuple[str, str | None]]:
     return [
         ("Python", None if sys.version_info >= (3, 11) else "is too old: install Python 3.11 or newer"),
-        ("widgets", _missing("ipywidgets") or _no_kernel()),
-        ("charts", _missing("matplotlib")),
-        ("memory", _missing("psutil") or _short_of_memory(_free_memory())),
+        ("widgets", _unusable("ipywidgets") or _no_kernel() or _too_old("ipykernel")),
+        ("charts", _unusable("matplotlib") or _no_korean_font()),
+        ("memory", _unusable("psutil") or _short_of_memory(free_bytes("cpu"))),
     ]
 
 
-def _missing(module: str) -> str | None:
+def _unusable(module: str) -> str | None:
+    """Whether `module` is missing, broken or too old."""
     try:
         import_module(module)
-    except ImportError:
-        return f"{module} is missing: run  %pip install {module}  in a cell, then restart the kernel"
-    return None
+    except ModuleNotFoundError as error:
+        return _install(f"{error.name} is missing", error.name)
+    except Exception as error:  # half installed, or made for another version of what it needs
+        return _install(f"{module} cannot be imported ({error})", f"--force-reinstall {module}")
+    return _too_old(module)
+
+
+def _too_old(package: str) -> str | None:
+    try:
+        version = metadata.version(package)
+    except metadata.PackageNotFoundError:  # a kernel of another make, for example
+        return None
+    if _numbers(version) >= _numbers(OLDEST.get(package, "0")):
+        return None
+    return _install(f"{package} {version} is too old", f'"{package}>={OLDEST[package]}"')
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:2]]
+
+
+def _install(problem: str, what: str | None) -> str:
+    return f"{problem}: run  %pip install {what}  in a cell, then restart the kernel"
 
 
 def _no_kernel() -> str | None:
     """What is wrong where there is no kernel: widgets answer only in a notebook."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return None if shell is not None and hasattr(shell, "kernel") else "will not answer outside of a notebook"
+    return "will not answer outside of a notebook" if running_kernel() is None else None
 
 
-def _free_memory() -> int:
-    """Bytes of memory that are free."""
-    import psutil
-
-    return psutil.virtual_memory().available
+def _no_korean_font() -> str | None:
+    found = util.find_spec("koreanize_matplotlib")  # its font is used, its code is not run
+    return None if found else _install("the font for Korean is missing", "koreanize-matplotlib")
 
 
-def _short_of_memory(free: int) -> str | None:
-    if free >= NEEDED_MEMORY:
+def _short_of_memory(free: int | None) -> str | None:
+    if free is None or free >= NEEDED_MEMORY:
         return None
-    return f"only {free / 1e9:.1f} GB is free: shut down other notebooks (Kernel menu) or close other programs"
+    return (
+        f"only {free / 1e9:.1f} GB is free, and the lessons take up to {NEEDED_MEMORY / 1e9:.0f} GB: "
+        "shut down other notebooks (Kernel menu) or close other programs"
+    )
+
+
+def _device() -> str:
+    if not torch.cuda.is_available():
+        return "the CPU"
+    try:
+        torch.ones(1, device="cuda").add(1).item()
+    except RuntimeError as error:  # too old for this PyTorch, or taken by others
+        problem = str(error).partition("\n")[0]
+        return f"no GPU: CUDA fails ({problem}); set CUDA_VISIBLE_DEVICES= before you start Jupyter, to use the CPU"
+    return "the GPU (CUDA)"
