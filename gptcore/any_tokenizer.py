@@ -2,11 +2,12 @@
 
 import inspect
 import operator
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from gptcore.checks import given
+from gptcore.checks import given, say
 
 # What tells a tokenizer, if it has the argument, to add nothing to a text and to read what it has for special tokens.
 _PLAIN = {
@@ -25,11 +26,35 @@ def check_tokenizer(tokenizer: Any) -> None:
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """The token ids of `text` alone: no begin or end token is added.
+    """The token ids of `text` alone: no begin or end token is added. Warns if they do not give the whole text back.
 
     Raises TypeError if `encode` gives anything but token ids; what else it raises is the tokenizer's own.
     """
+    token_ids = encode_quietly(tokenizer, text)
+    if sentence := change(tokenizer, text, token_ids):
+        say(sentence)
+    return token_ids
+
+
+def encode_quietly(tokenizer: Any, text: str) -> list[int]:
+    """The token ids of `text`, whether they give it back or not."""
     return as_ids("tokenizer.encode must give token ids", plainly(tokenizer.encode)(text))
+
+
+def change(tokenizer: Any, text: str, token_ids: list[int]) -> str | None:
+    """A sentence on what the tokenizer makes of `text`, of which `token_ids` are the tokens; None if all comes back.
+
+    Some tokenizers have no token for a character, or fold letters and spaces. A space at the beginning counts as none.
+    """
+    back = decode_plainly(tokenizer)(token_ids)
+    if back == text or back.removeprefix(" ") == text.removeprefix(" "):
+        return None
+    same = len(os.path.commonprefix([text, back]))
+    first = max(0, same - 5)
+    was, is_now = (repr(f"{part[first : same + 15]}{'…' if part[same + 15 :] else ''}") for part in (text, back))
+    return (
+        f"the tokenizer changes the text: {'…' if first else ''}{was} becomes {is_now}, and the model reads only that"
+    )
 
 
 def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:

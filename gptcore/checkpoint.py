@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from gptcore.checks import say
 from gptcore.config import GPTConfig
 from gptcore.fast.quantization import quantize
 from gptcore.files import as_path, read_json, write_text, writing
@@ -23,7 +24,7 @@ from gptcore.hub import find_folder
 from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
 from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
 from gptcore.model import GPTModel, resolve_device
-from gptcore.tokenizer import Tokenizer
+from gptcore.tokenizer import Tokenizer, end_token_ids
 from gptcore.tokenizer_files import TOKENIZER_FILES, read_tokenizer, save_tokenizer
 from gptcore.weight_files import WEIGHTS
 
@@ -43,22 +44,23 @@ def load(
     ("gpt2", "owner/name", "owner/name@revision"), which is downloaded once and then works offline. Both are of one
     `save`, even if another process saves to the folder at the same time.
 
-    Raises ValueError, in one sentence, if there is no such model, if it cannot be downloaded now, if its files cannot
-    be read, or if its tokenizer has tokens that the model does not know.
+    Warns if model and tokenizer do not have the same token ids. Raises ValueError, in one sentence, if there is no such
+    model, if it cannot be downloaded now, or if its files cannot be read.
     """
-    device = _check(device, dtype)
-
-    def read(folder: Path) -> tuple[GPTModel, Tokenizer]:
-        model, tokenizer = _read_model(folder, device, dtype), read_tokenizer(folder)
-        highest = max(tokenizer.backend.get_vocab().values(), default=0)
-        if highest >= model.config.vocab_size:
-            raise ValueError(
-                f"the tokenizer in {folder} has token ids up to {highest}, but the model knows only those "
-                f"below {model.config.vocab_size}: they do not belong together"
-            )
-        return model, tokenizer
-
-    return _read_folder(find_folder(name), read)
+    device, folder = _check(device, dtype), find_folder(name)
+    model, tokenizer = _read_folder(folder, lambda folder: (_read_model(folder, device, dtype), read_tokenizer(folder)))
+    known, highest = len(tokenizer), max(tokenizer.backend.get_vocab().values(), default=0)
+    if highest >= (size := model.config.vocab_size):
+        say(
+            f"the tokenizer in {folder} has token ids up to {highest:,}, but the model only those below {size:,}: "
+            "text with one of the others is refused"
+        )
+    elif known < size:
+        say(
+            f"the model in {folder} has {size:,} token ids, but its tokenizer only {known:,}: the others are shown as "
+            "<id …>, and with known_only=True they are not drawn"
+        )
+    return model, tokenizer
 
 
 def load_tokenizer(name: str | Path = "storyteller") -> Tokenizer:
@@ -198,19 +200,24 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
         metadata = {"format": "pt", "settings": settings, "crc32": _checksum(weights, settings)}
         save_file(weights, new / WEIGHTS, metadata)
         save_tokenizer(new, tokenizer)
-        eos_token_id = getattr(tokenizer, "eos_token_id", None)
-        write_text(new / CONFIG, json.dumps(hugging_face_config(model, eos_token_id), indent=2) + "\n")
-        _write_generation_config(folder / _GENERATION, new / _GENERATION, eos_token_id)
+        ends = _ends(tokenizer)
+        write_text(new / CONFIG, json.dumps(hugging_face_config(model) | ends, indent=2) + "\n")
+        _write_generation_config(folder / _GENERATION, new / _GENERATION, ends)
 
     with writing("folder", folder):
         replace_together(folder, FILES, write)
 
 
-def _write_generation_config(old: Path, new: Path, eos_token_id: int | None) -> None:
+def _ends(tokenizer: Any) -> dict[str, Any]:
+    """The token with which a text begins, and the one or several that end it, as configs have them."""
+    first, *others = end_token_ids(tokenizer) or [None]
+    return {"bos_token_id": first, "eos_token_id": [first, *others] if others else first}
+
+
+def _write_generation_config(old: Path, new: Path, ends: dict[str, Any]) -> None:
     """Keep settings that are there, but not another tokenizer's end of text, with which `transformers` would go on."""
     settings = None
     with suppress(OSError, ValueError):
         settings = read_json(old)
-    if isinstance(settings, dict) and settings.get("eos_token_id") != eos_token_id:
-        ends = {"bos_token_id": eos_token_id, "eos_token_id": eos_token_id}
+    if isinstance(settings, dict) and settings.get("eos_token_id") != ends["eos_token_id"]:
         write_text(new, json.dumps({**settings, **ends}, indent=2) + "\n")

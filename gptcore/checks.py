@@ -1,6 +1,8 @@
 """Checks of arguments. Each raises one sentence that names the argument, what is allowed and what was given."""
 
 import math
+import sys
+import warnings
 from numbers import Integral, Real
 from reprlib import Repr
 from typing import Any
@@ -62,3 +64,11 @@ def check_text(name: str, text: Any) -> None:
         raise TypeError(f"{name} must be a str, got {type(text).__name__}")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError(f"{name} must be text that UTF-8 can hold, without surrogates, got {given(text)}")
+
+
+def say(sentence: str) -> None:
+    """Warn with `sentence`, which goes on to what a user should know and need not change, where gptcore was called."""
+    frame, level = sys._getframe(1), 2
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "gptcore":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(sentence, UserWarning, stacklevel=level)

@@ -102,7 +102,7 @@ def query_scales(folder: Path, config: GPTConfig) -> list[float]:
     return [whole / (layer + 1 if by_layer else 1) for layer in range(config.n_layers)]
 
 
-def hugging_face_config(model: GPTModel, eos_token_id: int | None) -> dict[str, Any]:
+def hugging_face_config(model: GPTModel) -> dict[str, Any]:
     """What `config.json` says of a model."""
     config = model.config
     activation = next(theirs for theirs, ours in _ACTIVATIONS.items() if ours == config.activation)
@@ -114,7 +114,5 @@ def hugging_face_config(model: GPTModel, eos_token_id: int | None) -> dict[str, 
         "embd_pdrop": config.drop_rate,
         "attn_pdrop": config.drop_rate,
         "activation_function": activation,
-        "bos_token_id": eos_token_id,
-        "eos_token_id": eos_token_id,
         "dtype": str(model.dtype).removeprefix("torch."),
     }

@@ -12,7 +12,16 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from gptcore.any_tokenizer import as_id, as_ids, backend_of, content_of, decode_plainly, each_id, is_known
+from gptcore.any_tokenizer import (
+    as_id,
+    as_ids,
+    backend_of,
+    content_of,
+    decode_plainly,
+    each_id,
+    encode_quietly,
+    is_known,
+)
 from gptcore.any_tokenizer import check_tokenizer as check_tokenizer
 from gptcore.any_tokenizer import encode as encode
 from gptcore.any_tokenizer import end_token_ids as end_token_ids
@@ -89,7 +98,7 @@ class Tokenizer:
         An id that the tokenizer does not have becomes `<id 40321>`.
         """
         token_ids = as_ids("token_ids must be those of one text", token_ids)
-        if not all(is_known(self, token_id) for token_id in token_ids):
+        if not all(is_known(self, token_id) for token_id in set(token_ids)):
             return decode(self, token_ids)
         return self.backend.decode(token_ids, skip_special_tokens=False)
 
@@ -252,7 +261,7 @@ class _TextReader:
         if run:
             count = _incomplete(b"".join(token_bytes(self.tokenizer, token_id) for token_id in reversed(run)))
             return self.decode(self.token_ids[: len(self.token_ids) - count])
-        text, sign = self.decode(self.token_ids), encode(self.tokenizer, "\ufffd")
+        text, sign = self.decode(self.token_ids), encode_quietly(self.tokenizer, "\ufffd")
         return text if self.token_ids[-len(sign) :] == sign else text.removesuffix("\ufffd")
 
     def _forget(self, text: str) -> None:

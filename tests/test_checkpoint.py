@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer as Backend
+from transformers import GPT2LMHeadModel
 
 from gptcore import generate_text, load, load_model, load_tokenizer, save, token_label
 from gptcore.hub import HUB_MODELS, STORYTELLER
@@ -134,19 +135,52 @@ def test_a_bare_tokenizer_json_is_read_as_it_is(tmp_path, korean_folder, kind, o
     assert written.startswith("옛날 옛적에") and len(written) > len("옛날 옛적에")
 
 
-def test_a_tokenizer_that_is_larger_than_the_model_is_refused(tmp_path, of_transformers, sentencepiece_like):
+def test_ids_that_the_model_lacks_are_said_and_refused_when_they_are_met(tmp_path, of_transformers, sentencepiece_like):
     sentencepiece_like(tmp_path)
     highest = len(load_tokenizer(tmp_path)) - 1
     of_transformers(tmp_path, vocab_size=highest)
-    with pytest.raises(
-        ValueError, match=rf"token ids up to {highest}, but the model knows only those below {highest}:"
-    ):
-        load(tmp_path)
-    model, tokenizer = load_model(tmp_path, device="cpu"), load_tokenizer(tmp_path)
+    with pytest.warns(UserWarning) as said:
+        model, tokenizer = load(tmp_path, device="cpu")
+    assert [str(warning.message) for warning in said] == [
+        f"the tokenizer in {tmp_path} has token ids up to {highest}, but the model only those below {highest}: "
+        "text with one of the others is refused"
+    ]
+    assert said[0].filename == __file__
+    assert generate_text(model, "옛날 옛적에", tokenizer, max_length=5, seed=1).startswith("옛날 옛적에")
     last = tokenizer.backend.id_to_token(highest)
     assert tokenizer.encode(last)[-1] == highest
     with pytest.raises(ValueError, match=rf"token_ids must be from 0 to {highest - 1}, .* got {highest}"):
         generate_text(model, last, tokenizer)
+
+
+def test_ids_that_the_tokenizer_lacks_are_said_and_shown(tmp_path, of_transformers, korean_folder):
+    """As of a model whose vocabulary was padded to a multiple of 64."""
+    shutil.copy(korean_folder / "tokenizer.json", tmp_path)
+    of_transformers(tmp_path, vocab_size=320, eos_token_id=319, bos_token_id=319)
+    with pytest.warns(
+        UserWarning, match="has 320 token ids, but its tokenizer only 300: the others are shown as <id …>"
+    ):
+        model, tokenizer = load(tmp_path, device="cpu")
+    texts = [generate_text(model, "여우", tokenizer, max_length=50, top_k=None, seed=seed) for seed in range(5)]
+    assert any("<id 3" in text for text in texts)
+    known = [generate_text(model, "여우", tokenizer, 50, top_k=None, seed=seed, known_only=True) for seed in range(5)]
+    assert not any("<id " in text for text in known)
+
+
+def test_a_model_and_a_tokenizer_of_one_size_say_nothing(tiny_folder, recwarn):
+    load(tiny_folder)
+    load()
+    assert not recwarn.list
+
+
+def test_several_end_tokens_are_kept(tmp_path, tiny_folder):
+    model, tokenizer = load(tiny_folder, device="cpu")
+    tokenizer.end_token_ids = [0, 7]
+    tokenizer.backend.add_tokens([tokenizer.backend.id_to_token(7)])
+    save(tmp_path, model, tokenizer)
+    assert load_tokenizer(tmp_path).end_token_ids == [0, 7]
+    config = GPT2LMHeadModel.from_pretrained(tmp_path).generation_config
+    assert config.eos_token_id == [0, 7] and config.bos_token_id == 0
 
 
 def test_the_bundled_model_is_float32_and_small():
