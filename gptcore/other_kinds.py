@@ -81,9 +81,9 @@ def check_kind(file: Path, settings: dict[str, Any]) -> None:
         if model_type is None:
             raise ValueError(f'{file} has model_type None: if it is a GPT-2, add "model_type": "gpt2" to it')
         raise ValueError(f"{file} has model_type {given(model_type)}, and gptcore computes only 'gpt2': choose a GPT-2")
-    if crossing := settings.get("add_cross_attention"):
+    if settings.get("add_cross_attention") is True:
         raise ValueError(
-            f"{file} has add_cross_attention {given(crossing)}, for a decoder that reads what an encoder has read: use "
+            f"{file} has add_cross_attention True, for a decoder that reads what an encoder has read: use "
             f"a GPT-2 that writes on its own"
         )
     if quantized := settings.get("quantization_config"):

@@ -147,6 +147,8 @@ def test_other_errors_stay_what_they_are():
         (b"", "cannot be read as JSON"),
         (b"\xff", "cannot be read as JSON"),
         (b"9" * 10_000, "cannot be read as JSON"),
+        (b'{"n_layer": 3, "n_layer": 4}', "'n_layer' has two values"),
+        (b'{"a": {"b": [1], "c": 2, "b": [2]}}', "'b' has two values"),
     ],
 )
 def test_json_that_cannot_be_read_is_one_sentence(tmp_path, data, words):
@@ -155,8 +157,18 @@ def test_json_that_cannot_be_read_is_one_sentence(tmp_path, data, words):
         read_json(tmp_path / "config.json")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_json_may_have_any_encoding_of_unicode_and_say_a_thing_twice(tmp_path, encoding):
+    (tmp_path / "config.json").write_text('{"옛날": 1, "a": [2], "옛날": 1}', encoding=encoding)
+    assert read_json(tmp_path / "config.json") == {"옛날": 1, "a": [2]}
+
+
 def test_json_that_is_far_too_large_is_not_read(tmp_path):
     with open(tmp_path / "config.json", "wb") as file:
         file.truncate(100 * 2**30)  # no disk holds it
     with pytest.raises(ValueError, match="has 107,374,182,400 bytes"):
         read_json(tmp_path / "config.json")
+    (tmp_path / "config.json").write_text("[1, 2]")
+    assert read_json(tmp_path / "config.json", largest=6) == [1, 2]
+    with pytest.raises(ValueError, match="has 6 bytes, far more"):
+        read_json(tmp_path / "config.json", largest=5)

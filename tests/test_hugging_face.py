@@ -1,53 +1,24 @@
 import json
+import math
+import os
 import re
+from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from transformers import GPT2LMHeadModel
 
 from gptcore import (
     GPT2Tokenizer,
     GPTConfig,
     GPTModel,
-    generate,
     load,
     load_model,
+    record,
     save,
 )
 from gptcore.hub import STORYTELLER
-
-LENGTHS = [1, 2, 37, 80]
-
-
-def check_same_logits(ours: GPTModel, theirs: GPT2LMHeadModel, lengths=LENGTHS) -> None:
-    generator = torch.Generator().manual_seed(1)
-    for length in lengths:
-        for batch in (1, 3):
-            token_ids = torch.randint(ours.config.vocab_size, (batch, length), generator=generator)
-            with torch.no_grad():
-                assert (ours(token_ids) - theirs(token_ids).logits).abs().max() <= 1e-4
-
-
-def check_same_greedy_tokens(ours: GPTModel, theirs: GPT2LMHeadModel) -> None:
-    token_ids = torch.tensor([[5, 9, 2, 40], [1, 1, 60, 0]])
-    theirs.generation_config.eos_token_id = None
-    settings = {"max_new_tokens": 64, "do_sample": False, "pad_token_id": 0}
-    expected = theirs.generate(token_ids, attention_mask=torch.ones_like(token_ids), **settings)
-    assert expected.shape == (2, 68)
-    assert torch.equal(generate(ours, token_ids, 64, temperature=0), expected)
-
-
-def change_config(folder, **settings) -> None:
-    file = folder / "config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
-
-
-def change_weights(folder, change) -> None:
-    """Write the tensors that `change` makes of those in the folder."""
-    file = folder / "model.safetensors"
-    weights = {name: tensor.clone() for name, tensor in load_file(file).items()}
-    save_file(change(weights) or weights, file, metadata={"format": "pt"})
+from tests.checkpoints import LENGTHS, change_config, change_weights, check_same_greedy_tokens, check_same_logits
 
 
 @pytest.mark.parametrize(
@@ -61,6 +32,9 @@ def change_weights(folder, change) -> None:
         {"n_positions": 123, "layer_norm_epsilon": 1e-3},
         *({"activation_function": name} for name in ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh")),
         {"reorder_and_upcast_attn": True},
+        {"scale_attn_by_inverse_layer_idx": True},
+        {"scale_attn_weights": False, "n_embd": 24, "n_head": 3},  # √8 is no power of two
+        {"scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True, "reorder_and_upcast_attn": True},
         {"resid_pdrop": 0.0, "embd_pdrop": 0.3, "attn_pdrop": 0.3},
     ],
     ids=str,
@@ -70,6 +44,39 @@ def test_a_model_of_transformers_gives_the_same_logits_and_greedy_tokens(tmp_pat
     ours = load_model(tmp_path, device="cpu")
     check_same_logits(ours, theirs, [*LENGTHS, ours.config.context_length])
     check_same_greedy_tokens(ours, theirs)
+
+
+SCALED = {"scale_attn_by_inverse_layer_idx": True, "scale_attn_weights": False, "reorder_and_upcast_attn": True}
+
+
+def test_scaled_attention_is_recorded_as_transformers_computes_it(tmp_path, of_transformers):
+    of_transformers(tmp_path, **SCALED)
+    theirs = GPT2LMHeadModel.from_pretrained(tmp_path, attn_implementation="eager")
+    token_ids = torch.arange(20)[None]
+    with torch.no_grad():
+        expected = theirs(token_ids, output_attentions=True)
+    recording = record(load_model(tmp_path, device="cpu"), token_ids)
+    assert (recording.attention - torch.cat(expected.attentions)).abs().max() <= 1e-5
+    assert (recording.logits - expected.logits[0]).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_scaled_attention_is_computed_from_files_of_any_precision(tmp_path, dtype, of_transformers):
+    of_transformers(tmp_path, **SCALED).to(dtype).save_pretrained(tmp_path)
+    theirs = GPT2LMHeadModel.from_pretrained(tmp_path, dtype=torch.float64)
+    ours = load_model(tmp_path, device="cpu", dtype=torch.float64)
+    token_ids = torch.arange(30)[None]
+    with torch.no_grad():  # the square root of a width is rounded to float32 if the file has no more than that
+        assert (ours(token_ids) - theirs(token_ids).logits).abs().max() <= 1e-5
+
+
+def test_what_was_scaled_is_saved_as_a_plain_gpt2_with_the_same_logits(tmp_path, tokenizer, of_transformers):
+    theirs = of_transformers(tmp_path / "scaled", vocab_size=len(tokenizer), **SCALED)
+    save(tmp_path / "plain", load_model(tmp_path / "scaled", device="cpu"), tokenizer)
+    plain = GPT2LMHeadModel.from_pretrained(tmp_path / "plain")
+    assert plain.config.scale_attn_weights and not plain.config.scale_attn_by_inverse_layer_idx
+    check_same_logits(load_model(tmp_path / "plain", device="cpu"), theirs)
+    check_same_logits(load_model(tmp_path / "plain", device="cpu"), plain)
 
 
 @pytest.mark.parametrize("name", ["gelu_python", "gelu_accurate", "quick_gelu", "gelu_10", "relu", "silu", "tanh"])
@@ -84,14 +91,37 @@ def test_any_other_activation_is_computed_exactly_or_refused_by_name(tmp_path, n
         check_same_logits(ours, theirs)
 
 
+SIZES = ["vocab_size", "n_positions", "n_embd", "n_head", "n_layer", "n_inner"]
+FLAGS = [
+    *("qkv_bias", "tie_word_embeddings", "scale_attn_weights"),
+    *("scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"),
+]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"add_cross_attention": True}, ["add_cross_attention", "True"]),
-        ({"model_type": "gpt_neo"}, ["model_type", "'gpt_neo'", "'gpt2'"]),
-        ({"model_type": None}, ["model_type", "None"]),
+        *(({name: "false"}, [f"{name} must be True or False", "'false'"]) for name in FLAGS),
+        *(({name: None}, [f"{name} must be True or False", "None"]) for name in FLAGS),
+        *(({name: 1}, [f"{name} must be True or False", "1"]) for name in FLAGS),
+        *(({name: "3"}, [f"{name} must be an integer, got '3'"]) for name in SIZES),
+        *(({name: 3.0}, [f"{name} must be an integer, got 3.0"]) for name in SIZES),
+        *(({name: True}, [f"{name} must be an integer, got True"]) for name in SIZES),
+        *(({name: [3]}, [f"{name} must be an integer, got [3]"]) for name in SIZES),
+        *(({name: -3}, [f"{name} must be at least 1, got -3"]) for name in SIZES),
+        *(({name: 0}, [f"{name} must be at least 1, got 0"]) for name in SIZES),
+        *(({name: math.inf}, [f"{name} must be an integer, got inf"]) for name in SIZES),
+        *(({name: "x" * 10**6}, [f"{name} must be an integer, got 'xxx"]) for name in SIZES),
+        ({"layer_norm_epsilon": math.inf}, ["layer_norm_epsilon must be above 0 and finite, got inf"]),
+        ({"layer_norm_epsilon": math.nan}, ["layer_norm_epsilon must be above 0 and finite, got nan"]),
+        ({"layer_norm_epsilon": -1e-5}, ["layer_norm_epsilon must be above 0", "-1e-05"]),
+        ({"layer_norm_epsilon": 10**400}, ["layer_norm_epsilon must be above 0 and finite, got 1000"]),
+        ({"layer_norm_epsilon": True}, ["layer_norm_epsilon must be a number, got True"]),
+        ({"resid_pdrop": 1.5}, ["resid_pdrop must be at least 0 and below 1, got 1.5"]),
+        ({"resid_pdrop": None}, ["resid_pdrop must be a number, got None"]),
+        ({"activation_function": None}, ["activation_function None", "gelu_new"]),
+        ({"activation_function": "x" * 10**6}, ["activation_function 'xxx", "gelu_new"]),
         ({"n_head": 5}, ["n_embd=32", "n_head=5"]),
-        ({"n_layer": "3"}, ["n_layer must", "'3'"]),
         ({"n_embd": None}, ["n_embd must", "None"]),
         ({"layer_norm_epsilon": "tiny"}, ["layer_norm_epsilon", "'tiny'"]),
     ],
@@ -102,6 +132,82 @@ def test_a_config_that_asks_for_something_else_is_refused_by_name(tmp_path, sett
     with pytest.raises(ValueError, match=re.escape(str(tmp_path))) as raised:
         load_model(tmp_path)
     assert all(word in str(raised.value) for word in words)
+    assert len(str(raised.value)) < 400 + len(str(tmp_path)) and "\n" not in str(raised.value)
+
+
+def test_a_sentence_has_the_name_that_the_file_has(tmp_path, of_transformers):
+    of_transformers(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["n_head"]
+    (tmp_path / "config.json").write_text(json.dumps({**config, "num_attention_heads": 5}))
+    with pytest.raises(ValueError, match="n_embd=32 and num_attention_heads=5"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: size} for name in SIZES[:3] + SIZES[4:] for size in (10**5, 10**9, 10**18, 10**100)),
+        {"n_embd": 10**9, "n_head": 10**9},
+        {"n_layer": 2},
+        {"vocab_size": 64},
+    ],
+    ids=str,
+)
+def test_sizes_that_the_weights_do_not_have_are_refused_before_anything_is_built(tmp_path, change, of_transformers):
+    """10⁹ layers would take for ever, and 10⁹ values per token would take all memory."""
+    of_transformers(tmp_path)
+    change_config(tmp_path, **change)
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path))) as raised:
+        load_model(tmp_path)
+    assert all(f"{name} {size}"[:30] in str(raised.value) for name, size in change.items() if name != "n_head")
+    assert len(str(raised.value)) < 900
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_config_may_be_written_by_any_editor(tmp_path, encoding, of_transformers):
+    theirs = of_transformers(tmp_path)
+    text = (tmp_path / "config.json").read_text(encoding="utf-8")
+    (tmp_path / "config.json").write_text(text, encoding=encoding)
+    check_same_logits(load_model(tmp_path, device="cpu"), theirs)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 10**6, "nested too deep"),
+        ('{"a":' * 10**5, "nested too deep"),
+        (f'{{"model_type": "gpt2", "a": {"[" * 10**5}{"]" * 10**5}}}', "nested too deep"),
+        (" " * (10**7 + 1), "has 10,000,001 bytes, far more than any file of its kind"),
+        ('{"model_type": "gpt2", "n_layer": 3, "n_layer": 4}', "'n_layer' has two values"),
+        (f'{{"n_layer": {"9" * 5000}}}', "cannot be read as JSON"),
+        ("", "cannot be read as JSON"),
+        ("\0" * 100, "cannot be read as JSON"),
+        ("{'model_type': 'gpt2'}", "cannot be read as JSON"),
+        ("null", "must hold a JSON object, got NoneType"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_config_that_is_no_json_of_a_model_is_refused(tmp_path, text, words, of_transformers):
+    of_transformers(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path / "config.json"))) as raised:
+        load_model(tmp_path)
+    assert words in str(raised.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "adapter_config.json"])
+@pytest.mark.parametrize("make", [getattr(os, "mkfifo", None), lambda file: file.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_file_is_not_read(tmp_path, name, make, of_transformers):
+    """Of a pipe nobody would write the end, and /dev/zero has none."""
+    theirs = of_transformers(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    make(tmp_path / name)
+    if name == "adapter_config.json":
+        return check_same_logits(load_model(tmp_path, device="cpu"), theirs)
+    with pytest.raises(ValueError, match=f"{re.escape(str(tmp_path))} has no {name}"):
+        load_model(tmp_path)
 
 
 def test_weights_in_several_files_are_read(tmp_path, of_transformers):
