@@ -12,10 +12,11 @@ from importlib import import_module
 
 from gptcore import costs
 from gptcore.config import GPT2_SIZES, GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
-from gptcore.generation import Step, generate, generate_steps, generate_text, stream_text
+from gptcore.generation import Step, generate, generate_steps
 from gptcore.model import GPTModel, KVCache
 from gptcore.recording import Recording, lens_logits, record
 from gptcore.sampling import STAGES, Distribution, Sampling, draw, next_token_distribution
+from gptcore.text_generation import generate_text, stream_text
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe, stream_decode, token_bytes, token_label
 
 _LATER = {

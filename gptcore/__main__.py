@@ -11,8 +11,9 @@ from typing import Any
 
 from gptcore.checkpoint import load
 from gptcore.checks import check_integer
-from gptcore.generation import Step, stream_text, text_steps
+from gptcore.generation import Step
 from gptcore.sampling import Sampling
+from gptcore.text_generation import stream_text, text_steps
 from gptcore.tokenizer import end_token_ids, stream_decode, token_label
 
 CANDIDATES, LABEL_WIDTH, BAR_WIDTH = 5, 16, 30

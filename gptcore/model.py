@@ -225,7 +225,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
-        torch.empty(0, device=found)
+        torch.zeros((), device=found).item()  # "meta" holds no values
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {device!r}') from error
     return found

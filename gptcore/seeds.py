@@ -9,6 +9,7 @@ from torch import Tensor
 from gptcore.checks import is_integer
 
 LIMIT = 2**63  # seeds are below it
+AHEAD = 256  # tokens: drawing one number for each row takes longer than drawing many
 
 
 class Uniforms:
@@ -31,10 +32,19 @@ class Uniforms:
         """float64 (rows, count): the numbers of the next `count` tokens, equal to those drawn one by one."""
         return torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in self.generators])
 
+    def each(self, count: int, device: torch.device) -> Iterator[Tensor]:
+        """float64 (rows,) on `device`, `count` times: the numbers of each next token, drawn a few tokens ahead."""
+        for start in range(0, count, AHEAD):
+            yield from self.ahead(min(AHEAD, count - start)).to(device).unbind(1)
+
+    def of_row(self, row: int) -> Iterator[float]:
+        """The numbers of one row, one by one, without end."""
+        while True:
+            yield torch.rand((), generator=self.generators[row], dtype=torch.float64).item()
+
     def __iter__(self) -> Iterator[float]:
         """The numbers of the first row, one by one, without end."""
-        while True:
-            yield torch.rand((), generator=self.generators[0], dtype=torch.float64).item()
+        return self.of_row(0)
 
 
 def step_seed(seed: int, step: int) -> int:

@@ -18,6 +18,7 @@ from torch import Tensor
 from gptcore.fast.decoding import Attend, can_decode, decoder_block, draw_among, norm
 from gptcore.model import GPTModel, KVCache
 from gptcore.sampling import Sampling
+from gptcore.seeds import Uniforms
 
 
 class StaticStep:
@@ -72,34 +73,41 @@ def _attend_with_mask(keys: Tensor, values: Tensor, positions: Tensor) -> Attend
 
 
 def graph_generate(
-    model: GPTModel, token_ids: Tensor, uniforms: Tensor, sampling: Sampling, eos_token_id: int | None, plain: bool
+    model: GPTModel,
+    token_ids: Tensor,
+    max_new_tokens: int,
+    uniforms: Uniforms,
+    sampling: Sampling,
+    ends: list[int],
+    plain: bool,
 ) -> Tensor:
-    """What `gptcore.generate` makes of token_ids (B, T) and uniforms (B, n), in eval mode, without gradients.
+    """What `gptcore.generate` makes of token_ids (B, T), in eval mode, without gradients.
 
-    Raises ValueError unless the model is a plain GPTModel on CUDA, and the call is `plain`: with the cache, and without
-    a logits_processor.
+    Raises ValueError unless the model is a plain GPTModel on CUDA, and the call is `plain`: prompts of one length, with
+    the cache, and without a logits_processor.
     """
     if model.device.type != "cuda" or not can_decode(model) or not plain:
         raise ValueError(
-            f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache and no logits_processor, "
-            f"got a {type(model).__name__} on {model.device}"
+            f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache, no logits_processor and "
+            f"prompts of one length, got a {type(model).__name__} on {model.device}"
         )
-    return static_generate(model, token_ids, uniforms, sampling, eos_token_id, replay)
+    return static_generate(model, token_ids, max_new_tokens, uniforms, sampling, ends, replay)
 
 
 def static_generate(
     model: GPTModel,
     token_ids: Tensor,
-    uniforms: Tensor,
+    max_new_tokens: int,
+    uniforms: Uniforms,
     sampling: Sampling,
-    eos_token_id: int | None,
+    ends: list[int],
     run: Callable[[StaticStep, int], None],
 ) -> Tensor:
     """token_ids (B, T) with the n tokens that `run`, which takes a step n times, writes after them.
 
     Raises ValueError if the text does not fit into the context: past it, every step would have another shape.
     """
-    (B, T), n = token_ids.shape, uniforms.shape[1]
+    (B, T), n = token_ids.shape, max_new_tokens
     if T + n > model.config.context_length:
         raise ValueError(
             f"max_new_tokens must be at most {max(0, model.config.context_length - T)} with cuda_graph, since the text "
@@ -110,18 +118,19 @@ def static_generate(
     if T > 1:
         model.hidden_states(token_ids[:, :-1], kv_cache)
     tokens = F.pad(token_ids, (0, n))
-    step = StaticStep(model, tokens, F.pad(uniforms.to(model.device), (T, 0)), kv_cache, sampling)
+    step = StaticStep(model, tokens, F.pad(uniforms.ahead(n).to(model.device), (T, 0)), kv_cache, sampling)
     step.position.fill_(T - 1)
     run(step, n)
-    return tokens if eos_token_id is None else _ended(tokens, T, eos_token_id)
+    return _ended(tokens, T, ends) if ends and n else tokens
 
 
-def _ended(tokens: Tensor, T: int, eos_token_id: int) -> Tensor:
-    """Each row filled with the end token from its first new one on, and no longer than the longest row needs."""
-    ends = (tokens[:, T:] == eos_token_id).cumsum(1) > 0
-    tokens = torch.cat([tokens[:, :T], tokens[:, T:].masked_fill(ends, eos_token_id)], dim=1)
-    unfinished = int((~ends).sum(1).max())
-    return tokens[:, : T + unfinished + 1]
+def _ended(tokens: Tensor, T: int, ends: list[int]) -> Tensor:
+    """Each row filled with its first new end token from there on, and no longer than the longest row needs."""
+    new = tokens[:, T:]
+    is_end = torch.isin(new, torch.tensor(ends).to(new))
+    over = is_end.cumsum(1) > 0
+    new = torch.where(over, new.gather(1, is_end.int().argmax(1, keepdim=True)), new)
+    return torch.cat([tokens[:, :T], new[:, : int((~over).sum(1).max()) + 1]], dim=1)
 
 
 def replay(step: StaticStep, count: int) -> None:

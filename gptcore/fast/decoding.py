@@ -73,24 +73,28 @@ def can_decode(model: nn.Module) -> bool:
     )
 
 
-def decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
+def decoder(
+    model: GPTModel, kv_cache: KVCache, pads: Tensor | None = None, mask: Tensor | None = None
+) -> Callable[[Tensor], Tensor]:
     """A function that reads one more token in each row, (B, 1), and returns the logits (B, vocab_size) after it.
 
-    It continues where the cache ends. Call it in eval mode, without gradients.
+    It continues where the cache ends. Call it in eval mode, without gradients. In rows of unequal length the first
+    `pads`, (B,), places of the cache are not text; `mask`, (B, 1, 1, max_length), is added to the scores of attention.
     """
     rows = kv_cache.keys.shape[1]
     small = model.device.type == "cpu" and rows * model.num_parameters() <= SMALL
     threads = one_thread if small else nullcontext
     with threads():
         layers = zip(model.blocks, kv_cache.keys, kv_cache.values, strict=True)
-        blocks = [decoder_block(block, rows, _attend(keys, values)) for block, keys, values in layers]
+        blocks = [decoder_block(block, rows, _attend(keys, values, mask)) for block, keys, values in layers]
         final_norm, head = norm(model.final_norm), model.head.product(rows)
     embed, positions = _embedding(model.token_embedding, rows), model.position_embedding.weight
 
     def one_more(token_ids: Tensor) -> Tensor:
         with threads():
             with torch.inference_mode():
-                x = embed(token_ids) + positions[kv_cache.length]  # (B, C); for a single row (C,)
+                position = kv_cache.length if pads is None else kv_cache.length - pads
+                x = embed(token_ids) + positions[position]  # (B, C); for a single row (C,)
                 for block in blocks:
                     x = block(x, kv_cache.length)
                 x = final_norm(x)
@@ -137,14 +141,15 @@ def norm(module: nn.LayerNorm) -> Callable[[Tensor], Tensor]:
     return lambda x: torch.layer_norm(x, shape, weight, bias, epsilon)
 
 
-def _attend(keys: Tensor, values: Tensor) -> Attend:
+def _attend(keys: Tensor, values: Tensor, mask: Tensor | None) -> Attend:
     """`keys` and `values` (B, n_heads, max_length, head_dim) are a layer's cache; of it, what is filled is seen."""
 
     def attend(query: Tensor, key: Tensor, value: Tensor, position: int) -> Tensor:
         keys.narrow(2, position, 1).copy_(key)
         values.narrow(2, position, 1).copy_(value)
         seen = position + 1
-        return F.scaled_dot_product_attention(query, keys.narrow(2, 0, seen), values.narrow(2, 0, seen))
+        seen_mask = None if mask is None else mask.narrow(3, 0, seen)
+        return F.scaled_dot_product_attention(query, keys.narrow(2, 0, seen), values.narrow(2, 0, seen), seen_mask)
 
     return attend
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from gptcore.checks import check_bool, check_integer
 from gptcore.fast.cores import one_thread
-from gptcore.generation import text_steps
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.charts import chart, drawable
@@ -30,6 +29,7 @@ from gptcore.show.settings import (
     kept,
 )
 from gptcore.show.style import caption_html, ending, percent, sentence
+from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, token_label
 
 TEMPERATURES = [*(i / 20 for i in range(41)), 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0, 100.0]

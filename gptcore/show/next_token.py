@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 from matplotlib.figure import Figure
 
-from gptcore.generation import Step, text_steps
+from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
@@ -17,6 +17,7 @@ from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, text_field
 from gptcore.show.settings import Setting, Shown, TextSetting, check_any_seed, check_sampling, kept, next_seed
 from gptcore.show.style import caption_html, escape, percent
+from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, token_label
 
 

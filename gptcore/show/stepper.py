@@ -9,7 +9,6 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_bool, check_integer, given
-from gptcore.generation import text_steps
 from gptcore.model import GPTModel, check_model
 from gptcore.printable import printable
 from gptcore.sampling import Sampling
@@ -31,6 +30,7 @@ from gptcore.show.settings import (
 )
 from gptcore.show.style import caption_html
 from gptcore.show.tape import CHOICES, Stepping, TapeToken, choices_html, is_written, look, sums_html, tape_html, write
+from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, decode
 
 PLAYING = "playing" if hasattr(ipywidgets.Play, "playing") else "_playing"  # what ipywidgets 8 and 7 call it

@@ -14,7 +14,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer
-from gptcore.generation import Step, text_steps
+from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show import interrupts
@@ -24,6 +24,7 @@ from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, side_by_side, text_field
 from gptcore.show.settings import Setting, TextSetting, check_any_seed, check_length, check_sampling, kept
 from gptcore.show.style import caption_html, escape, sentence
+from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, stream_decode
 
 REFRESH = 0.06  # seconds between two pictures: more often than eyes can follow

@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
-from gptcore.generation import Step, generate_steps, text_steps
+from gptcore.generation import Step, generate_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
+from gptcore.text_generation import text_steps
 from gptcore.tokenizer import end_token_ids, stream_decode
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer, given
-from gptcore.generation import generate_text
 from gptcore.model import GPTModel, check_model
 from gptcore.show.charts import chart
 from gptcore.show.kernel import hear_widgets
@@ -37,6 +36,7 @@ from gptcore.show.settings import (
 )
 from gptcore.show.style import caption_html
 from gptcore.show.training_record import Training, curves_svg, numbers_html, plot_losses, plot_samples, samples_html
+from gptcore.text_generation import generate_text
 from gptcore.tokenizer import check_tokenizer
 from gptcore.training import History, Progress, fit_steps
 from gptcore.training.evaluation import Steps

@@ -8,6 +8,7 @@ from gptcore.fast.quantization import quantize
 from gptcore.model import KVCache, evaluating
 from gptcore.sampling import Sampling
 from gptcore.seeds import Uniforms
+from gptcore.stopping import check_ends
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
@@ -28,10 +29,10 @@ def step_by_step(step, count):
 
 
 def static(model, token_ids, n, temperature=1.0, top_k=None, top_p=None, min_p=None, eos_token_id=None, seed=1):
-    uniforms = Uniforms(seed, len(token_ids)).ahead(n)
+    uniforms = Uniforms(seed, len(token_ids))
     with evaluating(model):
         sampling = Sampling(temperature, top_k, top_p, min_p)
-        return static_generate(model, token_ids, uniforms, sampling, eos_token_id, step_by_step)
+        return static_generate(model, token_ids, n, uniforms, sampling, check_ends(eos_token_id), step_by_step)
 
 
 @pytest.mark.parametrize("token_ids", [[[5]], [[1, 2, 3]], [[1, 2], [3, 4], [5, 6]]])

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from gptcore import END_OF_TEXT, GPTConfig, GPTModel, Sampling, generate_text
-from gptcore.generation import text_steps
 from gptcore.show.texts import step_again, write_text
+from gptcore.text_generation import text_steps
 
 
 @pytest.mark.parametrize("prompt", ["Once upon", ""])
