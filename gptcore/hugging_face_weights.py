@@ -1,14 +1,13 @@
 """The tensors of a GPT-2 in Hugging Face's layout, under the names that different programs give them."""
 
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gptcore.checks import given
+from gptcore.checks import given, say
 from gptcore.config import GPTConfig
 from gptcore.hugging_face import SETTINGS, query_scales
 from gptcore.model import GPTModel
@@ -112,17 +111,15 @@ def read_weights(folder: Path, config: GPTConfig) -> dict[str, Tensor]:
     shapes = stored_shapes(folder)
     _check_shapes(shapes, config, folder)
     if others := sorted(filter(_OTHER_HEAD.search, shapes)):
-        warnings.warn(
-            f"{folder}: {given(others[0])} belongs to a second head, beside the language model's, and is left out",
-            stacklevel=4,
-        )
+        say(f"{folder}: {given(others[0])} belongs to a second head, beside the language model's, and is left out")
     return stored_tensors(folder)
 
 
 def _check_shapes(shapes: Mapping[str, tuple[int, ...]], config: GPTConfig, folder: Path) -> None:
     found = _by_their_name(shapes)
     check_names(folder, [name for name in found if not _END.fullmatch(name)])
-    prefix = next((names[0].removesuffix(theirs) for theirs, names in found.items() if theirs != _HEAD), "")
+    ends = [theirs for theirs in found if _END.fullmatch(theirs) and theirs != _HEAD]
+    prefix = found[ends[0]][0].removesuffix(ends[0]) if ends else "transformer."
     sizes = ", ".join(f"{SETTINGS[name][0]} {given(getattr(config, name))}" for name in _SIZES)
     for theirs, shape in _expected(config, found):
         if theirs == _HEAD and theirs not in found:
@@ -170,11 +167,10 @@ def from_hugging_face(
     found = {theirs: _one(names, weights, folder) for theirs, names in _by_their_name(weights).items()}
     head = found.get(_HEAD)
     embedding = found.setdefault(_EMBEDDING, head)
-    if config.tie_embeddings and head is not None and not torch.equal(head, embedding):
-        warnings.warn(
+    if config.tie_embeddings and head is not None and not _same(head, embedding):
+        say(
             f"{folder}: {CONFIG} says that head and embedding share their weights, but {_HEAD} and {_EMBEDDING} "
-            f"differ, so each keeps its own, as in `transformers`",
-            stacklevel=2,
+            f"differ, so each keeps its own, as in `transformers`"
         )
         config = GPTConfig(**{**config, "tie_embeddings": False})
     state = {ours: _transposed(ours, found[theirs]).contiguous() for ours, theirs, _ in _layout(config)}
@@ -208,8 +204,13 @@ def _one(names: list[str], weights: Mapping[str, Tensor], folder: Path) -> Tenso
             f"{folder}: {given(first)} has values that are NaN or infinite: use an earlier state of the model"
         )
     for name in others:
-        if not torch.equal(weights[name].to(weight.dtype), weight):
+        if not _same(weights[name], weight):
             raise ValueError(
                 f"{folder}: {given(first)} and {given(name)} mean the same tensor of a GPT-2, but differ: keep one"
             )
     return weight
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    dtype = torch.promote_types(one.dtype, other.dtype)
+    return torch.equal(one.to(dtype), other.to(dtype))
