@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from gptcore.checks import say
+from gptcore.checks import given, say
 from gptcore.config import GPTConfig
+from gptcore.costs import WEIGHT_DTYPES
 from gptcore.fast.quantization import quantize
 from gptcore.files import as_path, read_json, write_text, writing
 from gptcore.folders import read_together, replace_together
@@ -24,12 +25,14 @@ from gptcore.hub import find_folder
 from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
 from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
 from gptcore.model import GPTModel, resolve_device
+from gptcore.sampling import with_float64
 from gptcore.tokenizer import Tokenizer, end_token_ids
 from gptcore.tokenizer_files import TOKENIZER_FILES, read_tokenizer, save_tokenizer
 from gptcore.weight_files import WEIGHTS
 
 T = TypeVar("T")
 
+DTYPES = (*WEIGHT_DTYPES, torch.float64)
 FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES)  # those that `save` replaces in one step
 _GENERATION = "generation_config.json"  # written by `transformers`, with settings for its own loop
 _COMPUTED = {"n_heads": "n_head", "layer_norm_epsilon": "layer_norm_epsilon", "activation": "activation_function"}
@@ -86,11 +89,10 @@ def load_model(
 
 def _check(device: str | torch.device, dtype: torch.dtype | None) -> torch.device:
     device = resolve_device(device)
-    known = isinstance(dtype, torch.dtype) and (dtype.is_floating_point or dtype == torch.int8)
-    if dtype is not None and not known:
-        raise ValueError(
-            f"dtype must be a floating-point one, such as torch.bfloat16, torch.int8 or None, got {dtype!r}"
-        )
+    known = [known for known in DTYPES if known != torch.float64 or with_float64(device) == device]
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype in known):
+        names = ", ".join(map(str, known))
+        raise ValueError(f"dtype must be one of {names} on {device}, or None for torch.float32, got {given(dtype)}")
     return device
 
 

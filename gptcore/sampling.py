@@ -3,7 +3,7 @@
 Pure functions of tensors, with no model, no tokenizer and no state. Every stage is written down in a `Distribution`, so
 that a chart can show the very numbers that chose the token. Nothing that comes in is changed.
 
-All arithmetic is in float64, which MPS devices lack: logits there are moved to the CPU first.
+All arithmetic is in float64, which Apple GPUs lack: their logits are moved to the CPU first.
 """
 
 import math
@@ -163,6 +163,11 @@ def _check_share(name: str, value: float | None, allowed: str) -> None:
         raise ValueError(f"{name} must be {allowed}, or None to turn it off, got {value!r}")
 
 
+def with_float64(device: torch.device) -> torch.device:
+    """`device` itself, or the CPU for an Apple GPU, which has no float64."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def _readable(logits: Tensor) -> Tensor:
     """The same logits as float32 or float64, on a device that has float64."""
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
@@ -170,9 +175,7 @@ def _readable(logits: Tensor) -> Tensor:
         raise TypeError(f"logits must be a tensor of floating-point numbers, got {kind}")
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"logits must have the shape (..., vocab_size), got {tuple(logits.shape)}")
-    logits = logits.detach()
-    if logits.device.type == "mps":
-        logits = logits.cpu()
+    logits = logits.detach().to(with_float64(logits.device))
     return logits if logits.dtype == torch.float64 else logits.float()
 
 

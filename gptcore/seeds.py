@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gptcore.checks import is_integer
+from gptcore.sampling import with_float64
 
 LIMIT = 2**63  # seeds are below it
 AHEAD = 256  # tokens: drawing one number for each row takes longer than drawing many
@@ -33,7 +34,11 @@ class Uniforms:
         return torch.stack([torch.rand(count, generator=g, dtype=torch.float64) for g in self.generators])
 
     def each(self, count: int, device: torch.device) -> Iterator[Tensor]:
-        """float64 (rows,) on `device`, `count` times: the numbers of each next token, drawn a few tokens ahead."""
+        """float64 (rows,), `count` times: the numbers of each next token, drawn a few tokens ahead.
+
+        They are on `device`, or on the CPU if that is an Apple GPU.
+        """
+        device = with_float64(device)
         for start in range(0, count, AHEAD):
             yield from self.ahead(min(AHEAD, count - start)).to(device).unbind(1)
 

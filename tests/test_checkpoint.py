@@ -99,9 +99,9 @@ def test_a_file_is_not_a_model(tiny_folder, as_path):
         load(file if as_path else str(file))
 
 
-@pytest.mark.parametrize("dtype", ["float16", float, torch.int64])
+@pytest.mark.parametrize("dtype", ["float16", float, torch.int64, torch.float8_e4m3fn])
 def test_weights_have_a_dtype_of_torch(tiny_folder, dtype):
-    with pytest.raises(ValueError, match=rf"dtype must be a floating-point one.*got {re.escape(repr(dtype))}"):
+    with pytest.raises(ValueError, match=rf"dtype must be one of torch.float32, .*got {re.escape(repr(dtype))}"):
         load(tiny_folder, dtype=dtype)
 
 

@@ -169,6 +169,7 @@ def draw_next(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
     Temperature does not change the order of the tokens, so top-k may come first. The sampler itself decides where there
     is no top-k, where tokens tie, and where a logit is NaN or infinite.
     """
+    logits = logits.to(uniforms.device)
     if sampling.top_k is not None and sampling.top_k < logits.shape[-1] and sampling.temperature > 0:
         best, token_ids = logits.topk(sampling.top_k + 1, dim=-1)  # one more, to see that it does not tie with the last
         rows = best.tolist()
