@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from gptcore.checkpoint import load
 from gptcore.checks import check_integer
 from gptcore.generation import Step
+from gptcore.printable import printable
 from gptcore.sampling import Sampling
 from gptcore.text_generation import stream_text, text_steps
 from gptcore.tokenizer import end_token_ids, stream_decode, token_label
@@ -41,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     for stream in filter(None, (sys.stdout, sys.stderr)):  # a terminal without UTF-8 gets \\uXXXX for the rest
         stream.reconfigure(errors="backslashreplace")
-    arguments = _parser().parse_args()
+    arguments, warnings.showwarning = _parser().parse_args(), _say
     try:
         return _write(arguments)
     except OSError as error:
@@ -53,16 +55,21 @@ def main() -> int:
 
 def _write(arguments: argparse.Namespace) -> int:
     try:
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()  # on which an escape sequence would act
         for piece in _pieces(arguments):
-            print(piece, end="", flush=True)
+            print(printable(piece) if is_terminal else piece, end="", flush=True)
         print(flush=True)
     except (ValueError, TypeError) as error:
-        print(f"gptcore: {error}", file=sys.stderr)
+        _say(error)
         return 2
     except KeyboardInterrupt:
         print(flush=True)
         return 130
     return 0
+
+
+def _say(sentence: Any, *_: Any) -> None:
+    print(f"gptcore: {printable(str(sentence))}", file=sys.stderr)
 
 
 def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
@@ -82,7 +89,8 @@ def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
         yield _chart(step, tokenizer)
         if step.token_id not in end_token_ids(tokenizer):
             new_ids.append(step.token_id)
-    yield "\n" + "".join(stream_decode(tokenizer, new_ids, start=prompt_ids, cut=True))
+    yield "\n"
+    yield from stream_decode(tokenizer, new_ids, start=prompt_ids, cut=True)
 
 
 def _chart(step: Step, tokenizer: Any) -> str:

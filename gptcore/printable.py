@@ -9,7 +9,8 @@ _BLANK = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}  # letters and a sym
 # Joiners of emoji, Persian and Indic letters, and the signs above Arabic and Kaithi numbers: format characters too.
 _FORMATTING = {"\u200c", "\u200d", "\u06dd", "\u070f", "\u0890", "\u0891", "\u08e2", "\U000110bd", "\U000110cd"}
 _KEPT = {"\n", "\t", *_FORMATTING, *map(chr, range(0x600, 0x606))}
-_FLAGS = re.compile("(\U0001f3f4[\U000e0030-\U000e007a]{3,6}\U000e007f)")  # of Wales: "gbwls" after a black flag
+# Kept whole: the ends of Windows' lines, and flags such as that of Wales, "gbwls" after a black flag.
+_WHOLE = re.compile("(\r\n|\U0001f3f4[\U000e0030-\U000e007a]{3,6}\U000e007f)")
 
 
 def visible(text: str) -> str:
@@ -27,7 +28,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    parts = _FLAGS.split(text)  # flags are those with odd indices
+    parts = _WHOLE.split(text)  # those that are kept whole have odd indices
     return "".join(part if i % 2 else "".join(map(_printable, part)) for i, part in enumerate(parts))
 
 

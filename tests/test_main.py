@@ -1,8 +1,11 @@
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import unicodedata
+from contextlib import suppress
 
 import pytest
 
@@ -148,6 +151,44 @@ def test_steps_end_without_the_end_of_text_token(run, monkeypatch, tiny_folder):
     monkeypatch.setattr(program, "load", lambda *arguments: (model, tokenizer))
     assert run("Once", "--temperature", "0")[1] == "Once\n"
     assert run("Once", "--temperature", "0", "--steps")[1].endswith("\n\nOnce\n")
+
+
+HOSTILE = "a\x1b[31mb\x07c\x08d\u202ee\u2066f\u200fg\x9bh\ti"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize("steps", [[], ["--steps"]])
+def test_no_escape_sequence_reaches_a_terminal(tiny_folder, steps):
+    arguments = ("--model", tiny_folder, "--max-new-tokens", 60, "--seed", 1, "--temperature", 9, "--top-p", 1, *steps)
+    terminal, end = os.openpty()
+    with subprocess.Popen(command("-", *arguments), stdin=subprocess.PIPE, stdout=end, env=UTF8) as process:
+        os.close(end)
+        process.stdin.write(HOSTILE.encode())
+        process.stdin.close()
+        data = b""
+        with suppress(OSError):  # at the end of the process
+            while piece := os.read(terminal, 4096):
+                data += piece
+    os.close(terminal)
+    text = data.decode().replace("\r\n", "\n")
+    assert "a<U+001B>[31mb<U+0007>c<U+0008>d<U+202E>e<U+2066>f<U+200F>g<U+009B>h" in text and process.returncode == 0
+    assert not set(text) & set(HOSTILE) - {*"abcdefghi[31m\t "}
+    assert not any(unicodedata.category(character) == "Cc" for character in re.sub(r"\n|\t", "", text))
+
+
+def test_what_is_no_terminal_gets_the_text_itself(tiny_folder):
+    found = python("-", "--model", tiny_folder, "--max-new-tokens", 0, stdin=HOSTILE.encode())
+    assert found.stdout.decode() == HOSTILE + os.linesep
+
+
+def test_an_error_or_a_warning_is_printable_too(run, tmp_path, tiny_folder):
+    code, out, err = run("Once", "--device", "\x1b[31m\u202e")
+    assert code == 2 and out == "" and err.startswith("gptcore: device must be ") and err.isascii()
+    shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "special_tokens_map.json").write_text('{"pad_token": "[PAD]"}')
+    code, out, err = run("Once", "--model", str(tmp_path), "--max-new-tokens", "3")
+    assert code == 0 and out.startswith("Once")
+    assert re.fullmatch(r"gptcore: the tokenizer in .* has token ids up to 340, but the model .*\n", err)
 
 
 def test_bars_begin_in_the_same_column(run):
