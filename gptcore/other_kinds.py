@@ -11,9 +11,12 @@ from gptcore.files import read_json
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 LARGEST = 10e6  # bytes of such a file
 
-# Weights in other formats: a pattern for their files, what they are, and what to do.
+# Weights in other formats: patterns of their files, what they are, and what to do.
 _SAVE = "and save it as safetensors with save_pretrained()"
+_MERGE = "load it with `peft`, merge_and_unload() it and save_pretrained() the result"
 _FORMATS = (
+    ("adapter_model.*", "is an adapter (LoRA), which changes another model", _MERGE),
+    ("hparams.json *.ckpt.index", "is of OpenAI's first release, for TensorFlow", 'load("gpt2") has the same weights'),
     ("*.safetensors", "may be the weights under another name", "if so, rename it to model.safetensors"),
     (
         "*.bin *.pt *.pth *.ckpt",
@@ -25,6 +28,7 @@ _FORMATS = (
     ("*.gguf", "holds weights for llama.cpp", f"load it with `transformers` and gguf_file=, {_SAVE}"),
     ("*.onnx onnx/*.onnx", "is a program for ONNX", "use the model that it was made from"),
     ("*.ot", "holds weights for Rust", "use the model that it was made from"),
+    ("*.npz", "holds weights for MLX or NumPy", "use the model that it was made from"),
 )
 
 # Tensors of other kinds: a pattern for their names, what they are, and what to do.
@@ -33,7 +37,7 @@ _TENSORS = (
     (
         r"lora_|\.base_layer\.|adapter",
         "belongs to an adapter (LoRA)",
-        "with `peft`, merge_and_unload() the model and save_pretrained() it",
+        _MERGE,
     ),
     (r"\.(qweight|qzeros|scales|g_idx)$", "is quantised, as by GPTQ or AWQ", _FLOATING),
     (r"\.(SCB|absmax|quant_map|nested_\w+|weight_format)$|quant_state", "is quantised, by bitsandbytes", _FLOATING),
@@ -60,8 +64,7 @@ def check_no_adapter(folder: Path) -> None:
     settings = read_json(folder / ADAPTER, LARGEST)
     base = settings.get("base_model_name_or_path") if isinstance(settings, dict) else None
     raise ValueError(
-        f"{folder} holds an adapter ({ADAPTER}) for the model {given(base)}, and gptcore adds none: with `peft`, load "
-        f"it, merge_and_unload() it and save_pretrained() the result"
+        f"{folder} holds an adapter ({ADAPTER}) for the model {given(base)}, and gptcore adds none: {_MERGE}"
     )
 
 

@@ -161,6 +161,13 @@ def test_a_config_without_a_model_type_is_told_what_to_add(tmp_path, there, of_t
         ("model.onnx", ["ONNX"]),
         ("onnx/decoder_model.onnx", ["ONNX"]),
         ("rust_model.ot", ["Rust"]),
+        ("weights.npz", ["MLX", "the model that it was made from"]),
+        ("model.ckpt.index", ["OpenAI", 'load("gpt2")']),
+        ("hparams.json", ["OpenAI", 'load("gpt2")']),
+        ("adapter_model.safetensors", ["adapter (LoRA)", "merge_and_unload()"]),
+        ("adapter_model.bin", ["adapter (LoRA)", "merge_and_unload()"]),
+        ("pytorch_model-00001-of-00002.bin", ["pickle", "never read"]),
+        ("model.fp16.safetensors", ["another name", "rename it to model.safetensors"]),
         ("gpt2.safetensors", ["another name", "rename it to model.safetensors"]),
     ],
 )
