@@ -1,6 +1,6 @@
 """`ModelComparison`: several models, one prompt and the same luck."""
 
-import math
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from textwrap import wrap
@@ -298,6 +298,6 @@ def _check_losses(models: Mapping[str, GPTModel], losses: Any, floor: Any) -> No
             f"losses must be of the models {', '.join(models)}, got {', '.join(sorted(map(str, unknown)))}"
         )
     for name, loss in losses.items():
-        if not (is_number(loss) and 0 < loss < math.inf):
+        if not (is_number(loss) and 0 < loss <= sys.float_info.max):
             raise ValueError(f"losses must be above 0, in nats per token, got {given(loss)} for {name}")
     check_floor("floor", floor)

@@ -1,11 +1,11 @@
 """Settings of widgets: plain attributes that are checked, each the value of a control."""
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from gptcore.checks import check_integer, check_text, given, is_number
+from gptcore.checks import check_integer, check_text, given, is_integer, is_number
 from gptcore.sampling import Sampling
 from gptcore.seeds import LIMIT, Uniforms
 
@@ -54,6 +54,8 @@ class Setting:
         self.check(self.name, text)
         if self.most and is_number(value) and value > self.most:
             return self.most, f"{self.name} was cut to {self.most:,}, the most that is possible here."
+        if is_number(text):  # Python's, whoever made it
+            return int(text) if is_integer(text) else float(text), ""
         return text, notice
 
     def cut(self, text: str) -> tuple[str, str]:
@@ -124,7 +126,7 @@ def next_seed(seed: int | None) -> int | None:
 
 def check_floor(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a loss above 0, or None."""
-    if value is not None and not (is_number(value) and 0 < value < math.inf):
+    if value is not None and not (is_number(value) and 0 < value <= sys.float_info.max):
         raise ValueError(f"{name} must be a loss above 0 in nats per token, or None, got {given(value)}")
 
 

@@ -1,0 +1,190 @@
+"""What holds for every widget, whoever uses it: it answers, and says in a sentence what it cannot do."""
+
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from traitlets import TraitError
+
+from gptcore import GPTConfig
+from gptcore.show import (
+    AttentionView,
+    CostExplorer,
+    DistributionExplorer,
+    GenerationStepper,
+    LogitLens,
+    ModelComparison,
+    NextToken,
+    SettingsComparison,
+    StreamingGenerator,
+    TokenExplorer,
+    TrainingMonitor,
+)
+
+SAMPLING = {"temperature": 0.8, "top_k": 5}
+CUTS = {"top_p": 0.9, "min_p": 0.01}
+ACTIONS = 60  # in a walk
+TINY = GPTConfig(vocab_size=64, context_length=8, emb_dim=8, n_heads=2, n_layers=1)
+
+
+class Kind(NamedTuple):
+    """A kind of widget: how one is made with settings, good settings, and what a hand in code may call."""
+
+    make: Callable[..., Any]
+    good: dict[str, Any]
+    calls: dict[str, list[tuple[Any, ...]]] = {}
+
+
+KINDS = {
+    "AttentionView": Kind(AttentionView, {"text": "Once upon", "layer": 1, "head": 1, "position": 1}),
+    "CostExplorer": Kind(
+        lambda model, tokenizer, **settings: CostExplorer({"tiny": TINY}, **settings),
+        {"tokens": 4, "batch_size": 2, "dtype": torch.bfloat16, "bandwidth": 5e9},
+    ),
+    "DistributionExplorer": Kind(
+        DistributionExplorer,
+        {"prompt": "Once upon", **SAMPLING, **CUTS, "rows": 5, "seed": 3},
+        {"draw": [(1,), (0,), (10**9,), ("x",), (-1,), (2.5,)], "reset": [()]},
+    ),
+    "GenerationStepper": Kind(
+        GenerationStepper,
+        {"prompt": "Once upon", **SAMPLING, **CUTS, "seed": 3, "max_new_tokens": 30},
+        {
+            "forward": [()],
+            "back": [()],
+            "reset": [()],
+            "go_to": [(0,), (1,), (-1,), (10**6,), ("x",)],
+            "choose": [(5,), (-1,), (10**9,), (None,)],
+        },
+    ),
+    "LogitLens": Kind(LogitLens, {"text": "Once upon", "position": 1}),
+    "ModelComparison": Kind(
+        lambda model, tokenizer, **settings: ModelComparison({"one": model, "two": model}, tokenizer, **settings),
+        {"prompt": "Once upon", **SAMPLING, "seed": 3, "max_length": 4},
+        {"other_luck": [()]},
+    ),
+    "NextToken": Kind(
+        NextToken, {"prompt": "Once upon", **SAMPLING, "seed": 3}, {"add_token": [()], "new_story": [()]}
+    ),
+    "SettingsComparison": Kind(
+        SettingsComparison, {"prompt": "Once upon", "seed": 3, "max_length": 4}, {"other_luck": [()]}
+    ),
+    "StreamingGenerator": Kind(
+        StreamingGenerator,
+        {"prompt": "Once upon", **SAMPLING, **CUTS, "seed": 3, "max_length": 4, "speed": None},
+        {"start": [()], "stop": [()]},
+    ),
+    "TokenExplorer": Kind(lambda model, tokenizer, **settings: TokenExplorer(tokenizer, **settings), {"text": "Once"}),
+    "TrainingMonitor": Kind(
+        TrainingMonitor,
+        {"prompt": "Once upon", **SAMPLING, "seed": 3, "sample_length": 3, "floor": 0.5},
+        {"stop": [()]},
+    ),
+}
+BY_HAND = {"log": False, "playing": False, "speed": 4}  # settings that no constructor takes
+ODD = [
+    *(None, True, False, "", "abc", "a fox ", "옛날", "\ud800", b"x", [1], {}, object(), len),
+    *(-1, 0, 1, 2, 3, 10**6, 10**9, 2**63 - 1, 2**63, 10**400, -(10**400)),
+    *(0.0, 0.5, 1.0, 2.5, -0.5, 1e-320, 1e300, float("nan"), float("inf"), -float("inf")),
+    *(Fraction(1, 2), np.int64(2), np.float32(0.5), np.float64("nan"), torch.tensor(1), torch.float16, torch.int8),
+    *("<img src=x onerror=alert(1)>", "$x$ \u202e \x00\x07\x1b[31m\u2066", "a b " * 5000),
+]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request, monkeypatch):
+    for owner in (SettingsComparison, ModelComparison, StreamingGenerator):
+        monkeypatch.setattr(owner.max_length, "most", 6)  # a walk is long enough
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def make(kind, model_of_noise, tokenizer):
+    """make(**settings): a widget of this kind, on a model and a tokenizer that are the same each time."""
+    model = model_of_noise(n_layers=2, n_heads=2, emb_dim=8, context_length=12)
+    return lambda **settings: kind.make(model, tokenizer, **settings)
+
+
+class Walk:
+    """A walk of random actions: what a hand can do on the page, and what can be set and called in code."""
+
+    def __init__(self, widget: Any, kind: Kind, parts: list[Any], seed: int):
+        self.widget, self.kind, self.luck = widget, kind, random.Random(seed)
+        self.parts = [part for part in parts if hasattr(part, "value") or isinstance(part, ipywidgets.Button)]
+        self.parts = [part for part in self.parts if not isinstance(part, ipywidgets.HTML)]
+        self.done = dict.fromkeys(("attribute", "control", "button", "call"), 0)
+
+    def go(self, actions: int) -> None:
+        for _ in range(actions):
+            name = self.luck.choice(["attribute", "attribute", "control", "control", "call"])
+            getattr(self, name)()
+            assert isinstance(self.widget.caption, str) and self.widget.describe()
+
+    def attribute(self) -> None:
+        """Any value for any setting: what is not allowed changes nothing, and is said."""
+        name = self.luck.choice([*self.kind.good, *(name for name in BY_HAND if name in self.widget.controls)])
+        value = self.luck.choice([*ODD, *3 * [self.kind.good.get(name)]])
+        before = getattr(self.widget, name)
+        setattr(self.widget, name, value)
+        if self.widget.problem and self.widget.record is not None:
+            assert getattr(self.widget, name) is before or getattr(self.widget, name) == before, (name, value)
+            assert self.widget.problem in self.widget.caption
+        self.done["attribute"] += 1
+
+    def control(self) -> None:
+        part = self.luck.choice(self.parts)
+        if isinstance(part, ipywidgets.Button):
+            for callback in part._click_handlers.callbacks:  # `click` would swallow what they raise
+                callback(part)
+            self.done["button"] += 1
+            return
+        options = [*getattr(part, "options", ()), *ODD]
+        value = self.luck.choice(options)
+        try:
+            part.value = value[1] if isinstance(value, tuple) else value
+        except TraitError:
+            return  # no hand on the page could do that
+        self.done["control"] += 1
+
+    def call(self) -> None:
+        if not self.kind.calls:
+            return self.attribute()
+        name = self.luck.choice(list(self.kind.calls))
+        try:
+            getattr(self.widget, name)(*self.luck.choice(self.kind.calls[name]))
+        except (TypeError, ValueError) as error:
+            assert str(error).startswith(("count must be", "position must be", "token_id must be")), error
+        self.done["call"] += 1
+
+
+def settled(widget: Any, kind: Kind) -> Any:
+    """The widget with good settings."""
+    by_hand = {name: value for name, value in BY_HAND.items() if name in widget.controls and name not in kind.good}
+    for action in ("stop", "wait"):
+        getattr(widget, action, lambda: None)()
+    widget.change(**kind.good, **by_hand)
+    if isinstance(widget, SettingsComparison):
+        widget.settings = SAMPLING, CUTS
+    if isinstance(widget, ModelComparison):
+        widget.position = 0
+    if isinstance(widget, GenerationStepper):
+        widget.reset()
+    if isinstance(widget, StreamingGenerator):
+        widget.start()
+        widget.wait()
+        widget._progress.value = ""  # the pace
+    return widget
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_after_a_walk_of_any_actions_it_answers_as_a_new_one(make, kind, parts, shown, seed):
+    widget = make()
+    walk = Walk(widget, kind, parts(widget), seed)
+    walk.go(ACTIONS)
+    assert sum(walk.done.values()) > ACTIONS / 2
+    assert shown(settled(widget, kind)) == shown(settled(make(**kind.good), kind)) and widget.problem is None
