@@ -6,17 +6,25 @@ from typing import Any
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from gptcore.checks import check_integer
+from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_pairs
 from gptcore.show.style import others_label, percent
 from gptcore.tokenizer import token_label
 
 
+@checked
 def plot_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer: Any, count: int = 8) -> None:
     """The `count` tokens that are truly the likeliest, and one row for all others, each with two bars on `ax`.
 
     `truth` is {token_id: probability}, as `gptcore.stories.next_token` gives it, `belief` the model's probabilities
     (vocab_size,). Both rows of bars add up to 1.
     """
+    check_integer("count", count, least=1)
+    if belief.ndim != 1:
+        raise ValueError(f"belief must have the shape (vocab_size,), got {tuple(belief.shape)}")
+    if wrong := [token_id for token_id in truth if not 0 <= token_id < len(belief)]:
+        raise ValueError(f"truth must have token ids from 0 to {len(belief) - 1}, those of belief, got {wrong[0]}")
     likeliest = sorted(truth, key=truth.get, reverse=True)[:count]
     true = [truth[token_id] for token_id in likeliest]
     believed = [belief[token_id].item() for token_id in likeliest]

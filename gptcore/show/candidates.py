@@ -5,8 +5,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from gptcore.checks import check_integer
 from gptcore.fast.cores import threads_for
 from gptcore.sampling import Distribution
+from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_shares
 from gptcore.show.style import EMPTY_ROW, others_label, percent, row_html, short_label
 from gptcore.tokenizer import token_label
@@ -23,8 +25,12 @@ class Candidates:
     others_count: int  # how many of those can be drawn
 
     @classmethod
+    @checked
     def of(cls, distribution: Distribution, tokenizer: Any, count: int = 5) -> "Candidates":
         """The `count` likeliest tokens that can be drawn, or as many as there are."""
+        check_integer("count", count, least=1)
+        if distribution.probs.ndim != 1:
+            raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
         with threads_for(distribution.probs):
             kept_count = int(distribution.kept_count)
             likeliest = distribution.probs.topk(min(count, kept_count))
@@ -63,6 +69,7 @@ def candidates_html(candidates: Candidates | None, rows: int = 5) -> str:
     return f'<div class="gptcore" role="list" aria-label="Candidates for the next token">{"".join(lines)}</div>'
 
 
+@checked
 def plot_candidates(ax: Axes, candidates: Candidates) -> None:
     """The bars on `ax`, the likeliest on top."""
     labels = [*candidates.short_labels, candidates.others_label]

@@ -1,6 +1,7 @@
 """One look for all charts: `chart` makes the axes, and the `plot_*` functions here draw what many lessons need."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from itertools import cycle, islice
@@ -12,7 +13,9 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from gptcore.checks import given, is_integer
 from gptcore.printable import printable
+from gptcore.show.arguments import checked
 from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, ending, percent
 
 HATCHED = {"facecolor": "white", "edgecolor": OTHERS, "hatch": "///"}
@@ -24,6 +27,8 @@ LINES = (
     ("#555555", ":", "D"),
     ("#AA4499", (0, (6, 1, 1, 1, 1, 1)), "v"),
 )
+MOST_ROWS = 1_000  # of a chart: nobody could read more, nor wait for them
+MOST_AXES, MOST_INCHES = 100, 500
 FEW_POINTS = 40  # of a line with more points, the points are not marked
 
 
@@ -53,8 +58,7 @@ def _glyphs() -> frozenset[int]:
     return frozenset().union(*(font_manager.get_font(file).get_charmap() for file in files))
 
 
-# For every function that makes text or axes; matplotlib reads most of these settings when it makes them.
-styled = matplotlib.rc_context(
+_style = matplotlib.rc_context(
     {
         "font.family": fonts(),
         "text.parse_math": False,  # a `$` is a dollar
@@ -64,6 +68,11 @@ styled = matplotlib.rc_context(
         "legend.frameon": False,
     }
 )
+
+
+def styled(function: Callable) -> Callable:
+    """For every function that makes text or axes, when matplotlib reads its settings; the arguments are checked."""
+    return checked(_style(function))
 
 
 @styled
@@ -83,6 +92,12 @@ def chart(
 
     >>> figure, (before, after) = chart(8, 3.6, rows=2, titles=["no cut", "top-k 10"])
     """
+    for name, count in (("rows", rows), ("columns", columns)):
+        if not 1 <= count <= MOST_AXES:
+            raise ValueError(f"{name} must be from 1 to {MOST_AXES}, got {given(count)}")
+    for name, inches in (("width", width), ("height", height)):
+        if not 0 < inches <= MOST_INCHES:
+            raise ValueError(f"{name} must be above 0 and at most {MOST_INCHES} inches, got {given(inches)}")
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(rows, columns, **layout)
     if title:
@@ -94,7 +109,7 @@ def chart(
 
 def after(text: str, room: int = 50) -> str:
     """The title of a chart of what comes after `text`."""
-    return f"After “{ending(drawable(text), room)}”"
+    return f"After “{ending(drawable(text[-room - 1 :]), room)}”"
 
 
 @styled
@@ -110,15 +125,21 @@ def plot_bars(
     **style: Any,
 ) -> None:
     """A bar from 0 to each of `values`, from top to bottom, with a text beside it; those in `hatched` are hatched."""
+    _check_rows(labels, values=values)
     bars = ax.barh(range(len(values)), [float(value) for value in values], **{"color": KEPT} | style)
     for row in hatched:
+        if not (is_integer(row) and -len(values) <= row < len(values)):
+            raise ValueError(f"hatched must be numbers of rows, from 0 to {len(values) - 1}, got {given(row)}")
         bars[row].set(**HATCHED)
     write_values(ax, bars, texts, fontsize)
     _label_rows(ax, labels, xlabel)
 
 
+@checked
 def plot_shares(ax: Axes, shares: Sequence[tuple[str, float]], xlabel: str) -> None:
     """Bars for (label, share) that add up to 1; the last, hatched, is that of all others together."""
+    if not shares:
+        raise ValueError("shares must be at least one, got none")
     labels, values = zip(*shares, strict=True)
     plot_bars(ax, labels, values, [percent(share) for share in values], hatched=[len(labels) - 1], xlabel=xlabel)
     ax.set(xlim=(0, 1.1), xticks=[0, 0.25, 0.5, 0.75, 1])
@@ -135,6 +156,9 @@ def plot_scores(
 
     >>> plot_scores(ax, ["time", "fox"], [3.0, 2.0])
     """
+    _check_rows(labels, scores=scores)
+    if not len(scores):
+        raise ValueError("scores must be at least one, got none")
     values, rows = [float(score) for score in scores], range(len(scores))
     largest = max(values)
     gaps = [f" ({largest - value:.1f} less)" if value < largest else "" for value in values]
@@ -160,9 +184,15 @@ def plot_pairs(
 
     >>> plot_pairs(ax, ["a", "b"], {"expected": [500, 500], "drawn": [512, 488]}, xlabel="of 1,000 draws")
     """
+    if len(pairs) != 2:
+        raise ValueError(f"pairs must be two, got {len(pairs)}")
+    for values in pairs.values():
+        _check_rows(labels, pairs=values)
+        if len(values) < len(labels):
+            raise ValueError(f"pairs must each have a value for each of {len(labels)} labels, got {len(values)}")
     for (name, values), side, style in zip(pairs.items(), (-0.2, 0.2), (HATCHED, {"color": KEPT}), strict=True):
         rows = [row + side for row in range(len(labels))]
-        bars = ax.barh(rows, [float(value) for value in values], 0.4, label=name, **style)
+        bars = ax.barh(rows, [float(value) for value in values], 0.4, label=drawable(name), **style)
         write_values(ax, bars, (texts or {}).get(name, ()), fontsize=8)
     _label_rows(ax, labels, xlabel)
     ax.legend(loc="best")
@@ -185,8 +215,13 @@ def plot_lines(
     end: what something else is held against.
     """
     x, named = list(x), sum(not line.get_label().startswith("_") for line in ax.lines)
+    for name, values in lines.items():
+        if not len(values) <= len(x):
+            raise ValueError(
+                f"lines must have at most {len(x)} points, as many as x, got {len(values)} for {given(name)}"
+            )
     for (name, values), (color, dashes, mark) in zip(lines.items(), islice(cycle(LINES), named, None), strict=False):
-        if ends:
+        if ends and len(values):
             ax.plot(x[: len(values)], values, color="#555555", lw=1)
             ax.annotate(
                 drawable(name), (x[len(values) - 1], values[-1]), (4, 0), textcoords="offset points", va="center"
@@ -198,7 +233,7 @@ def plot_lines(
     if log:
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
-    ax.set(xlabel=xlabel or ax.get_xlabel(), ylabel=ylabel or ax.get_ylabel())
+    ax.set(xlabel=drawable(xlabel) or ax.get_xlabel(), ylabel=drawable(ylabel) or ax.get_ylabel())
     if any(line.get_label() and not line.get_label().startswith("_") for line in ax.lines):
         ax.legend()
 
@@ -219,7 +254,7 @@ def plot_futures(ax: Axes, rows: Sequence[Mapping[str, float]], outlined: Collec
             ax.barh(row, prob, 0.8, left=left, color=KEPT, edgecolor="white")
             if text in outlined:
                 ax.barh(row, prob, 0.8, left=left, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3)
-            lines = [drawable(text.split()[-1]), percent(prob)]
+            lines = [drawable((text.split() or [""])[-1]), percent(prob)]
             if prob * room > max(map(columns, lines)) + 1:
                 style = {"color": "white", "fontsize": 9, "ha": "center", "va": "center"}
                 ax.text(left + prob / 2, row, "\n".join(lines), **style)
@@ -240,4 +275,15 @@ def write_values(ax: Axes, bars: Iterable[Any], texts: Iterable[str], fontsize: 
 
 def _label_rows(ax: Axes, labels: Sequence[str], xlabel: str) -> None:
     ax.set_yticks(range(len(labels)), [drawable(label) for label in labels])
-    ax.set(ylim=(len(labels) - 0.5, -0.5), xlabel=xlabel)
+    ax.set(ylim=(len(labels) - 0.5, -0.5), xlabel=drawable(xlabel))
+
+
+def _check_rows(labels: Sequence[str], **columns: Sequence[float]) -> None:
+    """Raise ValueError unless each of `columns` has no more values than there are `labels`, and all can be drawn."""
+    if len(labels) > MOST_ROWS:
+        raise ValueError(f"labels must be at most {MOST_ROWS:,}, got {len(labels):,}")
+    for name, values in columns.items():
+        if len(values) > len(labels):
+            raise ValueError(f"{name} must be no more than labels, {len(labels)}, got {len(values)}")
+        if any(math.isinf(value) for value in map(float, values)):
+            raise ValueError(f"{name} must be finite numbers, or NaN for no mark, got one that is infinite")

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gptcore.sampling import Distribution, draw
+from gptcore.show.arguments import checked
 from gptcore.show.charts import HATCHED, drawable, styled
 from gptcore.show.style import CHOSEN, KEPT, columns, counted, escape, others_label, percent, shortened
 from gptcore.tokenizer import token_label
@@ -43,6 +44,7 @@ class Dart:
     prob: float
 
     @classmethod
+    @checked
     def of(cls, distribution: Distribution, uniform: float, tokenizer: Any) -> "Dart":
         """The dart at `uniform` on the bar of a distribution of shape (vocab_size,); raises ValueError for others."""
         if distribution.probs.ndim != 1:

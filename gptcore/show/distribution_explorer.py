@@ -241,7 +241,7 @@ class DistributionExplorer(LiveView):
         return replace(self.record, labels=self._labels)
 
     def picture(self) -> Figure:
-        title = f"After “{ending(drawable(self.prompt), 70)}”, temperature {self.temperature:g}"
+        title = f"After “{ending(drawable(self.prompt[-71:]), 70)}”, temperature {self.temperature:g}"
         height, ratios = 1.4 + 0.27 * self.rows, [1, 1, 1.2]
         figure, axes = chart(11, height, columns=3, title=title, width_ratios=ratios)
         if self.record is not None:

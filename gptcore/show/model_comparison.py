@@ -18,6 +18,7 @@ from gptcore.show.charts import chart, drawable, plot_bars, styled
 from gptcore.show.dart import Dart, dart_html
 from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
+from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
     MOST_LENGTH,
     Setting,
@@ -140,7 +141,7 @@ def plot_texts(axes: Collection[Axes], texts: Mapping[str, str]) -> None:
         height = ax.get_gridspec().get_height_ratios()[ax.get_subplotspec().rowspan.start]
         ax.set_axis_off()
         ax.text(0, 1, drawable(name), va="top", transform=ax.transAxes, color=KEPT, fontsize=11)
-        ax.text(0, 1 - 0.25 / height, text, va="top", transform=ax.transAxes, fontsize=9.5)
+        ax.text(0, 1 - 0.25 / height, drawable(text), va="top", transform=ax.transAxes, fontsize=9.5)
 
 
 @styled
@@ -222,10 +223,17 @@ class ModelComparison(LiveView):
         self.seed = next_seed(self.seed)
 
     def _update(self, names: Collection[str]) -> None:
-        settings = self.prompt, Sampling(self.temperature, self.top_k), self.seed, self.max_length
-        self._try(lambda: self._look(compare_models(self.models, self.tokenizer, *settings)))
+        self._try(self._compare)
         if self.record is not None:
             self._show()
+
+    def _compare(self) -> ModelsRecord:
+        prompt, notice = fitting(self.prompt, self.models.values(), self.tokenizer, self.max_length)
+        if notice:
+            self._put(prompt=prompt)
+            self.notice = notice
+        settings = self.prompt, Sampling(self.temperature, self.top_k), self.seed, self.max_length
+        return self._look(compare_models(self.models, self.tokenizer, *settings))
 
     def _look(self, record: ModelsRecord) -> ModelsRecord:
         return look_at(self.models, self.tokenizer, record, self.position)

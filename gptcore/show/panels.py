@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
+from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_bars, plot_scores
 from gptcore.show.style import CHOSEN, counted, escape, label_class, others_label, percent, short_label
 from gptcore.tokenizer import token_label
@@ -272,6 +273,7 @@ def mass_sentence(panels: Panels) -> str:
     return f"{before}: {' · '.join(parts)}."
 
 
+@checked
 def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:
     """The three panels on three `axes` side by side."""
     logit_ax, scaled_ax, prob_ax = axes

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from gptcore.checks import check_integer, check_text, given
+from gptcore.printable import printable
 from gptcore.show.style import columns
 
 
@@ -15,8 +17,13 @@ def print_text(pieces: str | Iterable[str], width: int = 88) -> None:
     Once upon a time
     there was a fox.
     """
+    check_integer("width", width, least=1)
+    if not isinstance(pieces, Iterable):
+        raise TypeError(f"pieces must be a text or several pieces of one, got {given(pieces)}")
     line, last = _Line(width), ""
     for piece in [pieces] if isinstance(pieces, str) else pieces:
+        check_text("a piece", piece)
+        piece = printable(piece)
         *done, last = re.findall(r"\s+|\S+", last + piece) or [""]  # the last word may go on in the next piece
         for run in done:
             line.add(run)

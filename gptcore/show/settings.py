@@ -10,9 +10,9 @@ from gptcore.sampling import Sampling
 from gptcore.seeds import LIMIT, Uniforms
 
 OFF = object()  # None, for a control that offers a choice: its value cannot be None
-MOST_TEXT = 10_000  # characters: of a longer text a model would see no more than the end
+MOST_TEXT = 5_000  # characters: of a longer text a model would see no more than the end
 
-MOST_LENGTH = 200  # new tokens of a text that is written before anything is shown
+MOST_LENGTH = 100  # new tokens of a text that is written before anything is shown
 
 
 class Setting:
@@ -87,8 +87,8 @@ class Setting:
 class TextSetting(Setting):
     """The text that a widget works on."""
 
-    def __init__(self):
-        super().__init__(check_text, most=MOST_TEXT)
+    def __init__(self, most: int = MOST_TEXT):
+        super().__init__(check_text, most=most)
 
 
 class Shown:

@@ -13,10 +13,12 @@ from gptcore.checks import given
 from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
+from gptcore.show.arguments import checked
 from gptcore.show.charts import chart
 from gptcore.show.dart import Dart, dart_html, plot_dart
 from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
+from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
     MOST_LENGTH,
     OFF,
@@ -171,6 +173,7 @@ def darts_html(record: SettingsRecord) -> str:
     return f'<div class="gptcore gptcore-luck-two"><div class="gptcore-key">{key}</div>{darts}</div>'
 
 
+@checked
 def plot_settings(axes: Sequence[Axes], record: SettingsRecord) -> None:
     """The same darts on two `axes`, one below the other."""
     for ax, dart in zip(axes, record.darts, strict=False):
@@ -242,6 +245,10 @@ class SettingsComparison(LiveView):
             self._show()
 
     def _compare(self) -> SettingsRecord:
+        prompt, notice = fitting(self.prompt, [self.model], self.tokenizer, self.max_length)
+        if notice:
+            self._put(prompt=prompt)
+            self.notice = notice
         samplings = samplings_of(self.settings)
         return compare_settings(self.model, self.tokenizer, self.prompt, samplings, self.seed, self.max_length)
 

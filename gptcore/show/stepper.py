@@ -156,12 +156,15 @@ class GenerationStepper(LiveView):
     def reset(self) -> None:
         """Begin again from the prompt, with the same luck."""
         with self._safely():
-            self._try(self._begin)
-            if self.record is not None:
-                self._pause()
-                self._show()
+            self._restart()
         if self.record is None:
             raise ValueError(self.problem)
+
+    def _restart(self) -> None:
+        self._try(self._begin)
+        if self.record is not None:
+            self._pause()
+            self._show()
 
     def _begin(self) -> Stepping:
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
@@ -211,7 +214,7 @@ class GenerationStepper(LiveView):
 
     def _update(self, names: Collection[str]) -> None:
         if "prompt" in names:
-            self.reset()
+            self._restart()
         if "speed" in names:
             self._timer.interval = round(1000 / self.speed)
         if "playing" in names:

@@ -6,6 +6,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+from gptcore.checks import given
 from gptcore.printable import printable
 
 CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -26,7 +27,12 @@ def escape(text: str) -> str:
 
 
 def percent(prob: float) -> str:
-    """A probability for people: "71.6%". What is possible is never shown as 0, nor what is uncertain as 100."""
+    """A probability for people: "71.6%". What is possible is never shown as 0, nor what is uncertain as 100.
+
+    Raises TypeError if `prob` is not a number.
+    """
+    if isinstance(prob, (str, bytes)) or not hasattr(prob, "__float__"):
+        raise TypeError(f"prob must be a number, got {given(prob)}")
     if 0 < prob < 0.0005:
         return "<0.1%"
     if 0.9995 <= prob < 1:

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
+from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_lines
 
 
+@checked
 def plot_time_per_token(
     ax: Axes, lengths: Sequence[int], seconds: Mapping[str, Sequence[float]], log: bool = False, ends: bool = False
 ) -> None:

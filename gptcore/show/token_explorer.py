@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from gptcore.checks import check_text
 from gptcore.show.charts import chart, drawable, styled
 from gptcore.show.live import LiveView
 from gptcore.show.parts import WIDE, framed, html
-from gptcore.show.settings import Setting
+from gptcore.show.settings import TextSetting
 from gptcore.show.style import HUES, caption_html, columns, escape, short_label
 from gptcore.show.tokens import Piece, Token, Tokens, Vocabulary, tokenize
 from gptcore.tokenizer import visible
 
+MOST_TYPED = 20_000  # characters: more would not be read between two keys
 MOST_CHIPS = 300  # of a longer text only the last ones are drawn: there one types
 BLOCK = 25  # chips that are sent to the browser together: a key changes few blocks, and the rest stays as it is
 STEP = 100  # so many are left out at once, since then all blocks change; a multiple of BLOCK
@@ -168,7 +168,7 @@ class TokenExplorer(LiveView):
     character stand under a bracket that shows the character.
     """
 
-    text = Setting(check_text)
+    text = TextSetting(most=MOST_TYPED)
 
     def __init__(self, tokenizers: Any, text: str = "Once upon a time"):
         tokenizers = dict(tokenizers) if isinstance(tokenizers, Mapping) else {"tokenizer": tokenizers}

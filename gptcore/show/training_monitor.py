@@ -24,7 +24,6 @@ from gptcore.show.kernel import hear_widgets
 from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html
 from gptcore.show.settings import (
-    MOST_LENGTH,
     Setting,
     Shown,
     TextSetting,
@@ -43,6 +42,7 @@ from gptcore.training.evaluation import Steps
 
 REFRESH = 0.5  # seconds between two pictures
 TURN = 0.1  # seconds after which the kernel has its turn, as soon as a step is done
+MOST_OF_A_SAMPLE = 200  # tokens: training waits for them
 SHARE_OF_SAMPLES = 0.01  # of the time of training: a sample waits until those before it have been paid for
 POINTS = 100  # reports of the training loss in one training
 
@@ -64,7 +64,7 @@ class TrainingMonitor(LiveView):
     """
 
     floor, prompt, seed = Setting(check_floor), TextSetting(), Setting(check_any_seed)
-    sample_length = Setting(check_length, most=MOST_LENGTH)
+    sample_length = Setting(check_length, most=MOST_OF_A_SAMPLE)
     temperature, top_k = Setting(check_sampling), Setting(check_sampling)
     state, error, running, max_steps, step = (Shown() for _ in range(5))
     losses, val_losses, samples = (Shown() for _ in range(3))

@@ -1,0 +1,79 @@
+"""`checked`: a function that says in a sentence which of its arguments is not what its signature asks for."""
+
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import wraps
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
+
+from gptcore.checks import given, is_integer
+
+_WORDS = {float: "a number", int: "an integer", bool: "True or False", str: "a text (str)", NoneType: "None"}
+_SEVERAL = {float: "numbers", int: "integers", str: "texts (str)"}
+
+
+def checked(function: Callable) -> Callable:
+    """`function`, which now raises TypeError for an argument that does not fit its annotation."""
+    signature = inspect.signature(function)
+    asked = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    open_ended = {name for name, parameter in signature.parameters.items() if parameter.kind == parameter.VAR_KEYWORD}
+
+    @wraps(function)
+    def checked_function(*arguments: Any, **named: Any) -> Any:
+        for name, value in signature.bind(*arguments, **named).arguments.items():
+            if name not in open_ended and not fits(value, asked[name]):
+                raise TypeError(f"{name} must be {in_words(asked[name])}, got {given(value)}")
+        return function(*arguments, **named)
+
+    return checked_function
+
+
+def fits(value: Any, annotation: Any) -> bool:
+    """Whether `value` is what `annotation` says: a number may be of any library, and a sequence an array."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if annotation in (Any, inspect.Parameter.empty):
+        return True
+    if annotation is float:
+        return _is_number_of_any_make(value)
+    if annotation is int:
+        return is_integer(value)
+    if origin is None:
+        return (
+            not isinstance(annotation, type) or annotation is inspect.Parameter.empty or isinstance(value, annotation)
+        )
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(
+            fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
+        )
+    if origin in (Sequence, Collection, Iterable):
+        several = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+        return several and (origin is Iterable or all(fits(item, parts[0]) for item in value))
+    if origin is tuple:
+        return isinstance(value, tuple) and len(value) == len(parts) and all(map(fits, value, parts))
+    if origin is UnionType:
+        return any(fits(value, part) for part in parts)
+    return isinstance(value, origin)
+
+
+def in_words(annotation: Any) -> str:
+    """What `annotation` asks for."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is None:
+        return _WORDS.get(annotation) or f"of the class {annotation.__name__}"
+    if origin is Mapping:
+        return f"a dictionary with {in_words(parts[1])} for each {'name' if parts[0] is str else 'key'}"
+    if origin in (Sequence, Collection, Iterable):
+        return f"several {_SEVERAL.get(parts[0], 'of them')}"
+    if origin is tuple:
+        return f"a tuple of {len(parts)}"
+    return " or ".join(map(in_words, parts)) if origin is UnionType else f"a {origin.__name__}"
+
+
+def _is_number_of_any_make(value: Any) -> bool:
+    if isinstance(value, (str, bytes, bool)):
+        return False
+    try:
+        float(value)
+    except Exception:
+        return False
+    return True
