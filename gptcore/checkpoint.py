@@ -24,7 +24,9 @@ from gptcore.folders import read_together, replace_together
 from gptcore.hub import find_folder
 from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
 from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
+from gptcore.interrupts import apart
 from gptcore.model import GPTModel, resolve_device
+from gptcore.modes import keeping_gradients
 from gptcore.sampling import with_float64
 from gptcore.tokenizer import Tokenizer, end_token_ids
 from gptcore.tokenizer_files import TOKENIZER_FILES, read_tokenizer, save_tokenizer
@@ -103,6 +105,7 @@ def _read_folder(folder: Path, read: Callable[[Path], T]) -> T:
         raise ValueError(f"{folder} cannot be read: {error.strerror or error}") from error
 
 
+@keeping_gradients
 def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -> GPTModel:
     if dtype == torch.int8:
         return quantize(_read_model(folder, device, None))
@@ -126,16 +129,22 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -
 
 def _without_weights(config: GPTConfig) -> GPTModel:
     """A model whose weights have shapes but no values, so that it takes no memory and no time."""
-    with torch.device("meta"), _Uninitialised():
-        return GPTModel(config)
+
+    def build() -> GPTModel:
+        with _Uninitialised():
+            return GPTModel(config)
+
+    return apart(build)  # an interrupt could leave the mode on, and then every new model would hold garbage
 
 
 class _Uninitialised(TorchFunctionMode):
-    """Skips `torch.nn.init`: there is nothing to fill, and trying costs two seconds of imports."""
+    """New tensors have no values. Skips `torch.nn.init`: there is nothing to fill, and trying takes seconds."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if getattr(function, "__module__", None) == "torch.nn.init":
             return None
+        if function is torch.empty:
+            kwargs = {**(kwargs or {}), "device": "meta"}
         return function(*args, **(kwargs or {}))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gptcore.config import GPTConfig
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
-from gptcore.modes import Dropout, is_training
+from gptcore.modes import Dropout, is_training, keeping_gradients
 from gptcore.modes import evaluating as evaluating
 
 
@@ -129,6 +129,7 @@ class GPTModel(nn.Module):
     torch.Size([1, 4, 50257])
     """
 
+    @keeping_gradients
     def __init__(self, config: GPTConfig | Mapping[str, Any]):
         super().__init__()
         self.config = config = GPTConfig.of(config)

@@ -5,13 +5,18 @@ its own thread which modules are being evaluated, as PyTorch does with gradients
 """
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.interrupts import held, restoring
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class _Thread(threading.local):
@@ -79,3 +84,19 @@ def _switch(modules: Collection[nn.Module], call: object, training: bool) -> Non
             module.training = not calls
             if not calls:
                 del _switched[module]
+
+
+def keeping_gradients(function: Callable[P, T]) -> Callable[P, T]:
+    """`function`, after which gradients are on or off as before, even if an interrupt skips the end of a `no_grad` that
+    PyTorch has in its own functions.
+    """
+
+    @wraps(function)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> T:
+        gradients = torch.is_grad_enabled()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            torch.set_grad_enabled(gradients)
+
+    return kept

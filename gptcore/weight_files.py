@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gptcore.checks import given
 from gptcore.files import read_json
+from gptcore.interrupts import held
 from gptcore.other_kinds import LARGEST, check_no_stand_in, instead_of_weights
 
 WEIGHTS = "model.safetensors"
@@ -57,7 +58,7 @@ def _each(folder: Path, read: Callable[[Any, str], T]) -> Iterator[tuple[str, T]
             raise ValueError(f"{folder} has no {file.name}{instead}")
         try:
             check_no_stand_in(file)
-            with safe_open(file, framework="pt") as opened:
+            with held(), safe_open(file, framework="pt") as opened:  # it turns an interrupt into some other error
                 names = opened.keys()
                 if len(names) > MOST_TENSORS:
                     raise ValueError(f"{file} has {len(names):,} tensors, far more than a GPT-2")

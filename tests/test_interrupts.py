@@ -2,10 +2,11 @@ import contextlib
 import random
 import signal
 import threading
+import time
 
 import pytest
 
-from gptcore.interrupts import held, restoring
+from gptcore.interrupts import apart, held, restoring
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
 
@@ -126,3 +127,18 @@ def test_held_does_nothing_in_another_thread():
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+def test_work_apart_is_interrupted_only_at_its_end_and_an_error_is_passed_on():
+    done = []
+
+    def work(value):
+        done.append(threading.current_thread())
+        time.sleep(0.001)
+        return value
+
+    assert apart(work, 3) == 3 and done[0] is not threading.current_thread()
+    with pytest.raises(ZeroDivisionError):
+        apart(lambda: 1 / 0)
+    for _ in interrupted(lambda: apart(work, 4), moments=50, latest=5e-3):
+        assert threading.active_count() == 1

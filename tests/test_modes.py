@@ -7,6 +7,7 @@ from torch import nn
 
 from gptcore import GPTConfig, GPTModel, generate, generate_text, load, record
 from gptcore.model import CausalSelfAttention, TransformerBlock, evaluating
+from gptcore.modes import keeping_gradients
 from gptcore.show import StreamingGenerator
 
 CONFIG = GPTConfig(vocab_size=17, context_length=16, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.5)
@@ -166,3 +167,14 @@ def test_a_model_may_be_trained_while_another_thread_lets_it_write():
     finally:
         stop.set()
         thread.join()
+
+
+def test_gradients_are_kept_where_pytorch_switches_them():
+    def switched_for_good(switch):
+        torch.set_grad_enabled(switch)
+        return switch
+
+    kept = keeping_gradients(switched_for_good)
+    assert kept(False) is False and torch.is_grad_enabled()
+    with torch.no_grad():
+        assert kept(True) is True and not torch.is_grad_enabled()

@@ -20,11 +20,13 @@ from torch import Tensor, nn
 from gptcore.costs import int8_shape
 from gptcore.fast.linear import Product
 from gptcore.model import GPTModel
+from gptcore.modes import keeping_gradients
 
 SCALES = 8  # bytes at the end of a row
 FEW_ROWS = 8  # with more rows it is quicker to turn the weights back into float32 first
 
 
+@keeping_gradients
 def quantize(model: GPTModel) -> GPTModel:
     """A new model with the int8 weights of `model`, in eval mode; token embedding and output head are among them.
 
