@@ -6,7 +6,9 @@ is refused here too: float64, a tensor of the CPU as the other operand, and NumP
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -22,8 +24,14 @@ _INDEXED = {torch.ops.aten.index.Tensor, torch.ops.aten.index_put_.default}  # t
 
 @contextmanager
 def apple_gpu() -> Iterator[None]:
-    """A machine with an Apple GPU."""
-    with _Moves(), _Factories():
+    """A machine with an Apple GPU, for this thread and those that it starts."""
+
+    def run(thread: Thread) -> None:
+        with _Moves(), _Factories():
+            run_thread(thread)
+
+    run_thread = Thread.run
+    with _Moves(), _Factories(), patch.object(Thread, "run", run):
         yield
 
 

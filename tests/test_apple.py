@@ -1,10 +1,14 @@
 """Everything on an Apple GPU, which has no float64: the same tokens, losses and pictures as on the CPU."""
 
+import copy
+from importlib import import_module
+
 import pytest
 import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel, KVCache, evaluate, fit, fit_steps, generate, generate_steps, generate_text
+from gptcore.exercises.lesson05 import check_seed
 from gptcore.sampling import draw, next_token_distribution
 from tests.apple import apple_gpu
 
@@ -165,3 +169,23 @@ def test_a_cache_and_the_time_are_where_the_model_is():
     model = random_model("mps")
     assert KVCache(CONFIG, device="mps").keys.device.type == "mps"
     assert len(gptcore.time_per_token(model, [2, 4])) == 2 and gptcore.read_bandwidth("mps", 1, 1) > 0
+
+
+def models_of_exercises() -> list[GPTModel]:
+    lessons = [import_module(f"gptcore.exercises.lesson{number:02}") for number in range(1, 12)]
+    found = [value for lesson in lessons for value in vars(lesson).values() if isinstance(value, GPTModel)]
+    return [*found, lessons[5]._counting_model(), lessons[5]._untrained_model()]
+
+
+@pytest.mark.parametrize("model", models_of_exercises(), ids=lambda model: f"{model.config.vocab_size} tokens")
+def test_the_models_of_the_exercises_compute_what_they_compute_on_the_cpu(model):
+    token_ids = torch.tensor([[1, 2, 3]])
+    model = copy.deepcopy(model).eval()  # one of them trains
+    expected, there = generate(model, token_ids, 5, seed=1), copy.deepcopy(model).to("mps")
+    assert torch.allclose(there(token_ids.to("mps")).cpu(), model(token_ids), atol=1e-4)
+    assert generate(there, token_ids.to("mps"), 5, seed=1).tolist() == expected.tolist()
+
+
+def test_a_seed_is_checked_where_the_model_is(tiny_folder, says):
+    answers = [says(lambda seed, at=at: check_seed(seed, *gptcore.load(tiny_folder, at)), 3) for at in ("cpu", "mps")]
+    assert answers[0] == answers[1]
