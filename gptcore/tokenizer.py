@@ -314,8 +314,9 @@ def _is_character_level(backend: Any) -> bool:
     """Whether `encode` is a look-up of each character, as in `Tokenizer.of_characters`."""
     if not _joins_tokens_as_they_are(backend) or backend.normalizer is not None:
         return False
-    vocab = backend.get_vocab()
-    return getattr(backend.model, "unk_token", None) not in vocab and all(len(token) == 1 for token in vocab)
+    model, vocab = backend.model, backend.get_vocab()
+    is_plain = type(model).__name__ == "WordLevel" and model.unk_token not in vocab
+    return is_plain and all(len(token) == 1 for token in vocab)
 
 
 @cache

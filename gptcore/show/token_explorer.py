@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from gptcore.checks import given
 from gptcore.show.charts import chart, drawable, styled
 from gptcore.show.live import LiveView
 from gptcore.show.parts import WIDE, framed, html
 from gptcore.show.settings import TextSetting
 from gptcore.show.style import HUES, caption_html, columns, escape, short_label
 from gptcore.show.tokens import Piece, Token, Tokens, Vocabulary, tokenize
-from gptcore.tokenizer import visible
+from gptcore.tokenizer import check_tokenizer, visible
 
 MOST_TYPED = 20_000  # characters: more would not be read between two keys
 MOST_CHIPS = 300  # of a longer text only the last ones are drawn: there one types
@@ -154,6 +155,16 @@ def _width(token: Token) -> float:
     return max(1.1 * columns(label), 0.8 * digits) + 1.4
 
 
+def _named(tokenizers: Any) -> dict[str, Any]:
+    """One tokenizer, or several by their names, as a dictionary."""
+    found = dict(tokenizers) if isinstance(tokenizers, Mapping) else {"tokenizer": tokenizers}
+    if not found or not all(isinstance(name, str) and name for name in found):
+        raise ValueError(f"tokenizers must be one, or a dictionary {{name: tokenizer}}, got {given(tokenizers)}")
+    for tokenizer in found.values():
+        check_tokenizer(tokenizer)
+    return found
+
+
 class TokenExplorer(LiveView):
     """A text field, and under it the tokens of what is typed, as coloured chips with their ids.
 
@@ -165,13 +176,16 @@ class TokenExplorer(LiveView):
     ['t', 'he', '␣the']
 
     With a single tokenizer in place of the dictionary, its name is "tokenizer". Tokens that are only part of a
-    character stand under a bracket that shows the character.
+    character stand under a bracket that shows the character. If a tokenizer does not give the text back, the caption
+    says what it makes of it.
+
+    Raises TypeError or ValueError if an argument is not as described here.
     """
 
     text = TextSetting(most=MOST_TYPED)
 
     def __init__(self, tokenizers: Any, text: str = "Once upon a time"):
-        tokenizers = dict(tokenizers) if isinstance(tokenizers, Mapping) else {"tokenizer": tokenizers}
+        tokenizers = _named(tokenizers)
         self._vocabularies = {name: Vocabulary(tokenizer) for name, tokenizer in tokenizers.items()}
         field = ipywidgets.Textarea(description="Text", rows=2, continuous_update=True, layout=WIDE)
         self.controls = {"text": field}

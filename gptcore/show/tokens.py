@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gptcore.show.style import counted
+from gptcore.any_tokenizer import change, encode_quietly
+from gptcore.show.style import counted, sentence
 from gptcore.tokenizer import is_known, token_bytes, token_label
 
 CONTINUATIONS = {bytes([byte]) for byte in range(0x80, 0xC0)}  # UTF-8: every byte of a character but its first
@@ -53,6 +54,7 @@ class Tokens:
 
     tokens: list[Token]
     problem: str | None = None  # why the tokenizer cannot read the text, in a sentence
+    change: str | None = None  # what it makes of a text that it does not give back, in a sentence
 
     @property
     def token_ids(self) -> list[int]:
@@ -71,11 +73,12 @@ class Tokens:
     def heading(self) -> str:
         """The same, and how many of the tokens are no text on their own."""
         parts = [token.is_text for token in self.tokens].count(False)
+        size = f"{self.size} of a changed text" if self.change else self.size
         if not parts:
-            return self.size
+            return size
         if parts == len(self.tokens):
-            return f"{self.size}, {'each' if parts > 1 else 'and it is'} only part of a character"
-        return f"{self.size}, {parts:,} of them only part of a character"
+            return f"{size}, {'each' if parts > 1 else 'and it is'} only part of a character"
+        return f"{size}, {parts:,} of them only part of a character"
 
     def pieces(self, first: int = 0) -> list[Piece]:
         """The tokens that are text on their own, and the neighbours that only become text together.
@@ -106,10 +109,11 @@ class Tokens:
 def read_tokens(vocabulary: Vocabulary, text: str) -> Tokens:
     """The tokens of `text`, or the problem of a tokenizer that cannot read it."""
     try:
-        token_ids = vocabulary.tokenizer.encode(text) if text else []
-    except ValueError as error:  # a tokenizer of characters knows those that it has read, and no others
-        return Tokens([], str(error))
-    return Tokens([vocabulary[token_id] for token_id in token_ids])
+        token_ids = encode_quietly(vocabulary.tokenizer, text) if text else []
+        changed = change(vocabulary.tokenizer, text, token_ids)
+        return Tokens([vocabulary[token_id] for token_id in token_ids], change=changed)
+    except Exception as error:  # a tokenizer may know only the characters that it has read, and say so in its own way
+        return Tokens([], sentence(error))
 
 
 def _join(start: int, tokens: tuple[Token, ...]) -> list[Piece]:
@@ -140,8 +144,9 @@ class TokenizedText:
             return "No text, no tokens. Type something."
         found = "; ".join(f"{self.prefix(name)}{tokens.size}" for name, tokens in self.tokens.items())
         size = f"{counted(len(self.text), 'character')} in {counted(len(self.text.encode()), 'byte')}"
+        changes = [f" {self.prefix(name)}{tokens.change}." for name, tokens in self.tokens.items() if tokens.change]
         end = " The text ends in a space, which is an unusual place to go on from." if self.text.endswith(" ") else ""
-        return f"{size}. {found[:1].upper()}{found[1:]}.{end}"
+        return f"{size}. {found[:1].upper()}{found[1:]}.{''.join(changes)}{end}"
 
     def prefix(self, name: str) -> str:
         """The name of a tokenizer before what is said of it, if there are several."""

@@ -245,3 +245,24 @@ def test_a_screen_reader_finds_lists_and_names(explorer, control, shown):
         assert f'tabindex="0" role="group" aria-label="Tokens of {name}; ' in html
     assert 'role="status"' in html
     assert control(explorer, "Text")
+
+
+def test_a_text_that_is_lost_is_said_beside_its_tokens(shown):
+    known = Tokenizer.of_characters("a fox")
+    losing = SimpleNamespace(
+        encode=lambda text: known.encode("".join(c for c in text if c in "a fox")), decode=known.decode
+    )
+    explorer = TokenExplorer({"letters": losing}, text="a 🦊 fox")
+    assert "the tokenizer changes the text: 'a 🦊 fox' becomes 'a  fox'" in explorer.caption
+    assert "letters: 6 tokens of a changed text" in shown(explorer)
+    explorer.text = "a fox"
+    assert explorer.caption == "5 characters in 5 bytes. 5 tokens."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [(None, TypeError), ("gpt2", TypeError), ({"a": None}, TypeError), ({}, ValueError), ({5: 5}, ValueError)],
+)
+def test_tokenizers_have_names_and_can_encode_and_decode(wrong, error):
+    with pytest.raises(error, match="^tokenizers? must "):
+        TokenExplorer(wrong)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import normalizers
 
 from gptcore import GPT2Tokenizer, Tokenizer, load_tokenizer
 from gptcore.show.tokens import Tokens, Vocabulary, read_tokens, tokenize
@@ -135,3 +136,49 @@ def test_a_vocabulary_finds_out_once_what_a_token_is(tokenizer):
     assert vocabulary[7] is vocabulary[7] and calls
     count = len(calls)
     assert vocabulary[7].label and len(calls) == count
+
+
+def losing(*, normalizer=None, unk=None) -> Tokenizer:
+    """A tokenizer that knows the letters of "a fox, 여우 ." alone, and drops all others or makes them `unk`."""
+    from tokenizers import Regex, decoders, models, pre_tokenizers
+    from tokenizers import Tokenizer as Backend
+
+    vocab = {letter: i for i, letter in enumerate(sorted(set("a fox,여우.")))} | ({unk: 20} if unk else {})
+    backend = Backend(models.BPE(vocab, [], unk_token=unk))
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    backend.decoder, backend.normalizer = decoders.Fuse(), normalizer
+    return Tokenizer(backend, eos_token=None)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "text", "sentence"),
+    [
+        (losing(), "a fox 🦊, 여우", "'… fox 🦊, 여우' becomes '… fox , 여우'"),
+        (losing(), "뷁 fox", "'뷁 fox' becomes ' fox'"),
+        (losing(unk="<unk>"), "뷁 fox", "'뷁 fox' becomes '<unk> fox'"),
+        (losing(normalizer=normalizers.Lowercase()), "a FOX", "'a FOX' becomes 'a fox'"),
+        (losing(normalizer=normalizers.NFKC()), "a ｆox", "'a ｆox' becomes 'a fox'"),
+        (losing(), 9 * "a fox, " + "b" + 9 * " a fox", "'…fox, b a fox a fox a…' becomes '…fox,  a fox a fox a …'"),
+    ],
+)
+def test_a_text_that_a_tokenizer_does_not_give_back_is_seen_and_said(tokenizer, text, sentence):
+    found = tokenize(text, {"tokenizer": Vocabulary(tokenizer)})
+    whole = f"the tokenizer changes the text: {sentence}, and the model reads only that"
+    assert found.tokens["tokenizer"].change == whole and whole in found.caption
+    assert "of a changed text" in found.tokens["tokenizer"].heading
+    two = tokenize(text, {"one": Vocabulary(tokenizer), "bytes": Vocabulary(load_tokenizer())})
+    assert f" one: {whole}." in two.caption and "bytes: the tokenizer" not in two.caption
+
+
+@pytest.mark.parametrize("text", ["", "a fox, 여우.", " a fox"])
+def test_nothing_is_said_of_a_text_that_comes_back(text):
+    assert read_tokens(Vocabulary(losing()), text).change is None
+
+
+def test_any_error_of_a_tokenizer_is_its_problem():
+    def encode(text):
+        return [{"a": 0, "b": 1}[character] for character in text]
+
+    letters = SimpleNamespace(encode=encode, decode=lambda token_ids: "".join("ab"[i] for i in token_ids))
+    assert read_tokens(Vocabulary(letters), "abba").token_ids == [0, 1, 1, 0]
+    assert "'c'" in read_tokens(Vocabulary(letters), "abc").problem
