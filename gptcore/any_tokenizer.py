@@ -50,11 +50,9 @@ def change(tokenizer: Any, text: str, token_ids: list[int]) -> str | None:
     if back == text or back.removeprefix(" ") == text.removeprefix(" "):
         return None
     same = len(os.path.commonprefix([text, back]))
-    first = max(0, same - 5)
-    was, is_now = (repr(f"{part[first : same + 15]}{'…' if part[same + 15 :] else ''}") for part in (text, back))
-    return (
-        f"the tokenizer changes the text: {'…' if first else ''}{was} becomes {is_now}, and the model reads only that"
-    )
+    first, last = max(0, same - 5), same + 15
+    was, now = (repr(f"{'…' if first else ''}{x[first:last]}{'…' if x[last:] else ''}") for x in (text, back))
+    return f"the tokenizer changes the text: {was} becomes {now}, and the model reads only that"
 
 
 def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:
