@@ -19,7 +19,7 @@ from gptcore.checks import given, say
 from gptcore.config import GPTConfig
 from gptcore.costs import WEIGHT_DTYPES
 from gptcore.fast.quantization import quantize
-from gptcore.files import as_path, read_json, write_text, writing
+from gptcore.files import as_path, read_json, writing
 from gptcore.folders import read_together, replace_together
 from gptcore.hub import find_folder
 from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
@@ -54,18 +54,22 @@ def load(
     """
     device, folder = _check(device, dtype), find_folder(name)
     model, tokenizer = _read_folder(folder, lambda folder: (_read_model(folder, device, dtype), read_tokenizer(folder)))
-    known, highest = len(tokenizer), max(tokenizer.backend.get_vocab().values(), default=0)
-    if highest >= (size := model.config.vocab_size):
-        say(
-            f"the tokenizer in {folder} has token ids up to {highest:,}, but the model only those below {size:,}: "
-            "text with one of the others is refused"
-        )
-    elif known < size:
+    _say_if_too_large(model, tokenizer, f" in {folder}")
+    if (known := len(tokenizer)) < (size := model.config.vocab_size):
         say(
             f"the model in {folder} has {size:,} token ids, but its tokenizer only {known:,}: the others are shown as "
             "<id …>, and with known_only=True they are not drawn"
         )
     return model, tokenizer
+
+
+def _say_if_too_large(model: GPTModel, tokenizer: Any, where: str = "") -> None:
+    vocab = (tokenizer.backend if isinstance(tokenizer, Tokenizer) else tokenizer).get_vocab()
+    if (highest := max(vocab.values(), default=0)) >= (size := model.config.vocab_size):
+        say(
+            f"the tokenizer{where} has token ids up to {highest:,}, but the model only those below {size:,}: "
+            "text with one of the others is refused"
+        )
 
 
 def load_tokenizer(name: str | Path = "storyteller") -> Tokenizer:
@@ -190,6 +194,8 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     whenever it is interrupted, even by the loss of power, `load` finds the old model and tokenizer or the new ones, and
     if two processes save at once, those of one of them. Files with other names stay as they are.
 
+    Warns if the tokenizer has token ids that the model does not have.
+
     Raises TypeError if folder, model or tokenizer are something else; ValueError if the weights are int8 or on the
     device "meta", which the layout cannot hold; OSError, in one sentence, if the folder cannot be written.
     """
@@ -212,9 +218,11 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
         save_file(weights, new / WEIGHTS, metadata)
         save_tokenizer(new, tokenizer)
         ends = _ends(tokenizer)
-        write_text(new / CONFIG, json.dumps(hugging_face_config(model) | ends, indent=2) + "\n")
+        config = json.dumps(hugging_face_config(model) | ends, indent=2) + "\n"
+        (new / CONFIG).write_text(config, encoding="utf-8", newline="\n")
         _write_generation_config(folder / _GENERATION, new / _GENERATION, ends)
 
+    _say_if_too_large(model, tokenizer)
     with writing("folder", folder):
         replace_together(folder, FILES, write)
 
@@ -231,4 +239,4 @@ def _write_generation_config(old: Path, new: Path, ends: dict[str, Any]) -> None
     with suppress(OSError, ValueError):
         settings = read_json(old)
     if isinstance(settings, dict) and settings.get("eos_token_id") != ends["eos_token_id"]:
-        write_text(new, json.dumps({**settings, **ends}, indent=2) + "\n")
+        new.write_text(json.dumps({**settings, **ends}, indent=2) + "\n", encoding="utf-8", newline="\n")

@@ -34,6 +34,12 @@ def as_path(name: str, value: Any) -> Path:
     return Path(os.path.expanduser(value))
 
 
+def path_text(path: str | os.PathLike) -> str:
+    """A path as a message shows it: whole, unless it is longer than any that is in use."""
+    text = str(path)
+    return repr(text) if len(text) <= 250 else given(text)
+
+
 @contextmanager
 def writing(name: str, path: Path) -> Iterator[None]:
     """Turn what the system says when it cannot write to `path`, the argument called `name`, into a `NotWritten`."""
@@ -42,7 +48,7 @@ def writing(name: str, path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, NotWritten) or (reason := _reason(error)) is None:
             raise
-        raise NotWritten(f"{name} {given(str(path))} cannot be written: {reason}") from error
+        raise NotWritten(f"{name} {path_text(path)} cannot be written: {reason}") from error
 
 
 def _reason(error: Exception) -> str | None:
@@ -56,7 +62,8 @@ def _reason(error: Exception) -> str | None:
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "you may not write there, or a file is in use; choose a place of your own"
     if code in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return f"{given(getattr(error, 'filename', None))} is a file where a folder is needed, or the reverse"
+        path = path_text(getattr(error, "filename", None) or "something")
+        return f"{path} is a file where a folder is needed, or a folder where a file is"
     if hidden or isinstance(error, OSError):
         return f"{getattr(error, 'strerror', None) or error}; choose another place"
     return None

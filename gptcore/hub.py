@@ -5,18 +5,19 @@ is not asked again.
 """
 
 import difflib
-import errno
 import json
 import os
 import re
-import shutil
 import textwrap
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gptcore.checks import given
+from gptcore.files import path_text
 from gptcore.hugging_face import CONFIG
+from gptcore.unavailable import Unavailable, check_room, one_sentence
 from gptcore.units import bytes_text
 from gptcore.weight_files import WEIGHTS, weight_files
 
@@ -33,16 +34,7 @@ _OWNERS = {
 HUB_MODELS = tuple(_OWNERS)
 
 _GPT2_TOKENIZER, _ONE_FILE_TOKENIZER = ("vocab.json", "merges.txt"), ("tokenizer.json",)
-_MORE_ROOM = "make room, or set HF_HOME to another disk"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-
-
-class Unavailable(ValueError):
-    """A model on the hub cannot be fetched now; `problem` says why, and what to do."""
-
-    def __init__(self, problem: str):
-        super().__init__(f"{problem}, or use the bundled model, load()")
-        self.problem = problem
 
 
 def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
@@ -56,24 +48,25 @@ def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
     Raises ValueError, which says what to do, if there is no such model; its subclass `Unavailable` if the hub does not
     have the model or cannot be reached.
     """
-    if not isinstance(name, (str, Path)):
-        raise TypeError(f"name must be a str or a path, got {name!r}")
+    if not isinstance(name, (str, os.PathLike)) or isinstance(os.fspath(name), bytes):
+        raise TypeError(f"name must be a str or a path, got {given(name)}")
     if name == "storyteller":
         return STORYTELLER
-    if str(name) and os.path.isdir(name):  # also False for a name that the system cannot look up
-        return Path(name)
-    if os.path.isfile(name):
-        raise ValueError(f"name must be a model's folder, got a file, {str(name)!r}")
+    path = os.path.expanduser(name)
+    if path and os.path.isdir(path):  # also False for a name that the system cannot look up
+        return Path(path)
+    if path and os.path.exists(path):
+        raise ValueError(f"name must be a model's folder, got a file, {path_text(name)}")
     name = str(name)
     repo = name.partition("@")[0]
     if repo in HUB_MODELS or _is_hub_name(repo):
         return _cached(name, tokenizer_only) or _download(name, tokenizer_only)
     if name.startswith((".", "~")) or Path(name).is_absolute():
-        raise ValueError(f"there is no folder {name!r}")
+        raise ValueError(f"there is no folder {path_text(name)}")
     known = ["storyteller", *HUB_MODELS]
     nearest = difflib.get_close_matches(name, known, n=1)
     raise ValueError(
-        f"no model is called {name!r}"
+        f"no model is called {path_text(name)}"
         + (f": did you mean {nearest[0]!r}? " if nearest else ". ")
         + f"Use {', '.join(known)}, a folder, or the owner/name of a GPT-2 on the Hugging Face hub"
     )
@@ -148,6 +141,8 @@ def _cached(name: str, tokenizer_only: bool) -> Path | None:
                 found = try_to_load_from_cache(spelling, file, revision=revision)
                 if isinstance(found, str) and _is_complete(Path(found).parent, tokenizer_only):
                     return Path(found).parent
+    except OSError:
+        pass  # what cannot be read is not there: the download will say why
     except ValueError as error:
         raise ValueError(f"{name!r} cannot be a name on the Hugging Face hub: {error}") from error
     return None
@@ -185,19 +180,19 @@ def _download(name: str, tokenizer_only: bool) -> Path:
             "unset it to download the model once"
         )
     repo, revision = _repo_and_revision(name)
-    with _one_sentence(name):
+    with one_sentence(name, repo, revision):
         info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=10)
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-    files = _needed_files(name, sizes, (info.config or {}).get("model_type"), tokenizer_only)
-    missing = [file for file in files if not isinstance(try_to_load_from_cache(repo, file, revision=info.sha), str)]
-    size = sum(sizes[file] for file in missing)
-    _check_room(name, size, Path(constants.HF_HUB_CACHE))
-    terms = _licence_of(info.card_data.to_dict() if info.card_data else {}) or "not named"
-    print(f"{name}: {bytes_text(size)} to download once from the Hugging Face hub, licence {terms}", flush=True)
-    with _one_sentence(name):
-        for file in files:
-            path = hf_hub_download(repo, file, revision=revision)
-    return Path(path).parent
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        files = _needed_files(name, sizes, (info.config or {}).get("model_type"), tokenizer_only)
+        missing = [file for file in files if not isinstance(try_to_load_from_cache(repo, file, revision=info.sha), str)]
+        size = sum(sizes[file] for file in missing)
+        check_room(name, size, Path(constants.HF_HUB_CACHE))
+        terms = _licence_of(info.card_data.to_dict() if info.card_data else {}) or "not named"
+        print(f"{name}: {bytes_text(size)} to download once from the Hugging Face hub, licence {terms}", flush=True)
+        folders = {Path(hf_hub_download(repo, file, revision=revision)).parent for file in files}
+    if len(folders) > 1:
+        raise Unavailable(f"{name!r} was changed by its owner during the download: run this again")
+    return folders.pop()
 
 
 def _needed_files(name: str, found: Iterable[str], model_type: str | None, tokenizer_only: bool) -> list[str]:
@@ -230,54 +225,6 @@ def _needed_files(name: str, found: Iterable[str], model_type: str | None, token
     if CONFIG not in found:
         raise Unavailable(f"{refused} it has no {CONFIG}: choose another GPT-2")
     return needed + weights
-
-
-@contextmanager
-def _one_sentence(name: str) -> Iterator[None]:
-    """Turn every error of the hub's library into an `Unavailable`."""
-    try:
-        yield
-    except Exception as error:
-        raise Unavailable(_problem(name, error)) from error
-
-
-def _problem(name: str, error: Exception) -> str:
-    """What went wrong and what to do, in one sentence without its full stop."""
-    from huggingface_hub import constants, errors
-
-    hub, cache = "the Hugging Face hub", constants.HF_HUB_CACHE
-    repo, revision = _repo_and_revision(name)
-    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, errors.HfHubHTTPError):
-        error = error.__cause__  # the hub's own answer
-    if isinstance(error, errors.GatedRepoError):
-        return (
-            f"{name!r} needs its owner's permission: accept the terms on https://huggingface.co/{repo} "
-            "and log in here with `hf auth login`"
-        )
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return f"{name!r} is not on {hub}, or is private: check the name, and the rules of your network"
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"{name!r} is not on {hub}, because {repo} has no revision {revision!r}: check the revision"
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 403):
-        return f"{name!r} was refused by {hub} (error {status}): log in here with `hf auth login`"
-    if status is not None:
-        return f"{name!r} could not be downloaded, because {hub} answered with error {status}: try again later"
-    code = getattr(error, "errno", None)
-    if code in (errno.ENOSPC, errno.EDQUOT):
-        return f"{name!r} does not fit on the disk of {cache}: {_MORE_ROOM}"
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{name!r} cannot be written to {cache}: set HF_HOME to a folder of your own"
-    return f"{name!r} is not in the cache, and {hub} could not be reached ({type(error).__name__}): check the network"
-
-
-def _check_room(name: str, size: int, cache: Path) -> None:
-    existing = next(folder for folder in (cache, *cache.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(existing).free
-    if size > free:
-        raise Unavailable(
-            f"{name!r} needs {bytes_text(size)}, and the disk of {cache} has {bytes_text(free)} left: {_MORE_ROOM}"
-        )
 
 
 def _licence_of(card: dict[str, Any]) -> str | None:

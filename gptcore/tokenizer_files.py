@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from gptcore.bpe_files import read_text
-from gptcore.files import write_text
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
 from gptcore.tokenizer_settings import apply_settings, end_ids, read_settings
 
@@ -92,14 +91,18 @@ def _write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     if _two_files_suffice(backend):
         backend.model.save(str(folder))
         vocab = sorted(backend.get_vocab().items(), key=lambda item: item[1])  # with the end-of-text token
-        write_text(folder / "vocab.json", json.dumps(dict(vocab), ensure_ascii=False))
+        _write_json(folder / "vocab.json", dict(vocab))
         settings = {"tokenizer_class": "GPT2Tokenizer", "eos_token": eos, "bos_token": eos, "unk_token": eos}
     else:
         backend.save(str(folder / "tokenizer.json"))
         settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": eos}
     if backend.encode_special_tokens:
         settings["split_special_tokens"] = True
-    write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2) + "\n")
+    _write_json(folder / "tokenizer_config.json", settings, indent=2)
+
+
+def _write_json(file: Path, value: Any, indent: int | None = None) -> None:
+    file.write_text(json.dumps(value, ensure_ascii=False, indent=indent) + "\n", encoding="utf-8", newline="\n")
 
 
 def _two_files_suffice(backend: Any) -> bool:

@@ -78,8 +78,10 @@ def test_an_interrupted_save_leaves_the_old_files_intact_and_nothing_else(tmp_pa
         ("gpt2-median", ["'gpt2-median'", "did you mean 'gpt2-medium'"]),
         ("zzz", ["'zzz'", "storyteller", *HUB_MODELS]),
         ("", ["''", "storyteller", *HUB_MODELS]),
-        ("x" * 300, ["x" * 300, "storyteller", *HUB_MODELS]),  # longer than the system can look up
+        ("x" * 300, ["xxx...xxx", "storyteller", *HUB_MODELS]),  # longer than the system can look up
         ("./no/such/folder", ["'./no/such/folder'"]),
+        ("~/no/such/folder", ["'~/no/such/folder'"]),
+        ("a\0b", ["'a\\x00b'", "storyteller"]),
         ("/no/such/folder", ["'/no/such/folder'"]),
         ("nobody/nothing", ["'nobody/nothing'", "network", "bundled"]),
         ("gpt2", ["'gpt2'", "network", "bundled"]),
