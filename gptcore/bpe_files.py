@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from gptcore.checks import given
+
 LARGEST = 2**29  # bytes of a file; those of the largest tokenizers have a tenth of that
 _ADDED = re.compile(r"<.*>|\[.*\]", re.DOTALL)  # how tokens are written that no merge makes: <pad>, [unused7]
 
@@ -36,13 +38,13 @@ def read_vocab(file: Path) -> dict[str, int]:
     for token, token_id in pairs:
         if type(token_id) is not int or not 0 <= token_id < 2**32:
             raise ValueError(
-                f"{file.name} gives {token!r} the id {token_id!r}, which is no integer from 0 to 2**32 - 1"
+                f"{file.name} gives {given(token)} the id {given(token_id)}, which is no integer from 0 to 2**32 - 1"
             )
         if tokens.setdefault(token_id, token) != token:
-            raise ValueError(f"{file.name} gives {tokens[token_id]!r} and {token!r} the same id, {token_id}")
+            raise ValueError(f"{file.name} gives {given(tokens[token_id])} and {given(token)} the same id, {token_id}")
     if len(vocab) < len(pairs):
         token = next(token for token, token_id in pairs if vocab[token] != token_id)
-        raise ValueError(f"{file.name} gives {token!r} two ids")
+        raise ValueError(f"{file.name} gives {given(token)} two ids")
     return vocab
 
 
@@ -57,7 +59,7 @@ def read_merges(file: Path, vocab: dict[str, int]) -> list[tuple[str, str]]:
         if line and not line.startswith("#version"):
             pair = tuple(line.split(" "))
             if len(pair) != 2 or not all(pair) or "".join(pair) not in vocab:
-                raise ValueError(f"{file.name} has {line!r} in line {number}, which is no pair that makes a token")
+                raise ValueError(f"{file.name} has {given(line)} in line {number}, which is no pair that makes a token")
             merges.append(pair)
     made = {first + second for first, second in merges}
     lost = [token for token in vocab if len(token) > 1 and token not in made and not _ADDED.fullmatch(token)]
