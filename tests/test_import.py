@@ -1,8 +1,6 @@
 import json
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -33,16 +31,6 @@ def test_the_preflight_can_be_asked_where_widgets_and_charts_are_missing():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "ipywidgets is missing" in said and "matplotlib is missing" in said and "psutil is missing" in said
-
-
-def test_every_file_of_the_package_is_installed_with_it():
-    """A wheel lacked the folder within a folder, the small tokenizer."""
-    package = Path(gptcore.__file__).parent
-    settings = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
-    patterns = settings["tool"]["setuptools"]["package-data"]["gptcore"]
-    installed = {file for pattern in patterns for file in package.glob(pattern)}
-    files = {file for file in package.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")}
-    assert files and files <= installed
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
