@@ -28,7 +28,7 @@ def check_tokenizer(tokenizer: Any) -> None:
 def encode(tokenizer: Any, text: str) -> list[int]:
     """The token ids of `text` alone: no begin or end token is added. Warns if they do not give the whole text back.
 
-    Raises TypeError if `encode` gives anything but token ids; what else it raises is the tokenizer's own.
+    Raises TypeError if `encode` gives anything but token ids, ValueError if it cannot encode `text`.
     """
     token_ids = encode_quietly(tokenizer, text)
     if sentence := change(tokenizer, text, token_ids):
@@ -38,7 +38,15 @@ def encode(tokenizer: Any, text: str) -> list[int]:
 
 def encode_quietly(tokenizer: Any, text: str) -> list[int]:
     """The token ids of `text`, whether they give it back or not."""
-    return as_ids("tokenizer.encode must give token ids", plainly(tokenizer.encode)(text))
+    try:
+        encoded = plainly(tokenizer.encode)(text)
+    except (TypeError, ValueError):
+        raise
+    except Exception as error:  # such as the KeyError of a dictionary of characters
+        raise ValueError(
+            f"text must be one that the tokenizer can encode, got {given(text)}: {type(error).__name__}: {error}"
+        ) from error
+    return as_ids("tokenizer.encode must give token ids", encoded)
 
 
 def change(tokenizer: Any, text: str, token_ids: list[int]) -> str | None:
@@ -87,7 +95,8 @@ def end_token_ids(tokenizer: Any) -> list[int]:
             token_ids = [int(i) for i in found if is_id(i) and i >= 0]  # SentencePiece's is -1 if it has none
             if token_ids:
                 return list(dict.fromkeys(token_ids))
-    return []
+    found = tokenizer.token_to_id("<|endoftext|>") if hasattr(tokenizer, "token_to_id") else None
+    return [] if found is None else [found]  # a bare `tokenizers.Tokenizer` does not say what ends a text
 
 
 def is_known(tokenizer: Any, token_id: int) -> bool:

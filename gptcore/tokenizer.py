@@ -7,6 +7,7 @@ functions also take tokenizers of `transformers`, and any object that has `encod
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -261,7 +262,9 @@ class _TextReader:
         if run:
             count = _incomplete(b"".join(token_bytes(self.tokenizer, token_id) for token_id in reversed(run)))
             return self.decode(self.token_ids[: len(self.token_ids) - count])
-        text, sign = self.decode(self.token_ids), encode_quietly(self.tokenizer, "\ufffd")
+        text, sign = self.decode(self.token_ids), []
+        with suppress(ValueError):  # the tokenizer may know its own characters alone
+            sign = encode_quietly(self.tokenizer, "\ufffd")
         return text if self.token_ids[-len(sign) :] == sign else text.removesuffix("\ufffd")
 
     def _forget(self, text: str) -> None:
