@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import stat
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -157,7 +158,9 @@ def read_json(file: Path, largest: float = _LARGEST_JSON) -> Any:
 
     Raises ValueError, in one sentence, if that is no JSON, or too large or too deep, or gives a key two values.
     """
-    if (size := file.stat().st_size) > largest:
+    if not stat.S_ISREG((info := file.stat()).st_mode):
+        raise ValueError(f"{file} is not a file")
+    if (size := info.st_size) > largest:
         raise ValueError(f"{file} has {size:,} bytes, far more than any file of its kind")
     try:
         return json.loads(file.read_bytes(), object_pairs_hook=_one_value_each)

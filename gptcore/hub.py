@@ -5,7 +5,6 @@ is not asked again.
 """
 
 import difflib
-import json
 import os
 import re
 import textwrap
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gptcore.checks import given
-from gptcore.files import path_text
+from gptcore.files import path_text, read_json
 from gptcore.hugging_face import CONFIG
+from gptcore.other_kinds import LARGEST
 from gptcore.unavailable import Unavailable, check_room, one_sentence
 from gptcore.units import bytes_text
 from gptcore.weight_files import WEIGHTS, weight_files
@@ -105,11 +105,12 @@ def licence(name: str | Path = "storyteller") -> str | None:
     folder = find_folder(name)
     if folder == STORYTELLER:
         return "mit"  # this package's licence
-    card: dict[str, Any] = {}
-    with suppress(Exception):  # the card may be missing or unreadable
-        card = metadata_load(folder / "README.md") or {}
+    card, file = {}, folder / "README.md"
+    if file.is_file() and file.stat().st_size <= LARGEST:
+        with suppress(Exception):  # the card may be unreadable
+            card = metadata_load(file) or {}
     with suppress(OSError, ValueError):
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_json(folder / CONFIG, LARGEST)
         card = {"license": config.get("license"), **card} if isinstance(config, dict) else card
     return _licence_of(card)
 

@@ -163,6 +163,14 @@ def test_json_may_have_any_encoding_of_unicode_and_say_a_thing_twice(tmp_path, e
     assert read_json(tmp_path / "config.json") == {"옛날": 1, "a": [2]}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+@pytest.mark.parametrize("make", [getattr(os, "mkfifo", None), lambda file: file.symlink_to("/dev/zero"), Path.mkdir])
+def test_json_is_read_only_from_a_file(tmp_path, make):
+    make(tmp_path / "config.json")
+    with pytest.raises(ValueError, match="config.json is not a file"):
+        read_json(tmp_path / "config.json")
+
+
 def test_json_that_is_far_too_large_is_not_read(tmp_path):
     with open(tmp_path / "config.json", "wb") as file:
         file.truncate(100 * 2**30)  # no disk holds it

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -475,6 +476,19 @@ def test_the_licence_comes_from_the_card_or_else_from_the_config(tmp_path, card,
     if card is not None:
         (tmp_path / "README.md").write_text(card)
     assert licence(tmp_path) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+@pytest.mark.parametrize("make", [getattr(os, "mkfifo", None), lambda file: file.symlink_to("/dev/zero"), Path.mkdir])
+def test_a_licence_is_not_read_from_what_is_no_file_or_no_json(tmp_path, make):
+    for name in ("README.md", "config.json"):
+        make(tmp_path / name)
+    assert licence(tmp_path) is None
+    for text in ("[" * 10**5, "[]", "", '{"license": null}'):
+        other = tmp_path / str(len(text))
+        other.mkdir()
+        (other / "config.json").write_text(text)
+        assert licence(other) is None
 
 
 def test_the_bundled_model_has_the_licence_of_the_package():
