@@ -53,7 +53,8 @@ class Writing:
         if self.state == "ready":
             return "Start lets it go on; below are the candidates for the first token."
         if self.state == "failed":
-            return f"It cannot go on: {type(self.error).__name__}: {sentence(self.error)}"
+            name, said = type(self.error).__name__, sentence(self.error)
+            return f"It cannot go on: {said if said.startswith(name) else f'{name}: {said}'}"
         if self.state == "finished":
             return "The story is over: the model drew the end of the text." if self.ended else "There is no more room."
         return {

@@ -189,8 +189,8 @@ class TokenExplorer(LiveView):
         self._vocabularies = {name: Vocabulary(tokenizer) for name, tokenizer in tokenizers.items()}
         field = ipywidgets.Textarea(description="Text", rows=2, continuous_update=True, layout=WIDE)
         self.controls = {"text": field}
-        self._caption, self._chips = html(), {name: Chips(name) for name in tokenizers}
-        self.view = framed(field, self._caption, *(chips.view for chips in self._chips.values()))
+        self._message, self._chips = html(), {name: Chips(name) for name in tokenizers}
+        self.view = framed(field, self._message, *(chips.view for chips in self._chips.values()))
         self._watch()
         self._update({"text"})
         self.text = text
@@ -224,6 +224,6 @@ class TokenExplorer(LiveView):
         self._show()
 
     def _show(self) -> None:
-        self._caption.value = caption_html(self.caption)
+        self._message.value = caption_html(self.caption)
         for name, tokens in self.tokens.items():
             self._chips[name].show(tokens)

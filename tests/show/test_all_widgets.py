@@ -188,3 +188,45 @@ def test_after_a_walk_of_any_actions_it_answers_as_a_new_one(make, kind, parts, 
     walk.go(ACTIONS)
     assert sum(walk.done.values()) > ACTIONS / 2
     assert shown(settled(widget, kind)) == shown(settled(make(**kind.good), kind)) and widget.problem is None
+
+
+ERRORS = [MemoryError(), KeyError("key"), StopIteration(), OSError(28, "no <space>")]
+
+
+def act(widget: Any, kind: Kind, parts: list[Any]) -> None:
+    """Every setting, every button and every control once, with a value that is allowed."""
+    for name, value in kind.good.items():
+        setattr(widget, name, value)
+    for part in parts:
+        if isinstance(part, ipywidgets.Button):
+            for callback in part._click_handlers.callbacks:
+                callback(part)
+        elif isinstance(part, (ipywidgets.Text, ipywidgets.Textarea)):
+            part.value += " a"
+        elif hasattr(part, "options"):
+            part.index = (part.index + 1) % len(part.options)
+        elif isinstance(getattr(part, "value", None), (int, float)):
+            part.value = part.max if part.value == getattr(part, "min", None) else getattr(part, "min", not part.value)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("place", ["_show", "_update", "model"])
+def test_whatever_goes_wrong_is_said_and_it_still_answers(make, kind, parts, shown, place, error):
+    def fail(*arguments, **settings):
+        raise error
+
+    fresh, widget = shown(settled(make(**kind.good), kind)), make(**kind.good)
+    with pytest.MonkeyPatch.context() as patch:
+        if place != "model":
+            patch.setattr(widget, place, fail)
+        elif not hasattr(widget, "model"):
+            return
+        else:
+            patch.setattr(type(widget.model), "hidden_states", fail)
+        act(widget, kind, parts(widget))
+        getattr(widget, "wait", lambda: None)()
+        if place != "model" or kind.calls.keys() & {"draw", "forward", "start"}:
+            said = str(error).strip("'") if isinstance(error, KeyError) else str(error) or type(error).__name__
+            widget.change(**kind.good)
+            assert said in widget.caption
+    assert shown(settled(widget, kind)) == fresh and widget.problem is None
