@@ -58,6 +58,20 @@ def check_number(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a number, got {given(value)}")
 
 
+def as_float(name: str, value: Any) -> float:
+    """`value` as a number of Python's own, from one of NumPy's or a fraction; an int stays one if it is small.
+
+    Raises TypeError unless `value` is a real number, ValueError if it is too large for a float.
+    """
+    check_number(name, value)
+    if type(value) is int and abs(value) < 2**53:
+        return value
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name} must be a number that a float can hold, got {given(value)}") from error
+
+
 def check_text(name: str, text: Any) -> None:
     """Raise TypeError or ValueError unless `text` is a str that UTF-8 can hold."""
     if not isinstance(text, str):

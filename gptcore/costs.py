@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from gptcore.checks import check_bool, check_integer, check_number, given
+from gptcore.checks import as_float, check_bool, check_integer, given
 from gptcore.config import GPTConfig
 
 # How the weights can be kept. In int8 the linear layers and the token embedding are integers with one scale per group,
@@ -111,7 +111,7 @@ def seconds_per_token(
 
     Raises TypeError or ValueError if `bandwidth` is not a finite number above 0.
     """
-    check_number("bandwidth", bandwidth)
+    bandwidth = as_float("bandwidth", bandwidth)
     if not 0 < bandwidth < math.inf:
         raise ValueError(f"bandwidth must be above 0 bytes per second, and finite, got {given(bandwidth)}")
     return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth

@@ -9,18 +9,19 @@ All arithmetic is in float64, which Apple GPUs lack: their logits are moved to t
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore.checks import check_integer, check_number, is_number
+from gptcore.checks import as_float, check_integer, given, is_number
 
 # What can remove a token, in this order; `Distribution.removed_by` holds 1 + the index in this tuple, or 0 for a kept
 # token. A token is "masked" if its logit was -inf to begin with.
 STAGES = ("masked", "temperature", "top_k", "top_p", "min_p")
 _MASKED, _TEMPERATURE, _TOP_K, _TOP_P, _MIN_P = range(1, 6)
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)  # of logits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,15 +86,16 @@ class Sampling:
     min_p: float | None = None
 
     def __post_init__(self) -> None:
-        check_number("temperature", self.temperature)
+        object.__setattr__(self, "temperature", as_float("temperature", self.temperature))
         if not 0 <= self.temperature < math.inf:
             raise ValueError(
-                f"temperature must be 0 (always the likeliest token) or above and finite, got {self.temperature!r}"
+                f"temperature must be 0 (always the likeliest token) or above and finite, got {given(self.temperature)}"
             )
         if self.top_k is not None:
             check_integer("top_k", self.top_k, least=1, hint=", or None to keep every token")
-        _check_share("top_p", self.top_p, "above 0 and at most 1")
-        _check_share("min_p", self.min_p, "from 0 to 1")
+            object.__setattr__(self, "top_k", int(self.top_k))
+        object.__setattr__(self, "top_p", _share("top_p", self.top_p, "above 0 and at most 1"))
+        object.__setattr__(self, "min_p", _share("min_p", self.min_p, "from 0 to 1"))
 
     def distribution(self, logits: Tensor) -> Distribution:
         """Turn logits (..., vocab_size) into a `Distribution`; each stage sees what the ones before it kept.
@@ -112,7 +114,7 @@ class Sampling:
         scaled = (logits.double() - largest) / self.temperature  # at most 0: no temperature is too small
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             # Temperature does not change the order, so the unrounded logits decide.
-            removed_by = _remove(removed_by, ~_top_k_mask(logits, int(self.top_k)), _TOP_K)
+            removed_by = _remove(removed_by, ~_top_k_mask(logits, self.top_k), _TOP_K)
         if self.top_p is not None and self.top_p < 1:
             removed_by = _remove(removed_by, ~_top_p_mask(scaled, removed_by == 0, self.top_p), _TOP_P)
         if self.min_p:
@@ -142,25 +144,48 @@ def draw(distribution: Distribution, uniform: Tensor | float) -> Tensor:
     """The token ids (...), int64, on which uniform numbers (...) in [0, 1) fall: inverse-transform sampling.
 
     The probabilities lie end to end, in vocabulary order, on a bar of length 1, and `uniform` is a dart thrown at it. A
-    removed token has no length and is never hit.
+    removed token has no length and is never hit. One number is thrown at the bar of every row; at a single bar, any
+    number of darts.
 
-    Raises ValueError if `uniform` is a number outside [0, 1).
+    Raises TypeError or ValueError if `uniform` is no number in [0, 1), or has another shape.
     """
-    if isinstance(uniform, Real) and not 0 <= uniform < 1:
-        raise ValueError(f"uniform must be at least 0 and below 1, got {uniform!r}")
+    if not isinstance(distribution, Distribution):
+        raise TypeError(f"distribution must be a Distribution, got {type(distribution).__name__}")
+    uniform = _darts(uniform, distribution.probs).unsqueeze(-1)
     cdf = distribution.probs.double().cumsum(-1)
-    uniform = torch.as_tensor(uniform, dtype=torch.float64, device=cdf.device).unsqueeze(-1)
     # Rounding makes the bar a hair shorter or longer than 1, so the dart is scaled to the bar.
     return torch.searchsorted(cdf, uniform * cdf[..., -1:], right=True).squeeze(-1)
 
 
-def _check_share(name: str, value: float | None, allowed: str) -> None:
+def _share(name: str, value: float | None, allowed: str) -> float | None:
+    """`value` as a float, once it is checked."""
     if value is None:
-        return
+        return None
     if not is_number(value):
-        raise TypeError(f"{name} must be a number {allowed}, or None to turn it off, got {value!r}")
-    if not 0 <= value <= 1 or (name == "top_p" and value == 0):
-        raise ValueError(f"{name} must be {allowed}, or None to turn it off, got {value!r}")
+        raise TypeError(f"{name} must be a number {allowed}, or None to turn it off, got {given(value)}")
+    share = as_float(name, value)
+    if not 0 <= share <= 1 or (name == "top_p" and share == 0):
+        raise ValueError(f"{name} must be {allowed}, or None to turn it off, got {given(value)}")
+    return share
+
+
+def _darts(uniform: Tensor | float, probs: Tensor) -> Tensor:
+    """`uniform` as float64 where probs (..., vocab_size) are, once it is checked."""
+    if not isinstance(uniform, Tensor):
+        number = as_float("uniform", uniform)
+        if not 0 <= number < 1:
+            raise ValueError(f"uniform must be at least 0 and below 1, got {given(uniform)}")
+        return torch.tensor(number, dtype=torch.float64, device=probs.device)
+    if uniform.is_complex() or uniform.dtype == torch.bool:
+        raise TypeError(f"uniform must be real numbers, got {uniform.dtype}")
+    if uniform.ndim and probs.ndim > 1 and uniform.shape != probs.shape[:-1]:
+        shape = tuple(probs.shape[:-1])
+        raise ValueError(f"uniform must be one number, or have the shape {shape}, got {tuple(uniform.shape)}")
+    darts = uniform.to(probs.device).double()
+    if not ((darts >= 0) & (darts < 1)).all():  # NaN is neither
+        wrong = darts[~((darts >= 0) & (darts < 1))][0].item()
+        raise ValueError(f"uniform must be at least 0 and below 1, got {wrong}")
+    return darts
 
 
 def with_float64(device: torch.device) -> torch.device:
@@ -170,9 +195,9 @@ def with_float64(device: torch.device) -> torch.device:
 
 def _readable(logits: Tensor) -> Tensor:
     """The same logits as float32 or float64, on a device that has float64."""
-    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+    if not isinstance(logits, Tensor) or logits.dtype not in DTYPES:
         kind = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__
-        raise TypeError(f"logits must be a tensor of floating-point numbers, got {kind}")
+        raise TypeError(f"logits must be a tensor of floating-point numbers of 16 bits or more, got {kind}")
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"logits must have the shape (..., vocab_size), got {tuple(logits.shape)}")
     logits = logits.detach().to(with_float64(logits.device))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from gptcore.checks import is_integer
+from gptcore.checks import given, is_integer
 from gptcore.sampling import with_float64
 
 LIMIT = 2**63  # seeds are below it
@@ -60,18 +60,19 @@ def step_seed(seed: int, step: int) -> int:
 def _row_seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
     if seed is None:
         return [None] * rows
-    if is_integer(seed):
-        return [_in_range(seed)] + [_mixed(seed, row) for row in range(1, rows)]
-    if not isinstance(seed, Sequence) or isinstance(seed, str):
-        raise TypeError(f"seed must be an integer, one for each row, or None, got {seed!r}")
+    if not isinstance(seed, Sequence) or isinstance(seed, (str, bytes)):
+        first = _one_seed(seed)
+        return [first] + [_mixed(first, row) for row in range(1, rows)]
     if len(seed) != rows:
         raise ValueError(f"seed must be one integer, or one for each of the {rows} rows, got {len(seed)}")
-    return [_row_seeds(row_seed, 1)[0] for row_seed in seed]
+    return [None if row_seed is None else _one_seed(row_seed) for row_seed in seed]
 
 
-def _in_range(seed: int) -> int:
+def _one_seed(seed: int) -> int:
+    if not is_integer(seed):
+        raise TypeError(f"seed must be an integer, one for each row, or None, got {given(seed)}")
     if not 0 <= seed < LIMIT:
-        raise ValueError(f"seed must be from 0 to 2**63 - 1, got {seed}")
+        raise ValueError(f"seed must be from 0 to 2**63 - 1, got {given(seed)}")
     return int(seed)
 
 

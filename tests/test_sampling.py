@@ -1,12 +1,15 @@
 import itertools
 import math
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from gptcore import STAGES, Distribution, draw, next_token_distribution
+from gptcore import STAGES, Distribution, Sampling, draw, next_token_distribution
 
 INF, NAN = math.inf, math.nan
 CODE = {stage: code for code, stage in enumerate(STAGES, start=1)}
@@ -343,3 +346,70 @@ def test_a_row_that_has_no_probabilities_is_refused_wherever_it_is(row, words, t
 def test_what_is_no_logits_is_refused(logits, error):
     with pytest.raises(error, match="logits must"):
         next_token_distribution(logits)
+
+
+LOGITS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [1, -1, NAN, torch.inf, 10**400, Fraction(10**20 - 1, 10**20), *map(torch.tensor, (1.0, -1.0, NAN, 1, [0.5, 1.0]))],
+    ids=str,
+)
+def test_a_dart_beside_the_bar_is_refused(wrong):
+    for logits in LOGITS, LOGITS[0]:
+        with pytest.raises(ValueError, match="uniform must be (at least 0 and below 1|a number that a float can hold)"):
+            draw(next_token_distribution(logits), wrong)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 2), (2, 1), (0,), (2, 2)])
+def test_darts_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"uniform must be one number, or have the shape \(2,\), got \("):
+        draw(next_token_distribution(LOGITS), torch.full(shape, 0.5))
+
+
+@pytest.mark.parametrize(
+    "wrong", [True, None, "0.5", 1j, Decimal("0.5"), [0.5], torch.tensor(0.5j), torch.tensor(True)]
+)
+def test_what_is_no_number_is_no_dart(wrong):
+    with pytest.raises(TypeError, match="uniform must be"):
+        draw(next_token_distribution(LOGITS), wrong)
+    with pytest.raises(TypeError, match="distribution must be a Distribution, got Tensor"):
+        draw(LOGITS, 0.5)
+
+
+@pytest.mark.parametrize("half", [Fraction(1, 2), np.float32(0.5), np.float16(0.5), torch.tensor(0.5), 0.5], ids=repr)
+def test_a_dart_is_any_number(half):
+    """By hand: the probabilities are 0.665, 0.245, 0.09 and 0.21, 0.21, 0.58."""
+    assert draw(next_token_distribution(LOGITS), half).tolist() == [0, 2]
+    assert draw(next_token_distribution(LOGITS[0]), half).item() == 0
+    assert draw(next_token_distribution(LOGITS[0]), torch.tensor([[0.5, 0.7]])).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("half", [Fraction(1, 2), np.float32(0.5), np.float64(0.5)], ids=repr)
+def test_settings_are_any_real_numbers(half):
+    found = next_token_distribution(LOGITS, temperature=half, top_p=half, min_p=half)
+    assert torch.equal(found.probs, next_token_distribution(LOGITS, temperature=0.5, top_p=0.5, min_p=0.5).probs)
+    settings = Sampling(half, np.int64(2), half, half)
+    assert [type(value) for value in vars(settings).values()] == [float, int, float, float]
+    assert next_token_distribution(LOGITS, top_k=10**400).kept_count.tolist() == [3, 3]
+    flat = next_token_distribution(LOGITS, temperature=10**300).probs
+    assert torch.allclose(flat, torch.full((2, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("name", ["temperature", "top_p", "min_p"])
+def test_a_setting_that_no_float_holds_is_refused_at_once(name):
+    for wrong, error in (
+        (10**400, ValueError),
+        (Decimal("0.5"), TypeError),
+        (1j, TypeError),
+        (torch.tensor(0.5), TypeError),
+    ):
+        with pytest.raises(error, match=f"^{name} must be a number.*got .{{1,90}}$"):
+            Sampling(**{name: wrong})
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.int8, torch.complex64, torch.bool])
+def test_logits_of_other_dtypes_are_refused(dtype):
+    with pytest.raises(TypeError, match=f"logits must be .* got {dtype}"):
+        next_token_distribution(LOGITS.to(dtype))

@@ -1,5 +1,6 @@
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,3 +52,22 @@ def test_a_training_step_has_a_seed_of_its_own():
     assert step_seed(0, 7) == 7
     assert len({step_seed(seed, step) for seed in range(5) for step in range(1000)}) == 5000
     assert 0 <= step_seed(2**62, 10**9) < 2**63
+
+
+def test_numpy_integers_are_seeds():
+    assert Uniforms(np.int64(3), 3).ahead(2).equal(Uniforms(3, 3).ahead(2))
+    assert Uniforms([np.int32(3), 4], 2).ahead(2).equal(Uniforms([3, 4], 2).ahead(2))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["abc", b"abc", [[1], [2], [3]], [1, True, 3], 3.0, np.arange(3), torch.arange(3)], ids=repr
+)
+def test_what_is_no_integer_is_no_seed(wrong):
+    with pytest.raises(TypeError, match="^seed must be an integer, one for each row, or None, got .{1,90}$"):
+        Uniforms(wrong, 3)
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**63, 10**5000, np.uint64(2**63)], ids=lambda seed: type(seed).__name__)
+def test_a_seed_has_63_bits(wrong):
+    with pytest.raises(ValueError, match="^seed must be from 0 to .{1,120}$"):
+        Uniforms(wrong)

@@ -17,12 +17,14 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from gptcore.costs import int8_shape
+from gptcore.costs import int8_shape, weight_bytes
 from gptcore.fast.linear import Product
-from gptcore.model import GPTModel
+from gptcore.memory import check_room
+from gptcore.model import GPTModel, check_model
 from gptcore.modes import keeping_gradients
 
 SCALES = 8  # bytes at the end of a row
+LARGEST = torch.finfo(torch.float32).max / 2  # of a weight: a group's largest times 128/127 must be a float32
 FEW_ROWS = 8  # with more rows it is quicker to turn the weights back into float32 first
 
 
@@ -30,10 +32,23 @@ FEW_ROWS = 8  # with more rows it is quicker to turn the weights back into float
 def quantize(model: GPTModel) -> GPTModel:
     """A new model with the int8 weights of `model`, in eval mode; token embedding and output head are among them.
 
-    Raises ValueError if the model is quantised already.
+    Raises TypeError if `model` is none, ValueError if it is quantised already or has a weight that is not finite, and
+    MemoryError if there is no room for it.
     """
+    check_model(model)
     if any(isinstance(module, Int8Linear) for module in model.modules()):
         raise ValueError("model must have floating-point weights, got one that is quantised already")
+    if model.device.type == "meta":
+        raise ValueError("model must have weights to be quantised, but on the device 'meta' it has only shapes")
+    for name, weight in model.named_parameters():
+        low, high = weight.detach().aminmax()
+        if not (low > -LARGEST and high < LARGEST):  # NaN is neither
+            wrong = (high if low > -LARGEST else low).item()
+            raise ValueError(
+                f"model must have finite weights below {LARGEST:.1e} to be quantised, got {wrong} in {name}"
+            )
+    needed = weight_bytes(model.config) + weight_bytes(model.config, torch.int8)
+    check_room("a model in int8, and float32 on the way there,", needed, model.device, "take a smaller model")
     quantized = copy.deepcopy(model).float().eval()
     for module in list(quantized.modules()):
         for name, child in module.named_children():

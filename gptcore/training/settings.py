@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from gptcore.checks import check_integer, check_number, is_number
+from gptcore.checks import as_float, check_integer, given, is_number
+from gptcore.seeds import LIMIT
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,38 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name in ("max_steps", "batch_size", "eval_interval", "report_interval"):
-            check_integer(name, getattr(self, name), least=1)
+            self._set(name, _integer(name, getattr(self, name), least=1))
         if self.patience is not None:
-            check_integer("patience", self.patience, least=1)
+            self._set("patience", _integer("patience", self.patience, least=1))
         for name in ("warmup_steps", "seed"):
-            check_integer(name, getattr(self, name), least=0)
+            self._set(name, _integer(name, getattr(self, name), least=0))
         for name in ("learning_rate", "clip_norm", "weight_decay"):
-            _check_rate(name, getattr(self, name), may_be_0=name == "weight_decay")
+            self._set(name, _rate(name, getattr(self, name), may_be_0=name == "weight_decay"))
         if self.min_learning_rate is not None:
-            _check_rate("min_learning_rate", self.min_learning_rate, may_be_0=True)
+            self._set("min_learning_rate", _rate("min_learning_rate", self.min_learning_rate, may_be_0=True))
         pair = isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
-        if not pair or not all(is_number(beta) and 0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas must be two numbers, each at least 0 and below 1, got {self.betas!r}")
+        if not pair or not all(is_number(beta) and 0 <= as_float("betas", beta) < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers, each at least 0 and below 1, got {given(self.betas)}")
+        self._set("betas", tuple(as_float("betas", beta) for beta in self.betas))
         if self.autocast not in (None, torch.bfloat16):
-            raise ValueError(f"autocast must be torch.bfloat16, or None for the model's own type, got {self.autocast}")
+            raise ValueError(
+                f"autocast must be torch.bfloat16, or None for the model's own type, got {given(self.autocast)}"
+            )
+
+    def _set(self, name: str, value: Any) -> None:
+        """Keep what is checked as Python's own number: the optimizer and JSON know no other."""
+        object.__setattr__(self, name, value)
 
 
-def _check_rate(name: str, value: Any, may_be_0: bool) -> None:
-    check_number(name, value)
-    if not 0 <= value < math.inf or (value == 0 and not may_be_0):
-        raise ValueError(f"{name} must be {'0 or above' if may_be_0 else 'above 0'} and finite, got {value}")
+def _integer(name: str, value: Any, least: int) -> int:
+    check_integer(name, value, least)
+    if value >= LIMIT:
+        raise ValueError(f"{name} must be below 2**63, got {given(value)}")
+    return int(value)
+
+
+def _rate(name: str, value: Any, may_be_0: bool) -> float:
+    rate = as_float(name, value)
+    if not 0 <= rate < math.inf or (rate == 0 and not may_be_0):
+        raise ValueError(f"{name} must be {'0 or above' if may_be_0 else 'above 0'} and finite, got {given(value)}")
+    return rate

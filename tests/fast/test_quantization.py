@@ -110,3 +110,22 @@ def test_twice_is_refused_and_so_is_saving(storyteller, tmp_path):
     with pytest.raises(ValueError, match="got int8"):
         gptcore.save(tmp_path / "model", small, gptcore.load_tokenizer())
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -float("inf"), 3e38, -3.4e38])
+@pytest.mark.parametrize("name", ["token_embedding.weight", "blocks.0.attention.qkv.weight", "final_norm.bias"])
+def test_weights_that_no_scale_fits_are_refused(name, weight):
+    model = GPTModel(GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1))
+    with torch.no_grad():
+        model.get_parameter(name).view(-1)[3] = weight
+    with pytest.raises(ValueError, match=f"model must have finite weights below .* got .* in {name}$"):
+        quantize(model)
+
+
+def test_what_has_no_weights_is_not_quantised():
+    for wrong, error in ((None, TypeError), ("gpt2", TypeError), (nn.Linear(2, 2), TypeError)):
+        with pytest.raises(error, match="model must be a GPTModel, got"):
+            quantize(wrong)
+    config = GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1)
+    with pytest.raises(ValueError, match="model must have weights to be quantised"):
+        quantize(GPTModel(config).to("meta"))
