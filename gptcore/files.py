@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from gptcore.checks import given
+from gptcore.checks import check_text, given
 from gptcore.interrupts import held, restoring
 
 PATIENCE = 300.0  # seconds for which a writer waits for another one
@@ -26,10 +26,12 @@ class NotWritten(OSError, ValueError):
 def as_path(name: str, value: Any) -> Path:
     """The path that the argument called `name` gives; "~" at its beginning is the user's home.
 
-    Raises TypeError if it is neither a str nor a path, and ValueError if it is empty or has a NUL character.
+    Raises TypeError if it is neither a str nor a path, and ValueError if it is empty, or if it has a NUL character or
+    bytes that are not UTF-8.
     """
     if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
         raise TypeError(f"{name} must be a str or a path, got {given(value)}")
+    check_text(name, os.fspath(value))
     if not os.fspath(value) or "\0" in os.fspath(value):
         raise ValueError(f"{name} must be a path that is not empty and has no NUL character, got {given(value)}")
     return Path(os.path.expanduser(value))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gptcore.checks import given
+from gptcore.checks import check_text, given
 from gptcore.files import path_text, read_json
 from gptcore.hugging_face import CONFIG
 from gptcore.other_kinds import LARGEST
@@ -50,6 +50,7 @@ def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
     """
     if not isinstance(name, (str, os.PathLike)) or isinstance(os.fspath(name), bytes):
         raise TypeError(f"name must be a str or a path, got {given(name)}")
+    check_text("name", os.fspath(name))
     if name == "storyteller":
         return STORYTELLER
     path = os.path.expanduser(name)
@@ -173,7 +174,14 @@ def _download(name: str, tokenizer_only: bool) -> Path:
 
     (The library can fetch many files at once, but in threads, which Jupyter's Stop button does not stop.)
     """
-    from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import (
+        HfApi,
+        constants,
+        get_hf_file_metadata,
+        hf_hub_download,
+        hf_hub_url,
+        try_to_load_from_cache,
+    )
 
     if constants.HF_HUB_OFFLINE:
         raise Unavailable(
@@ -190,7 +198,11 @@ def _download(name: str, tokenizer_only: bool) -> Path:
         check_room(name, size, Path(constants.HF_HUB_CACHE))
         terms = _licence_of(info.card_data.to_dict() if info.card_data else {}) or "not named"
         print(f"{name}: {bytes_text(size)} to download once from the Hugging Face hub, licence {terms}", flush=True)
-        folders = {Path(hf_hub_download(repo, file, revision=revision)).parent for file in files}
+        folders = set()
+        for file in files:
+            # The library asks a hub that does not answer again and again, for seven minutes: once is enough.
+            get_hf_file_metadata(hf_hub_url(repo, file, revision=revision), timeout=10)
+            folders.add(Path(hf_hub_download(repo, file, revision=revision)).parent)
     if len(folders) > 1:
         raise Unavailable(f"{name!r} was changed by its owner during the download: run this again")
     return folders.pop()

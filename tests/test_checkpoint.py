@@ -82,6 +82,7 @@ def test_an_interrupted_save_leaves_the_old_files_intact_and_nothing_else(tmp_pa
         ("./no/such/folder", ["'./no/such/folder'"]),
         ("~/no/such/folder", ["'~/no/such/folder'"]),
         ("a\0b", ["'a\\x00b'", "storyteller"]),
+        ("a\udcff", ["'a\\udcff'", "UTF-8"]),  # how Python shows a byte of a path that is not UTF-8
         ("/no/such/folder", ["'/no/such/folder'"]),
         ("nobody/nothing", ["'nobody/nothing'", "network", "bundled"]),
         ("gpt2", ["'gpt2'", "network", "bundled"]),

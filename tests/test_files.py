@@ -110,6 +110,11 @@ def test_a_path_is_not_empty(value):
         as_path("folder", value)
 
 
+def test_a_path_is_text():
+    with pytest.raises(ValueError, match="^folder must be text that UTF-8 can hold"):
+        as_path("folder", "a\udcff")
+
+
 def test_the_home_of_the_user_is_put_in_for_a_tilde(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
