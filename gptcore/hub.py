@@ -190,7 +190,7 @@ def _download(name: str, tokenizer_only: bool) -> Path:
         )
     repo, revision = _repo_and_revision(name)
     with one_sentence(name, repo, revision):
-        info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=10)
+        info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
         files = _needed_files(name, sizes, (info.config or {}).get("model_type"), tokenizer_only)
         missing = [file for file in files if not isinstance(try_to_load_from_cache(repo, file, revision=info.sha), str)]
@@ -201,7 +201,7 @@ def _download(name: str, tokenizer_only: bool) -> Path:
         folders = set()
         for file in files:
             # The library asks a hub that does not answer again and again, for seven minutes: once is enough.
-            get_hf_file_metadata(hf_hub_url(repo, file, revision=revision), timeout=10)
+            get_hf_file_metadata(hf_hub_url(repo, file, revision=revision), timeout=constants.HF_HUB_ETAG_TIMEOUT)
             folders.add(Path(hf_hub_download(repo, file, revision=revision)).parent)
     if len(folders) > 1:
         raise Unavailable(f"{name!r} was changed by its owner during the download: run this again")

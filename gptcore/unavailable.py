@@ -54,7 +54,7 @@ def _problem(name: str, repo: str, revision: str | None, error: Exception) -> st
     code = getattr(error, "errno", None)
     if code in (errno.ENOSPC, errno.EDQUOT):
         return f"{name!r} does not fit on the disk of {cache}: {_MORE_ROOM}"
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return f"{name!r} cannot be written to {cache}: set HF_HOME to a folder of your own"
     if isinstance(error, (errors.FileMetadataError, ValueError, AttributeError, LookupError, TypeError)):
         return (

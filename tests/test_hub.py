@@ -37,6 +37,11 @@ class Hub(ThreadingHTTPServer):
         self.errors: dict[str, tuple[int, str | None]] = {}
         self.asked: list[str] = []
         self.cut: set[str] = set()  # files of which only half is sent
+        self.cuts = 10**6  # how often
+        self.ranges: list[str] = []  # what was asked for to continue
+        self.pages: list[str] = []  # parts of paths that are answered with a page of HTML, as by a network's login
+        self.silent: list[str] = []  # and those that are not answered until `end`
+        self.end = threading.Event()
 
     @property
     def url(self) -> str:
@@ -60,6 +65,10 @@ class _Answer(BaseHTTPRequestHandler):
     def answer(self, with_body: bool) -> None:
         path = self.path.partition("?")[0].replace("%2F", "/")
         self.server.asked.append(f"{self.command} {path}")
+        if any(part in f"{self.command} {path}" for part in self.server.silent):
+            return self.server.end.wait()
+        if any(part in path for part in self.server.pages):
+            return self.send(200, {"Content-Type": "text/html"}, b"<html>Please log in</html>", with_body)
         for part, (status, code) in self.server.errors.items():
             if part in path:
                 return self.send(status, {"X-Error-Code": code} if code else {}, b"", with_body)
@@ -83,7 +92,15 @@ class _Answer(BaseHTTPRequestHandler):
             return self.send(404, {"X-Error-Code": "EntryNotFound"}, b"", with_body)
         data = file.read_bytes()
         headers = {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": SHA}
-        self.send(200, headers, data, with_body, cut=file.name in self.server.cut)
+        status = 200
+        if asked := self.headers.get("Range"):
+            self.server.ranges.append(asked)
+            status, first = 206, int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+            headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
+            data = data[first:]
+        cut = with_body and file.name in self.server.cut and self.server.cuts > 0
+        self.server.cuts -= cut
+        self.send(status, headers, data, with_body, cut)
 
     def send(self, status: int, headers: dict, data: bytes, with_body: bool, cut: bool = False) -> None:
         self.send_response(status)
@@ -110,6 +127,7 @@ def hub(monkeypatch, tmp_path):
     )
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     yield server
+    server.end.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -227,6 +245,20 @@ def test_an_interrupted_download_is_one_sentence_and_is_resumed(published, hub, 
     hub.asked.clear()
     load("owner/name", device="cpu")
     assert set(hub.fetched) == {"model.safetensors"}
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_was(published, hub, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    folder = published("owner/name")
+    hub.cut, hub.cuts = {"model.safetensors"}, 3
+    assert find_folder("owner/name").joinpath("model.safetensors").read_bytes() == weights_of(folder)
+    starts = [int(asked.removeprefix("bytes=").removesuffix("-")) for asked in hub.ranges]
+    assert len(starts) == 3 and 0 < starts[0] < starts[1] < starts[2] < len(weights_of(folder))
+
+
+def weights_of(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
 
 
 def test_a_broken_link_in_the_cache_counts_as_missing(published, hub):
@@ -392,6 +424,46 @@ def test_a_disk_that_refuses_becomes_one_sentence(published, hub, monkeypatch, n
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fails)
     with pytest.raises(Unavailable, match=f"'owner/name' .*{words}"):
         load("owner/name")
+
+
+@pytest.mark.parametrize("where", ["/", "/resolve/", "model.safetensors"])
+def test_a_page_in_place_of_an_answer_is_one_sentence(published, hub, where):
+    """So a network answers that wants its users to log in."""
+    published("owner/name")
+    hub.pages.append(where)
+    with pytest.raises(Unavailable, match="^'owner/name' could not be downloaded, because something other than the Hu"):
+        load("owner/name")
+
+
+@pytest.mark.parametrize("answer", [{"config": "gpt2"}, {"siblings": 5}, {"siblings": [{}]}, {"cardData": [1]}])
+def test_an_answer_of_another_shape_is_one_sentence_or_does_no_harm(published, hub, answer):
+    published("owner/name")
+    hub.settings["owner/name"] = answer
+    try:
+        load("owner/name", device="cpu")
+    except Unavailable as error:
+        assert "something other than the Hugging Face hub answered" in str(error)
+
+
+@pytest.mark.parametrize("where", ["GET /api/", "HEAD /owner/", "GET /owner/name/resolve/main/model.safetensors"])
+def test_a_hub_that_does_not_answer_is_one_sentence(published, hub, where, monkeypatch):
+    published("owner/name")
+    for name in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+        monkeypatch.setattr(constants, name, 0.5)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    hub.silent.append(where)
+    with pytest.raises(Unavailable, match="^'owner/name' is not in the cache, and the .* could not be reached"):
+        load("owner/name")
+    assert sum(asked.startswith(where) for asked in hub.asked) <= 6
+
+
+@pytest.mark.parametrize("function", [load, licence])
+def test_a_cache_that_is_no_folder_is_one_sentence(published, hub, monkeypatch, tmp_path, function):
+    published("owner/name")
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+    with pytest.raises(Unavailable, match=r"^'owner/name' cannot be written to .*file/hub: set HF_HOME to a folder"):
+        function("owner/name")
 
 
 def test_a_refused_connection_is_tried_once_and_becomes_one_sentence(hub, monkeypatch):
