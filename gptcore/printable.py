@@ -32,6 +32,13 @@ def printable(text: str) -> str:
     return "".join(part if i % 2 else "".join(map(_printable, part)) for i, part in enumerate(parts))
 
 
+def without_spaces(text: str) -> str:
+    """`text` without the spaces that tokenizers of words leave before punctuation, as `transformers` removes them."""
+    for before in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
+        text = text.replace(before, before.strip())
+    return text
+
+
 def _visible(character: str, rest: str) -> str:
     """`character`, followed by `rest`, as a label shows it: itself, a sign such as "␣", or `<U+200B>`."""
     if character in _SIGNS:

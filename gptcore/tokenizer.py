@@ -29,7 +29,7 @@ from gptcore.any_tokenizer import end_token_ids as end_token_ids
 from gptcore.bpe_files import read_merges, read_vocab
 from gptcore.checks import check_text, given
 from gptcore.printable import printable as printable
-from gptcore.printable import visible
+from gptcore.printable import visible, without_spaces
 
 END_OF_TEXT = "<|endoftext|>"
 CONTEXT = 64  # tokens: what is further back does not change how a token reads
@@ -47,6 +47,7 @@ class Tokenizer:
             raise TypeError(f"backend must be a tokenizers.Tokenizer, got {type(backend).__name__}")
         self.backend = backend
         self.eos_token_id = None if eos_token is None else backend.token_to_id(eos_token)
+        self.clean_up_tokenization_spaces = False  # a setting of files: "a fox ." is decoded as "a fox."
         self._character_ids: dict[str, int] | None = backend.get_vocab() if _is_character_level(backend) else None
 
     @classmethod
@@ -101,7 +102,8 @@ class Tokenizer:
         token_ids = as_ids("token_ids must be those of one text", token_ids)
         if not all(is_known(self, token_id) for token_id in set(token_ids)):
             return decode(self, token_ids)
-        return self.backend.decode(token_ids, skip_special_tokens=False)
+        text = self.backend.decode(token_ids, skip_special_tokens=False)
+        return without_spaces(text) if self.clean_up_tokenization_spaces else text
 
     def __len__(self) -> int:
         return self.backend.get_vocab_size()
@@ -287,7 +289,8 @@ def _incomplete(data: bytes) -> int:
 
 
 def _reader(tokenizer: Any) -> _ByteReader | _TextReader:
-    return _ByteReader(tokenizer) if _joins_bytes(tokenizer) else _TextReader(tokenizer)
+    cleans_up = isinstance(tokenizer, Tokenizer) and tokenizer.clean_up_tokenization_spaces
+    return _ByteReader(tokenizer) if _joins_bytes(tokenizer) and not cleans_up else _TextReader(tokenizer)
 
 
 def _is_single_byte(tokenizer: Any, token_id: int) -> bool:

@@ -11,6 +11,7 @@ from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
 from gptcore.tokenizer_settings import apply_settings, end_ids, read_settings
 
 GPT2_FILES = ("vocab.json", "merges.txt")
+OTHER_FILES = ("vocab.txt", "tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model", "tiktoken.model")
 TOKENIZER_FILES = {
     *GPT2_FILES,
     *("added_tokens.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
@@ -26,11 +27,19 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     Raises ValueError if the folder has no tokenizer, or if its files cannot be read.
     """
     if not (folder / "tokenizer.json").is_file() and not all((folder / name).is_file() for name in GPT2_FILES):
-        raise ValueError(f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
+        other = next((name for name in OTHER_FILES if (folder / name).is_file()), None)
+        raise ValueError(
+            f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json"
+            + (f"; to make one of its {other}, load the folder with the AutoTokenizer of `transformers` and save it "
+               "there again with save_pretrained()" if other else "")
+        )  # fmt: skip
     try:
-        return _read(folder)
+        tokenizer = _read(folder)
     except Exception as error:  # the library raises plain Exceptions
         raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
+    if not (folder / "tokenizer.json").is_file():
+        _check_bytes(tokenizer.backend, folder)
+    return tokenizer
 
 
 def _read(folder: Path) -> Tokenizer:
@@ -46,11 +55,12 @@ def _read(folder: Path) -> Tokenizer:
             backend.pre_tokenizer.add_prefix_space = prefix  # as a GPT2Tokenizer does
     else:
         backend = byte_level_bpe(*(folder / name for name in GPT2_FILES), end_of_text=None, add_prefix_space=prefix)
-        _check_bytes(backend, folder)
     backend.encode_special_tokens = settings.flags.get("split_special_tokens", False)
     new_ids = apply_settings(backend, settings)
     tokenizer = Tokenizer(backend, eos_token=None)
     tokenizer.end_token_ids = end_ids(backend, settings, new_ids)
+    is_bpe = type(backend.model).__name__ == "BPE"  # in whose text a space before a full stop is meant
+    tokenizer.clean_up_tokenization_spaces = settings.flags.get("clean_up_tokenization_spaces", False) and not is_bpe
     return tokenizer
 
 
@@ -98,6 +108,8 @@ def _write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
         settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": eos}
     if backend.encode_special_tokens:
         settings["split_special_tokens"] = True
+    if tokenizer.clean_up_tokenization_spaces:
+        settings["clean_up_tokenization_spaces"] = True
     _write_json(folder / "tokenizer_config.json", settings, indent=2)
 
 

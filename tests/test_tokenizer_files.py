@@ -1,9 +1,12 @@
 import json
+import random
 import re
 import shutil
 
 import pytest
+from tokenizers import AddedToken, normalizers
 from tokenizers import Tokenizer as Backend
+from transformers import BertTokenizer, PreTrainedTokenizerFast
 
 from gptcore import (
     AutoTokenizer,
@@ -13,8 +16,10 @@ from gptcore import (
     load_tokenizer,
     save,
 )
-from gptcore.tokenizer import END_OF_TEXT, decode
+from gptcore.tokenizer import END_OF_TEXT, decode, stream_decode
 from gptcore.tokenizer_files import save_tokenizer
+from tests.test_tokenizer import TEXTS as MORE_TEXTS
+from tests.test_tokenizer import of_pieces
 
 TEXTS = ["Once upon a time, there was a fox.", "옛날 옛적에 여우가 살았어요.", "<0xEC> ␣⏎⇥ 👩‍👩‍👧‍👦 \ufffd\x00"]
 
@@ -194,3 +199,50 @@ def test_gpt2_s_own_files_end_a_text_with_its_own_token(tmp_path, gpt2_folder):
     tokenizer = load_tokenizer(tmp_path)
     assert tokenizer.eos_token_id == 50256 and len(tokenizer) == 50257
     assert tokenizer.encode("Once upon a time") == [7454, 2402, 257, 640]
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer.model", "spiece.model"])
+def test_files_of_another_library_are_named_with_what_to_do(tmp_path, name):
+    (tmp_path / name).write_text("[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\na\nfox\n")
+    sentence = rf"to make one of its {name}, load the folder with the AutoTokenizer of `transformers` and save it there"
+    with pytest.raises(ValueError, match=sentence):
+        load_tokenizer(tmp_path)
+    if name == "vocab.txt":
+        theirs = BertTokenizer.from_pretrained(tmp_path)
+        theirs.save_pretrained(tmp_path)
+        ours = load_tokenizer(tmp_path)
+        assert ours.encode("A fox b") == theirs.encode("A fox b", add_special_tokens=False)
+        assert ours.decode(ours.encode("A fox b")) == theirs.decode(ours.encode("A fox b"))
+
+
+@pytest.mark.parametrize("cleaned", [False, True])
+@pytest.mark.parametrize("kind", ["words", "pieces", "bytes", "added"])
+def test_tokenizers_of_other_kinds_are_read_as_transformers_reads_them(tmp_path, kind, cleaned):
+    random_ = random.Random(kind)
+    for normalizer in (None, normalizers.Lowercase(), normalizers.NFKC()):
+        backend = of_pieces(kind)
+        backend.normalizer = normalizer
+        settings = {"eos_token": "<사람>", "unk_token": "<unk>", "clean_up_tokenization_spaces": cleaned}
+        saved = PreTrainedTokenizerFast(tokenizer_object=backend, **settings)
+        saved.add_tokens([AddedToken("FOX", normalized=True), AddedToken(" ,", lstrip=True)])
+        saved.add_special_tokens({"pad_token": "[PAD]"})
+        folder = tmp_path / str(normalizer)
+        saved.save_pretrained(folder)
+        ours, theirs = load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
+        assert len(ours) == len(theirs) and ours.eos_token_id == theirs.eos_token_id
+        save_tokenizer(folder / "again", ours)
+        again = load_tokenizer(folder / "again")
+        for _ in range(20):
+            parts = [
+                *MORE_TEXTS,
+                "Isn 't it a fox ? He 's , well , they 've ' said ' so . ",
+                "FOX",
+                " ,",
+                "[PAD]",
+                "<사람>",
+            ]
+            text = "".join(random_.choice(parts)[random_.randint(0, 3) :] for _ in range(3))
+            token_ids = theirs.encode(text, add_special_tokens=False)
+            assert ours.encode(text) == again.encode(text) == token_ids
+            assert ours.decode(token_ids) == again.decode(token_ids) == theirs.decode(token_ids)
+            assert "".join(stream_decode(ours, token_ids)) == theirs.decode(token_ids)
