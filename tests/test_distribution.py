@@ -1,9 +1,11 @@
 """The wheel and the sdist: built, unpacked, and used from there."""
 
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -76,3 +78,15 @@ def test_the_installed_wheel_writes_a_story(built, tmp_path):
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.startswith("Once upon a time"), done.stderr
+
+
+def test_each_dependency_has_its_reason_and_a_pin():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    needed += [line for extra in project["project"]["optional-dependencies"].values() for line in extra]
+    names = {re.match(r"[\w-]+", line)[0] for line in needed} - {"gptcore"}
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Dependencies")[2]
+    rows = re.findall(r"^\| (\w[\w-]*) \| [^|]+ \| [^|]+ \|$", table, flags=re.MULTILINE)
+    assert sorted(rows) == sorted(names | {"package"})  # the head of the table
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert names == set(re.findall(r"^([\w-]+)==", pins, flags=re.MULTILINE)) & names

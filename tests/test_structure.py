@@ -79,3 +79,9 @@ def test_notebooks_install_the_course_in_colab_from_the_one_address(file):
         f'    %pip install -q "gptcore[{extra}] @ git+{address}"'
     )
     assert sum(address in "".join(cell["source"]) for cell in cells) == 1
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_notebooks_hold_no_state_of_widgets(file):
+    """A page made from it would fetch scripts, and show nothing offline."""
+    assert "widgets" not in json.loads(file.read_text(encoding="utf-8"))["metadata"]

@@ -89,7 +89,7 @@ def test_no_font_for_korean(in_a_notebook, said, monkeypatch):
 def test_memory_is_what_the_process_may_take(in_a_notebook, said, monkeypatch):
     monkeypatch.setattr(MODULE, "free_bytes", lambda device: 400_000_000)
     assert said()["memory"].startswith(
-        "only 0.4 GB is free, and the lessons take up to 2 GB: shut down other notebooks"
+        "only 0.4 GB is free, and the lessons take up to 2.2 GB: shut down other notebooks"
     )
     monkeypatch.setattr(MODULE, "free_bytes", lambda device: None)  # not known
     assert said()["memory"] == "ok"
