@@ -3,9 +3,7 @@
 A folder has `config.json`, `model.safetensors` and the tokenizer's files.
 """
 
-import ctypes
 import json
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +28,7 @@ from gptcore.modes import keeping_gradients
 from gptcore.sampling import with_float64
 from gptcore.tokenizer import Tokenizer, end_token_ids
 from gptcore.tokenizer_files import TOKENIZER_FILES, read_tokenizer, save_tokenizer
-from gptcore.weight_files import WEIGHTS
+from gptcore.weight_files import WEIGHTS, checksum
 
 T = TypeVar("T")
 
@@ -167,7 +165,7 @@ def _check_saved(folder: Path, config: GPTConfig, weights: Mapping[str, Tensor])
     if "crc32" not in metadata:
         return
     settings = metadata.get("settings", "")
-    if metadata["crc32"] != _checksum(weights, settings):
+    if metadata["crc32"] != checksum(weights, settings):
         raise ValueError(f"{file} is damaged: its weights do not have the checksum with which they were saved")
     for ours, expected in json.loads(settings).items():
         if config[ours] != expected:
@@ -175,16 +173,6 @@ def _check_saved(folder: Path, config: GPTConfig, weights: Mapping[str, Tensor])
                 f"{folder / CONFIG} gives {_COMPUTED[ours]} the value {config[ours]!r}, "
                 f"but the weights were saved with {expected!r}: put it back"
             )
-
-
-def _checksum(weights: Mapping[str, Tensor], settings: str) -> str:
-    """The CRC-32 of the settings and of all names and values, which is fast and sees every single changed byte."""
-    crc = zlib.crc32(settings.encode())
-    for name in sorted(weights):
-        weight = weights[name].cpu().contiguous()
-        values = (ctypes.c_ubyte * weight.nbytes).from_address(weight.data_ptr())  # no copy, and no NumPy
-        crc = zlib.crc32(values, zlib.crc32(name.encode(), crc))
-    return f"{crc:08x}"
 
 
 def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
@@ -214,7 +202,7 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     def write(new: Path) -> None:
         weights = to_hugging_face(model)
         settings = json.dumps({ours: model.config[ours] for ours in _COMPUTED})
-        metadata = {"format": "pt", "settings": settings, "crc32": _checksum(weights, settings)}
+        metadata = {"format": "pt", "settings": settings, "crc32": checksum(weights, settings)}
         save_file(weights, new / WEIGHTS, metadata)
         save_tokenizer(new, tokenizer)
         ends = _ends(tokenizer)

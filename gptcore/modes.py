@@ -68,6 +68,46 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             _switch(others, call, training=True)
 
 
+@restoring
+def in_training(model: nn.Module) -> Iterator[None]:
+    """Every part of the model in training mode; afterwards, each in the mode in which it was."""
+    before = [(module, module.training) for module in model.modules()]
+
+    def restore() -> None:
+        with held():
+            for module, training in before:
+                module.training = training
+
+    try:
+        model.train()
+        yield
+    finally:
+        try:
+            restore()
+        finally:
+            restore()  # in case an interrupt came before the first was held
+
+
+@restoring
+def same_luck(device: torch.device) -> Iterator[None]:
+    """Random numbers that the block draws from PyTorch's own generators are missing nowhere else."""
+    cpu = torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+    def restore() -> None:
+        torch.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state(cuda, device)
+
+    try:
+        yield
+    finally:
+        try:
+            restore()
+        finally:
+            restore()  # in case an interrupt came in between
+
+
 def _is_switched_by_hand(module: nn.Module) -> bool:
     ours = type(module) in _INDIFFERENT or type(module).__module__.startswith("gptcore.")
     return not ours and (module.training or module in _switched)

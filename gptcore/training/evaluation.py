@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptcore.checks import check_integer
-from gptcore.model import GPTModel, evaluating
+from gptcore.model import GPTModel, check_model, evaluating
 from gptcore.training.batches import Documents, evaluation_batches, evaluation_rows
 from gptcore.training.distributed import Processes
 
@@ -20,12 +20,17 @@ Steps: TypeAlias = Generator[None, None, Result]  # yields between two pieces of
 
 
 def finished(steps: Steps[Result]) -> Result:
-    """Take all the steps: the result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    """Take all the steps: the result. An interrupt between two of them is raised inside the generator too."""
+    try:
+        while True:
+            try:
+                next(steps)
+            except KeyboardInterrupt as interrupt:
+                steps.throw(interrupt)
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 3
 
     Raises TypeError or ValueError if the model cannot read `token_ids`, or if there is no token to predict.
     """
+    check_model(model)
     check_integer("batch_size", batch_size, least=1)
     rows = evaluation_rows("token_ids", token_ids, model.config)
     return finished(evaluation_steps(model, rows, batch_size, Processes(model.device)))

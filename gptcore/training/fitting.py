@@ -5,7 +5,7 @@ less so.
 step does with them, and `gptcore.training.distributed` how several processes share them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptcore.model import GPTModel
+from gptcore.interrupts import held, restoring
+from gptcore.model import GPTModel, check_model
+from gptcore.modes import in_training, keeping_gradients, same_luck
 from gptcore.seeds import LIMIT, step_seed
 from gptcore.training.batches import Documents, TrainingRows, check_length, evaluation_rows
 from gptcore.training.distributed import Processes
@@ -21,7 +23,7 @@ from gptcore.training.evaluation import Steps, evaluation_steps, finished, fitti
 from gptcore.training.history import History, Meter, Progress
 from gptcore.training.optimization import adamw, check_finite, learn, learning_rate_at, seed_dropout
 from gptcore.training.settings import TrainingSettings
-from gptcore.training.state import read_state, write_state
+from gptcore.training.state import checkpoint_file, read_state, write_state
 
 
 def fit(
@@ -123,6 +125,7 @@ class _Training:
         on_progress: Callable[[Progress], None] | None,
         checkpoint: str | Path | None,
     ):
+        check_model(model)
         self.model, self.settings = model, settings
         self.should_stop, self.on_progress = should_stop, on_progress
         if settings.patience is not None and val_ids is None:
@@ -141,20 +144,16 @@ class _Training:
             )
         self.batches = TrainingRows(train_ids, model.config, settings.batch_size, settings.seed)
         self.held_out = _HeldOut(model, val_ids, settings.batch_size, self.processes)
-        self.file = None if checkpoint is None else Path(checkpoint)
-        if self.file is not None and (self.file.is_dir() or not self.file.parent.is_dir()):
-            raise ValueError(f"checkpoint must be a file in an existing folder, got {str(self.file)!r}")
+        self.file = None if checkpoint is None else checkpoint_file(checkpoint)
         self.optimizer = adamw(model, settings.learning_rate, settings.weight_decay, settings.betas)
         self.history = History()
 
     def steps(self) -> Steps[History]:
         done = self._resume()
-        model, history, last = self.model, self.history, self.settings.max_steps
-        learner, meter = self.processes.connected(model), Meter(done, last)
-        modes = [(module, module.training) for module in model.modules()]
-        model.train()
+        history, last = self.history, self.settings.max_steps
+        learner, meter = self.processes.connected(self.model), Meter(done, last)
         try:
-            with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+            with self.held_out.best_in_the_end(), in_training(self.model), same_luck(self.model.device):
                 for step in range(done + 1, last + 1):
                     self._learn(learner, step, meter)
                     if step < last and self.processes.any(self.should_stop is not None and bool(self.should_stop())):
@@ -165,12 +164,9 @@ class _Training:
                     yield
         except KeyboardInterrupt:
             history.stopped_by = "interrupt"
-        finally:
-            self.held_out.restore()
-            for module, training in modes:
-                module.training = training
         return history
 
+    @keeping_gradients
     def _resume(self) -> int:
         """Go back to where the checkpoint was written, if there is one: how many steps are done."""
         if self.file is None or not self.file.is_file():
@@ -180,15 +176,16 @@ class _Training:
         self.history = replace(self.history, **facts)
         return done
 
+    @keeping_gradients
     def _learn(self, learner: torch.nn.Module, step: int, meter: Meter) -> None:
         settings, processes, device = self.settings, self.processes, self.model.device
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
-        seed_dropout(device, (step_seed(settings.seed, step) * processes.count + processes.rank) % LIMIT)
         with (
             meter.learning(settings.batch_size * self.model.config.context_length),
             fitting_into_memory(self.model, settings.batch_size),
         ):
+            seed_dropout(device, (step_seed(settings.seed, step) * processes.count + processes.rank) % LIMIT)
             rows = processes.share(self.batches.of_step(step)).to(device, torch.long)
             loss = learn(learner, self.optimizer, rows, step, settings.clip_norm, settings.autocast, processes)
         meter.losses.append(loss)
@@ -237,7 +234,19 @@ class _HeldOut:
             history.best_step, history.best_val_loss, history.evaluations_since_best = step, loss, 0
         return loss
 
-    def restore(self) -> None:
-        with torch.no_grad():
+    @restoring
+    def best_in_the_end(self) -> Iterator[None]:
+        """However the block ends, the model has the best weights then, if any were measured."""
+        try:
+            yield
+        finally:
+            try:
+                self._restore()
+            finally:
+                self._restore()  # in case an interrupt came before the first was held
+
+    @keeping_gradients
+    def _restore(self) -> None:
+        with held(), torch.no_grad():
             for name, weight in self.best.items():
                 self.model.get_parameter(name).copy_(weight)

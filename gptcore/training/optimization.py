@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.interrupts import held
 from gptcore.model import GPTModel
 from gptcore.training.distributed import Processes
 
@@ -30,7 +31,8 @@ def learn(
     loss = processes.sum(loss.detach()) / processes.count
     check_finite("loss", loss, step)
     check_finite("gradient", norm, step)
-    optimizer.step()
+    with held():
+        optimizer.step()
     return loss
 
 
