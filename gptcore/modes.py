@@ -33,14 +33,16 @@ _switching = threading.Lock()
 
 def is_training(module: nn.Module) -> bool:
     """Whether `module` is in training mode, and this thread is not `evaluating` it."""
-    return module.training and module not in _thread.evaluated
+    return vars(module)["training"] and module not in _thread.evaluated
 
 
 class Dropout(nn.Dropout):
-    """`nn.Dropout`, off where its model is evaluated."""
+    """`nn.Dropout`, off where its model is evaluated; `training` says so there, to a hook for example."""
+
+    training = property(is_training, lambda self, mode: vars(self).update(training=mode))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.p, is_training(self), self.inplace)
+        return F.dropout(x, self.p, is_training(self), self.inplace)  # torch.compile passes a property over
 
 
 @restoring

@@ -30,7 +30,7 @@ def make_model(part=None, kind=GPTModel):
 
 
 def modes(model):
-    return [module.training for module in model.modules()]
+    return [vars(module)["training"] for module in model.modules()]
 
 
 def seen_by_another_thread(function):
@@ -45,7 +45,8 @@ def test_evaluating_switches_dropout_and_gradients_off_and_writes_no_mode():
     model = make_model()
     expected = make_model().eval()(IDS)
     with evaluating(model):
-        assert all(modes(model))
+        assert all(modes(model)) and model.training and seen_by_another_thread(lambda: model.dropout.training)
+        assert not model.dropout.training  # as a hook asks, for example
         logits = model(IDS)
     assert torch.equal(logits, expected) and not logits.requires_grad
     assert not torch.equal(model(IDS), model(IDS)) and model(IDS).requires_grad
