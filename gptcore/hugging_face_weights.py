@@ -24,6 +24,7 @@ _BLOCK = {
     "feed_forward.down_proj": "mlp.c_proj",
 }
 _HEAD, _EMBEDDING = "lm_head.weight", "wte.weight"
+_TO_DO = "use config and weights of one model"
 _SIZES = ("vocab_size", "context_length", "emb_dim", "hidden_dim", "n_layers")  # the settings that set shapes
 
 
@@ -129,17 +130,19 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], config: GPTConfig, fold
             )
         if theirs not in found:
             raise ValueError(
-                f"{folder}: the weights lack {given(prefix + theirs)}, which {CONFIG} calls for with {sizes}"
+                f"{folder}: the weights lack {given(prefix + theirs)}, which {CONFIG} calls for with {sizes}: {_TO_DO}"
             )
         for name in found.pop(theirs):
             if shapes[name] != shape:
+                transposed = ", transposed, as nanoGPT stores it" if shapes[name] == shape[::-1] else ""
                 raise ValueError(
-                    f"{folder}: {given(name)} has the shape {given(shapes[name])}, "
-                    f"but {CONFIG} calls for {given(shape)} with {sizes}"
+                    f"{folder}: {given(name)} has the shape {given(shapes[name])}{transposed}, "
+                    f"but {CONFIG} calls for {given(shape)} with {sizes}: {_TO_DO}"
                 )
     for theirs, (name, *_) in found.items():
         if _END.fullmatch(theirs):
-            raise ValueError(f"{folder}: the weights contain {given(name)}, but {CONFIG} has n_layer {config.n_layers}")
+            calls_for = f"but {CONFIG} has n_layer {config.n_layers}: {_TO_DO}"
+            raise ValueError(f"{folder}: the weights contain {given(name)}, {calls_for}")
         raise ValueError(f"{folder}: the weights contain {given(name)}, which no GPT-2 has: use a model without it")
 
 

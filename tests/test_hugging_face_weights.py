@@ -175,6 +175,17 @@ def test_another_vocabulary_than_the_config_s_is_refused_as_by_transformers(tmp_
         check_same_logits(load_model(tmp_path, device="cpu"), GPT2LMHeadModel.from_pretrained(tmp_path), [37])
 
 
+def test_the_matrices_of_another_program_are_told_to_be_transposed(tmp_path, of_transformers):
+    of_transformers(tmp_path)
+    change_weights(
+        tmp_path, lambda w: {n: t.t().contiguous() if ".h." in n and t.ndim == 2 else t for n, t in w.items()}
+    )
+    with pytest.raises(
+        ValueError, match=r"has the shape \(96, 32\), transposed, as nanoGPT stores it, but .*\(32, 96\)"
+    ):
+        load_model(tmp_path)
+
+
 @pytest.mark.parametrize("kind", [GPT2ForSequenceClassification, GPT2ForTokenClassification, GPT2ForQuestionAnswering])
 def test_a_classifier_is_called_one(tmp_path, kind):
     kind(GPT2Config(**SMALL, num_labels=3)).save_pretrained(tmp_path)
