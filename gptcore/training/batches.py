@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gptcore.config import GPTConfig
+from gptcore.files import as_path
 from gptcore.seeds import step_seed
 
 Documents = Sequence[Sequence[int] | Tensor]
@@ -24,7 +25,7 @@ def read_text(file: str | Path) -> str:
 
     Raises ValueError if the file is missing or empty, or if it is not UTF-8.
     """
-    file = Path(file)
+    file = as_path("file", file)
     if not file.is_file():
         raise ValueError(f"file must be a text file, but there is none at {str(file)!r}")
     try:
