@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.checks import check_integer, given
 from gptcore.config import GPTConfig
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
@@ -25,7 +26,9 @@ class KVCache:
     """The keys and values of all layers for the tokens read so far, so that no token is read twice.
 
     Its length is the number of tokens that it holds. Memory is allocated once: 2 * n_layers * batch_size * max_length *
-    emb_dim values. `max_length` defaults to the context length of the model.
+    emb_dim values. `max_length` defaults to the context length of the model, and is no longer than that.
+
+    Raises TypeError or ValueError if an argument is not as described here.
     """
 
     def __init__(
@@ -36,7 +39,12 @@ class KVCache:
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
-        self.max_length = config.context_length if max_length is None else min(max_length, config.context_length)
+        config = GPTConfig.of(config)
+        check_integer("batch_size", batch_size, least=1)
+        max_length = config.context_length if max_length is None else max_length
+        check_integer("max_length", max_length, least=1)
+        device = None if device is None else resolve_device(device)
+        self.max_length = min(max_length, config.context_length)
         shape = (config.n_layers, batch_size, config.n_heads, self.max_length, config.head_dim)
         self.keys = torch.empty(shape, device=device, dtype=dtype)
         self.values = torch.empty(shape, device=device, dtype=dtype)
@@ -155,13 +163,9 @@ class GPTModel(nn.Module):
 
     def hidden_states(self, token_ids: Tensor, kv_cache: KVCache | None = None) -> Tensor:
         """What the head reads, (B, T, emb_dim): the stream after the last block, normalised."""
+        check_length(self, token_ids, kv_cache)
         T = token_ids.shape[1]
         start = 0 if kv_cache is None else len(kv_cache)
-        limit, holder = self.config.context_length, "context"
-        if kv_cache is not None:
-            limit, holder = kv_cache.max_length, "cache"
-        if start + T > limit:
-            raise ValueError(f"token_ids must fit into the {limit} tokens that the {holder} holds, got {start + T}")
         positions = torch.arange(start, start + T, device=token_ids.device)
         x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(positions))  # (B, T, C)
         for layer, block in enumerate(self.blocks):
@@ -217,6 +221,28 @@ def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:
         )
 
 
+def check_length(model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None) -> None:
+    """Raise TypeError or ValueError, in one sentence, unless the context, or the cache, has room for token_ids (B, T)."""
+    start, limit, holder = 0, model.config.context_length, "context"
+    if kv_cache is not None:
+        if not isinstance(kv_cache, KVCache):
+            raise TypeError(f"kv_cache must be a KVCache, or None for none, got {given(kv_cache)}")
+        layers, rows, heads, _, width = kv_cache.keys.shape
+        config = model.config
+        for what, found, wanted in (
+            ("rows", rows, len(token_ids)),
+            ("layers", layers, config.n_layers),
+            ("heads", heads, config.n_heads),
+            ("values per head", width, config.head_dim),
+        ):
+            if found != wanted:
+                raise ValueError(f"kv_cache must have {wanted} {what}, like the model and the token_ids, got {found}")
+        start, limit, holder = len(kv_cache), kv_cache.max_length, "cache"
+    if start + token_ids.shape[1] > limit:
+        total = start + token_ids.shape[1]
+        raise ValueError(f"token_ids must fit into the {limit} tokens that the {holder} holds, got {total}")
+
+
 def resolve_device(device: str | torch.device) -> torch.device:
     """The device that `device` names; "auto" is CUDA where there is a GPU, otherwise the CPU.
 
@@ -228,5 +254,5 @@ def resolve_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
         torch.zeros((), device=found).item()  # "meta" holds no values
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {device!r}') from error
+        raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {given(device)}') from error
     return found

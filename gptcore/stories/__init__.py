@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from gptcore.any_tokenizer import as_ids, check_tokenizer, encode_quietly, end_token_ids
 from gptcore.checks import check_integer, check_text, given
 from gptcore.stories import english, korean
 from gptcore.stories.source import END, Program, Teller, next_words, score_words, split_words
@@ -69,11 +70,18 @@ def next_token(prefix: str | Sequence[int], tokenizer: Any) -> dict[int, float]:
 
     A prefix of token ids may end within a word, even within a character. {} where no story begins with it. The
     tokenizer must split text into words as GPT-2's does, and have an end-of-text token.
+
+    Raises TypeError or ValueError if `prefix` is neither a text nor token ids, or `tokenizer` no such tokenizer.
     """
-    token_ids = tokenizer.encode(prefix) if isinstance(prefix, str) else list(prefix)
+    check_tokenizer(tokenizer)
+    if isinstance(prefix, str):
+        check_text("prefix", prefix)
+        token_ids = encode_quietly(tokenizer, prefix)
+    else:
+        token_ids = as_ids("prefix must be a str, or token ids that the tokenizer has", prefix)
     text = b"".join(token_bytes(tokenizer, token_id) for token_id in token_ids).decode("utf-8", errors="ignore")
     words = split_words(text)[:-2]  # the last two may be incomplete
-    spelled = [token_id for word in words for token_id in tokenizer.encode(word)]
+    spelled = [token_id for word in words for token_id in encode_quietly(tokenizer, word)]
     if token_ids[: len(spelled)] != spelled:
         return {}  # not how the tokenizer cuts this text
     rest = token_ids[len(spelled) :]
@@ -87,7 +95,7 @@ def next_token(prefix: str | Sequence[int], tokenizer: Any) -> dict[int, float]:
 def _spell(program: Program, words: list[str], rest: list[int], prob: float, tokenizer: Any, probs: dict) -> None:
     """Add to `probs` the tokens that can follow `words` and then the tokens `rest`, reached with probability `prob`."""
     for word, p in next_words(program, words).items():
-        tokens = [tokenizer.eos_token_id] if word == END else tokenizer.encode(word)
+        tokens = end_token_ids(tokenizer)[:1] if word == END else encode_quietly(tokenizer, word)
         if len(rest) < len(tokens) and tokens[: len(rest)] == rest:
             probs[tokens[len(rest)]] += prob * p
         elif tokens == rest[: len(tokens)] and word != END:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gptcore.checks import given
 from gptcore.config import GPTConfig
 from gptcore.files import as_path
 from gptcore.seeds import step_seed
@@ -27,16 +28,16 @@ def read_text(file: str | Path) -> str:
     """
     file = as_path("file", file)
     if not file.is_file():
-        raise ValueError(f"file must be a text file, but there is none at {str(file)!r}")
+        raise ValueError(f"file must be a text file, but there is none at {given(str(file))}")
     try:
         text = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{file} must be UTF-8, but its byte {error.start:,} is not: open it in an editor and save it as UTF-8"
+            f"file {file} must be UTF-8, but its byte {error.start:,} is not: open it in an editor and save it as UTF-8"
         ) from error
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")  # which some editors write
     if not text.strip():
-        raise ValueError(f"{file} must hold some text, but it is empty")
+        raise ValueError(f"file {file} must hold some text, but it is empty")
     return text
 
 
