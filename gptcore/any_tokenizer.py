@@ -5,6 +5,7 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any
 
 from gptcore.checks import given, say
@@ -77,12 +78,17 @@ def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:
 
 def plainly(method: Callable) -> Callable[[Any], Any]:
     """`encode` or `decode` of a tokenizer as a function of the text or the token ids alone."""
+    settings = _plain_settings(getattr(method, "__func__", method))
+    return partial(method, **settings) if settings else method
+
+
+@lru_cache(16)  # asking takes longer than encoding a prompt
+def _plain_settings(function: Callable) -> dict[str, Any]:
     try:
-        parameters = inspect.signature(method).parameters
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some compiled functions do not say
-        return method
-    settings = {name: value for name, value in _PLAIN.items() if name in parameters}
-    return lambda argument: method(argument, **settings)
+        return {}
+    return {name: value for name, value in _PLAIN.items() if name in parameters}
 
 
 def end_token_ids(tokenizer: Any) -> list[int]:
@@ -118,10 +124,10 @@ def is_known(tokenizer: Any, token_id: int) -> bool:
 
 def backend_of(tokenizer: Any) -> Any | None:
     """The `tokenizers.Tokenizer` that a tokenizer is, or has inside as ours and those of `transformers` do; or None."""
-    for found in (getattr(tokenizer, "backend", None), getattr(tokenizer, "backend_tokenizer", None), tokenizer):
-        if hasattr(found, "id_to_token") and hasattr(found, "decoder"):
+    for name in ("backend", "backend_tokenizer"):
+        if hasattr(found := getattr(tokenizer, name, None), "id_to_token"):
             return found
-    return None
+    return tokenizer if hasattr(tokenizer, "id_to_token") and hasattr(tokenizer, "get_vocab_size") else None
 
 
 def content_of(tokenizer: Any, token_id: int) -> str | None:
@@ -168,6 +174,8 @@ def as_id(value: Any) -> int:
 
 def is_id(value: Any) -> bool:
     """Whether `value` is an integer, also one in an array or a tensor."""
+    if type(value) is int:  # nearly always: to ask in general takes longer than to decode a token
+        return True
     with suppress(TypeError):
         return not isinstance(value, bool) and operator.index(value) is not None
     return False
