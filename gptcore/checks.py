@@ -76,8 +76,10 @@ def check_text(name: str, text: Any) -> None:
     """Raise TypeError or ValueError unless `text` is a str that UTF-8 can hold."""
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str, got {type(text).__name__}")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(f"{name} must be text that UTF-8 can hold, without surrogates, got {given(text)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} must be text that UTF-8 can hold, without surrogates, got {given(text)}") from None
 
 
 def say(sentence: str) -> None:
