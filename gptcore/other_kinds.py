@@ -19,7 +19,7 @@ _FORMATS = (
     ("hparams.json *.ckpt.index", "is of OpenAI's first release, for TensorFlow", 'load("gpt2") has the same weights'),
     ("*.safetensors", "may be the weights under another name", "if so, rename it to model.safetensors"),
     (
-        "*.bin *.pt *.pth *.ckpt",
+        "pytorch_model*.bin *.bin *.pt *.pth *.ckpt",
         "is a pickle, which could run any code and is never read",
         f"if you trust it, load it with `transformers` {_SAVE}",
     ),
@@ -34,11 +34,7 @@ _FORMATS = (
 # Tensors of other kinds: a pattern for their names, what they are, and what to do.
 _FLOATING = "use the model that it was made from, or dequantize() it with `transformers` and save_pretrained() it"
 _TENSORS = (
-    (
-        r"lora_|\.base_layer\.|adapter",
-        "belongs to an adapter (LoRA)",
-        _MERGE,
-    ),
+    (r"lora_|\.base_layer\.|adapter", "belongs to an adapter (LoRA)", _MERGE),
     (r"\.(qweight|qzeros|scales|g_idx)$", "is quantised, as by GPTQ or AWQ", _FLOATING),
     (r"\.(SCB|absmax|quant_map|nested_\w+|weight_format)$|quant_state", "is quantised, by bitsandbytes", _FLOATING),
     (r"\.(weight|input)_(scale|scale_inv|zero_point|packed)$", "is quantised", _FLOATING),
@@ -74,7 +70,7 @@ def check_no_stand_in(file: Path) -> None:
         head = opened.read(len(_POINTER))
     if head == _POINTER:
         raise ValueError(f"{file} is a pointer of Git LFS, not the file itself: run `git lfs pull` in {file.parent}")
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise ValueError(f"{file} is a web page, not the file itself: download it again, by the link to the raw file")
 
 

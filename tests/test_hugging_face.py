@@ -48,6 +48,46 @@ def test_a_model_of_transformers_gives_the_same_logits_and_greedy_tokens(tmp_pat
     check_same_greedy_tokens(ours, theirs)
 
 
+# What config.json says in models of different writers, apart from sizes.
+_LABELS = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}, "_num_labels": 1}
+_SUMMARY = {
+    **{"summary_activation": None, "summary_first_dropout": 0.1, "summary_proj_to_labels": True},
+    **{"summary_type": "cls_index", "summary_use_proj": True},
+}
+WRITERS = {
+    "OpenAI, 2019": {"n_ctx": 80, "initializer_range": 0.02, "embd_pdrop": 0.1, "attn_pdrop": 0.1, **_SUMMARY},
+    "distilled": {
+        **{"_num_labels": 1, "n_ctx": 80, "vocab_size": 61, "activation_function": "gelu_new", **_SUMMARY},
+        "task_specific_params": {"text-generation": {"do_sample": True, "max_length": 50}},
+    },
+    "Korean": {
+        **{"author": "a laboratory", "created_date": "2021-04-28", "license": "CC-BY-NC-SA 4.0", **_LABELS},
+        **{"gradient_checkpointing": False, "n_ctx": 80, "n_inner": None, "pad_token_id": 3, "use_cache": True},
+        **{"transformers_version": "4.5.1", "scale_attn_weights": True, "eos_token_id": 1, "bos_token_id": 0},
+    },
+    "Swedish": {
+        **{"activation_function": "gelu", "n_inner": 128, "apply_query_key_layer_scaling": True, "dtype": "float32"},
+        **{"normalize_attention_scores": True, "reorder_and_upcast_attn": False, "torch_dtype": "float32"},
+        **{"scale_attn_by_inverse_layer_idx": False, "tokenizer_class": "GPTSw3Tokenizer", "eos_token_id": 3},
+    },
+    "Mistral's recipe": {
+        **{"scale_attn_by_inverse_layer_idx": True, "reorder_and_upcast_attn": True, "attn_pdrop": 0.1},
+        **{"_name_or_path": "mistral", "gradient_checkpointing": False, "n_inner": None, "embd_pdrop": 0.1},
+    },
+    "dialogue": {"n_ctx": 80, "eos_token_id": [0, 2], "task_specific_params": {"conversational": {"max_length": 99}}},
+}
+
+
+@pytest.mark.parametrize("settings", WRITERS.values(), ids=WRITERS)
+def test_the_configs_of_different_writers_are_read(tmp_path, settings, of_transformers):
+    of_transformers(tmp_path)
+    change_config(tmp_path, **settings)
+    theirs = GPT2LMHeadModel.from_pretrained(tmp_path).eval()
+    ours = load_model(tmp_path, device="cpu")
+    check_same_logits(ours, theirs, [37])
+    check_same_greedy_tokens(ours, theirs)
+
+
 SCALED = {"scale_attn_by_inverse_layer_idx": True, "scale_attn_weights": False, "reorder_and_upcast_attn": True}
 
 
