@@ -199,10 +199,11 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
 
     from safetensors.torch import save_file
 
+    weights = to_hugging_face(model)
+    settings = json.dumps({ours: model.config[ours] for ours in _COMPUTED})
+    metadata = {"format": "pt", "settings": settings, "crc32": checksum(weights, settings)}
+
     def write(new: Path) -> None:
-        weights = to_hugging_face(model)
-        settings = json.dumps({ours: model.config[ours] for ours in _COMPUTED})
-        metadata = {"format": "pt", "settings": settings, "crc32": checksum(weights, settings)}
         save_file(weights, new / WEIGHTS, metadata)
         save_tokenizer(new, tokenizer)
         ends = _ends(tokenizer)

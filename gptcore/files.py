@@ -100,19 +100,16 @@ def write_text(file: Path, text: str) -> None:
 def locked(file: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Keep other processes and threads that lock `file` waiting; the system ends the lock of a process that is killed.
 
-    Raises TimeoutError after `patience` seconds.
+    On a disk that knows no locks nobody waits. Raises TimeoutError after `patience` seconds.
     """
-    from filelock import FileLock, Timeout
+    from filelock import FileLock
 
     lock, end = FileLock(file), time.monotonic() + patience
     try:
-        while not lock.is_locked:
-            with held(), suppress(Timeout):
-                lock.acquire(blocking=False)
-            if not lock.is_locked:
-                if time.monotonic() > end:
-                    raise TimeoutError(f"{file} is locked")
-                time.sleep(0.01)
+        while not _is_ours(lock, file):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{file} is locked")
+            time.sleep(0.01)
         yield
     finally:
         try:
@@ -121,6 +118,21 @@ def locked(file: Path, patience: float = PATIENCE) -> Iterator[None]:
                 lock = None  # its end is ordinary Python, in which an interrupt would be lost
         finally:
             _release(lock, file)  # in case an interrupt came before it was held
+
+
+def _is_ours(lock: Any, file: Path) -> bool:
+    """Whether the lock could be taken, or cannot exist."""
+    from filelock import Timeout
+
+    try:
+        with held(), suppress(Timeout):
+            lock.acquire(blocking=False)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        file.unlink(missing_ok=True)
+        return True
+    return lock.is_locked
 
 
 def _release(lock: Any, file: Path) -> None:

@@ -98,6 +98,15 @@ def test_a_lock_that_another_one_has_is_waited_for_but_not_for_ever(tmp_path):
         pass
 
 
+def test_a_disk_that_knows_no_locks_can_be_written(tmp_path, monkeypatch):
+    def refused(*arguments, **settings):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    write_text(tmp_path / "story.txt", "new")
+    assert (tmp_path / "story.txt").read_text() == "new" and len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize("value", [None, 5, b"folder", ["folder"], torch.nn.Linear(1, 1)])
 def test_a_path_is_a_str_or_a_path(value):
     with pytest.raises(TypeError, match="^folder must be a str or a path, got "):

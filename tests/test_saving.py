@@ -121,6 +121,15 @@ def test_a_model_without_weights_is_not_saved(saved):
         save(folder, model.to("meta"), tokenizer)
 
 
+def test_weights_that_are_not_finite_are_refused_before_anything_is_written(saved, tmp_path):
+    model, tokenizer, _ = saved
+    with torch.no_grad():
+        model.final_norm.bias[0] = float("nan")
+    with pytest.raises(ValueError, match="^model must have finite weights to be saved"):
+        save(tmp_path / "new", model, tokenizer)
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_is_saved_over_files_of_transformers_is_what_both_read(saved, of_transformers, tmp_path):
     """Their settings for a text's end name a token of the older model."""
     model, tokenizer, _ = saved
