@@ -71,6 +71,18 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @restoring
+def inference() -> Iterator[None]:
+    """`torch.inference_mode()`, whose end an interrupt cannot skip."""
+    before, mode = torch.is_inference_mode_enabled(), torch.inference_mode()
+    try:
+        with mode:
+            yield
+    finally:
+        if torch.is_inference_mode_enabled() != before:
+            mode.__exit__(None, None, None)
+
+
+@restoring
 def in_training(model: nn.Module) -> Iterator[None]:
     """Every part of the model in training mode; afterwards, each in the mode in which it was."""
     before = [(module, module.training) for module in model.modules()]

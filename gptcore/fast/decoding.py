@@ -23,7 +23,7 @@ from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
 from gptcore.fast.quantization import Int8Embedding, Int8Linear
 from gptcore.model import CausalSelfAttention, FeedForward, GPTModel, KVCache, TransformerBlock
-from gptcore.modes import Dropout
+from gptcore.modes import Dropout, inference
 from gptcore.sampling import Sampling, draw
 
 SMALL = 2**22  # multiplications per token that one thread finishes sooner than several
@@ -92,7 +92,7 @@ def decoder(
 
     def one_more(token_ids: Tensor) -> Tensor:
         with threads():
-            with torch.inference_mode():
+            with inference():
                 position = kv_cache.length if pads is None else kv_cache.length - pads
                 x = embed(token_ids) + positions[position]  # (B, C); for a single row (C,)
                 for block in blocks:
