@@ -222,7 +222,7 @@ def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:
 
 
 def check_length(model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None) -> None:
-    """Raise TypeError or ValueError, in one sentence, unless the context, or the cache, has room for token_ids (B, T)."""
+    """Raise TypeError or ValueError, in one sentence, unless context or cache have room for token_ids (B, T)."""
     start, limit, holder = 0, model.config.context_length, "context"
     if kv_cache is not None:
         if not isinstance(kv_cache, KVCache):

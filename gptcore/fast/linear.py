@@ -9,11 +9,12 @@ divides better among threads. The results are those of `nn.Linear` up to roundin
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gptcore.interrupts import restoring
 
 Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features), (in_features,) → (out_features,)
 
@@ -104,11 +105,14 @@ def _product_without_onednn(weight: Tensor, bias: Tensor | None) -> Product:
     return product
 
 
-@contextmanager
+@restoring
 def _without_onednn() -> Iterator[None]:
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
     try:
+        torch.backends.mkldnn.enabled = False
         yield
     finally:
-        torch.backends.mkldnn.enabled = before
+        try:
+            torch.backends.mkldnn.enabled = before
+        finally:
+            torch.backends.mkldnn.enabled = before  # in case an interrupt came first
