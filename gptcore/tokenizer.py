@@ -4,35 +4,26 @@ The `tokenizers` library does the byte-level byte-pair encoding of GPT-2 itself 
 functions also take tokenizers of `transformers`, and any object that has `encode` and `decode`.
 """
 
-import codecs
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from functools import cache
-from itertools import takewhile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gptcore.any_tokenizer import (
-    as_id,
-    as_ids,
-    backend_of,
-    content_of,
-    decode_plainly,
-    each_id,
-    encode_quietly,
-    is_known,
-)
+from gptcore.any_tokenizer import as_ids, is_known
 from gptcore.any_tokenizer import check_tokenizer as check_tokenizer
 from gptcore.any_tokenizer import encode as encode
 from gptcore.any_tokenizer import end_token_ids as end_token_ids
 from gptcore.bpe_files import read_merges, read_vocab
 from gptcore.checks import check_text, given
 from gptcore.printable import printable as printable
-from gptcore.printable import visible, without_spaces
+from gptcore.printable import visible as visible
+from gptcore.printable import without_spaces
+from gptcore.text_stream import decode
+from gptcore.text_stream import stream_decode as stream_decode
+from gptcore.token_text import joins_tokens_as_they_are
+from gptcore.token_text import token_bytes as token_bytes
+from gptcore.token_text import token_label as token_label
 
 END_OF_TEXT = "<|endoftext|>"
-CONTEXT = 64  # tokens: what is further back does not change how a token reads
 
 
 class Tokenizer:
@@ -138,200 +129,10 @@ def byte_level_bpe(
     return backend
 
 
-def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
-    """The text of `token_ids`; an id that the tokenizer does not have is not dropped but becomes `<id 40321>`."""
-    token_ids = list(each_id(as_ids("token_ids must be those of one text", token_ids)))
-    return "".join(stream_decode(tokenizer, (), start=token_ids))
-
-
-def stream_decode(
-    tokenizer: Any, token_ids: Iterable[int], *, start: Sequence[int] | None = None, cut: bool = False
-) -> Iterator[str]:
-    """Yield one piece of text for each token, and one for the end; joined, they are the text of all `token_ids`.
-
-    The tokens of `start` come before them, as a single first piece, which takes less time than one for each.
-
-    If the bytes of a character are spread over several tokens, it comes whole with the last of them, and the pieces
-    before it are "". An id that the tokenizer does not have becomes `<id 40321>`. With `cut`, a character that is
-    incomplete at the end is left out; otherwise it becomes U+FFFD, as do bytes that are not UTF-8.
-
-    >>> list(stream_decode(tokenizer, tokenizer.encode("a fox 🦊")))
-    ['a', ' fox', ' ', '', '', '', '🦊', '']
-    """
-    reader = _reader(tokenizer)
-
-    def piece(token_id: int) -> str:
-        known = is_known(tokenizer, token_id)
-        return reader.read([token_id]) if known else reader.finish() + _unknown_label(token_id)
-
-    if start is not None:
-        all_known = all(is_known(tokenizer, token_id) for token_id in set(start))
-        yield reader.read(start) if all_known else "".join(map(piece, start))
-    yield from map(piece, each_id(token_ids))
-    yield reader.finish(cut)
-
-
-def token_label(tokenizer: Any, token_id: int) -> str:
-    """How one token is shown to a person: "␣the", "⏎", or `<0xEC>` for a byte that is not text on its own.
-
-    Different ids have different labels, every character of a label is visible, and an id that the tokenizer does not
-    have is `<id 40321>`. A label is plain text: escape it for HTML, and keep matplotlib from reading `$` as
-    mathematics.
-
-    >>> token_label(tokenizer, tokenizer.encode(" the")[0])
-    '␣the'
-    """
-    token_id = as_id(token_id)
-    if not is_known(tokenizer, token_id):
-        return _unknown_label(token_id)
-    if _is_single_byte(tokenizer, token_id):
-        return content_of(tokenizer, token_id)  # "<0x21>", since "!" may be a token of its own
-    # A byte that is not valid UTF-8 becomes a lone surrogate, which no text contains.
-    text = token_bytes(tokenizer, token_id).decode("utf-8", errors="surrogateescape")
-    return visible(text)
-
-
-def token_bytes(tokenizer: Any, token_id: int) -> bytes:
-    """The bytes that a token stands for. Raises ValueError if the tokenizer does not have the token.
-
-    >>> b"".join(token_bytes(tokenizer, token_id) for token_id in tokenizer.encode("용")).decode()
-    '용'
-    """
-    token_id = as_id(token_id)
-    if not is_known(tokenizer, token_id):
-        raise ValueError(f"token_id must be one that the tokenizer has, got {token_id}")
-    if hasattr(tokenizer, "decode_single_token_bytes"):  # of tiktoken
-        return tokenizer.decode_single_token_bytes(token_id)
-    content, backend = content_of(tokenizer, token_id), backend_of(tokenizer)
-    if content is None:
-        return decode_plainly(tokenizer)([token_id]).encode("utf-8", errors="surrogatepass")
-    if _joins_bytes(tokenizer):
-        alphabet = _byte_alphabet() if _is_byte_level(backend) else {}
-        if all(character in alphabet for character in content):
-            return bytes(alphabet[character] for character in content)
-        return content.encode("utf-8")
-    if _is_single_byte(tokenizer, token_id):
-        return bytes.fromhex(content[3:5])
-    return content.replace("▁", " ").encode("utf-8")
-
-
-class _ByteReader:
-    """Joins tokens that are pieces of UTF-8; holds back the bytes of an incomplete character."""
-
-    def __init__(self, tokenizer: Any):
-        self.tokenizer = tokenizer
-        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-
-    def read(self, token_ids: Sequence[int]) -> str:
-        return self.decoder.decode(b"".join(token_bytes(self.tokenizer, token_id) for token_id in token_ids))
-
-    def finish(self, cut: bool = False) -> str:
-        return "" if cut else self.decoder.decode(b"", final=True)
-
-
-class _TextReader:
-    """Joins the tokens of any other tokenizer: decodes all of them again and returns what is new."""
-
-    def __init__(self, tokenizer: Any):
-        self.tokenizer, self.decode = tokenizer, decode_plainly(tokenizer)
-        self.token_ids: list[int] = []
-        self.shown = 0
-        # Those of `transformers` may later remove the space before a comma or "n't", when they see what follows.
-        self.unsettled = 20 if getattr(tokenizer, "clean_up_tokenization_spaces", False) else 0
-
-    def read(self, token_ids: Sequence[int]) -> str:
-        self.token_ids += token_ids
-        if len(token_ids) == 1 and _is_single_byte(self.tokenizer, token_ids[0]):
-            return ""  # only the end of a run of bytes shows whether they are text
-        text = self.decode(self.token_ids).rstrip("\ufffd")  # perhaps the beginning of a character
-        new = self._show(text[: max(0, len(text) - self.unsettled)])
-        if len(self.token_ids) > 2 * CONTEXT:
-            self._forget(text)
-        return new
-
-    def finish(self, cut: bool = False) -> str:
-        if not self.token_ids:
-            return ""
-        text = self._whole_text() if cut else self.decode(self.token_ids)
-        rest = self._show(text)
-        if self.unsettled or text.endswith("\ufffd") or _is_single_byte(self.tokenizer, self.token_ids[-1]):
-            self.token_ids, self.shown = [], 0  # later tokens must not change what is shown
-        return rest
-
-    def _whole_text(self) -> str:
-        """The text without a character that is incomplete at its end."""
-        run = list(takewhile(lambda token_id: _is_single_byte(self.tokenizer, token_id), reversed(self.token_ids)))
-        if run:
-            count = _incomplete(b"".join(token_bytes(self.tokenizer, token_id) for token_id in reversed(run)))
-            return self.decode(self.token_ids[: len(self.token_ids) - count])
-        text, sign = self.decode(self.token_ids), []
-        with suppress(ValueError):  # the tokenizer may know its own characters alone
-            sign = encode_quietly(self.tokenizer, "\ufffd")
-        return text if self.token_ids[-len(sign) :] == sign else text.removesuffix("\ufffd")
-
-    def _forget(self, text: str) -> None:
-        """Keep the last tokens alone, if they say the same without the others: decoding takes time for each token."""
-        last_ids = self.token_ids[-CONTEXT:]
-        last = self.decode(last_ids).rstrip("\ufffd")
-        if last and text.endswith(last) and len(text) - self.shown < len(last):
-            self.token_ids, self.shown = last_ids, self.shown - len(text) + len(last)
-
-    def _show(self, text: str) -> str:
-        new, self.shown = text[self.shown :], max(self.shown, len(text))
-        return new
-
-
-def _incomplete(data: bytes) -> int:
-    """How many bytes at the end of `data` are the beginning of a character that is not complete."""
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    decoder.decode(data)
-    return len(decoder.getstate()[0])
-
-
-def _reader(tokenizer: Any) -> _ByteReader | _TextReader:
-    cleans_up = isinstance(tokenizer, Tokenizer) and tokenizer.clean_up_tokenization_spaces
-    return _ByteReader(tokenizer) if _joins_bytes(tokenizer) and not cleans_up else _TextReader(tokenizer)
-
-
-def _is_single_byte(tokenizer: Any, token_id: int) -> bool:
-    """Whether the token is one byte, written as tokenizers other than GPT-2's do: `<0xEC>`."""
-    if _joins_bytes(tokenizer):
-        return False
-    return re.fullmatch("<0x[0-9A-F]{2}>", content_of(tokenizer, token_id) or "") is not None
-
-
-def _joins_bytes(tokenizer: Any) -> bool:
-    """Whether the bytes of a text are those of its tokens, one after the other."""
-    backend = backend_of(tokenizer)
-    if backend is None:
-        return hasattr(tokenizer, "decode_single_token_bytes")
-    return _is_byte_level(backend) or _joins_tokens_as_they_are(backend)
-
-
-def _is_byte_level(backend: Any) -> bool:
-    return "ByteLevel" in repr(backend.decoder)
-
-
-def _joins_tokens_as_they_are(backend: Any) -> bool:
-    return repr(backend.decoder) == "Fuse()"
-
-
 def _is_character_level(backend: Any) -> bool:
     """Whether `encode` is a look-up of each character, as in `Tokenizer.of_characters`."""
-    if not _joins_tokens_as_they_are(backend) or backend.normalizer is not None:
+    if not joins_tokens_as_they_are(backend) or backend.normalizer is not None:
         return False
     model, vocab = backend.model, backend.get_vocab()
     is_plain = type(model).__name__ == "WordLevel" and model.unk_token not in vocab
     return is_plain and all(len(token) == 1 for token in vocab)
-
-
-@cache
-def _byte_alphabet() -> dict[str, int]:
-    """{character: byte} of GPT-2's vocabulary: visible bytes stand for themselves, the others follow U+0100."""
-    shown = [byte for byte in range(256) if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255]
-    hidden = [byte for byte in range(256) if byte not in shown]
-    return {chr(byte): byte for byte in shown} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
-
-
-def _unknown_label(token_id: int) -> str:
-    return f"<id {token_id}>"

@@ -18,7 +18,9 @@ from gptcore import (
     save,
     token_label,
 )
-from gptcore.tokenizer import CONTEXT, END_OF_TEXT, decode, is_known, stream_decode, token_bytes
+from gptcore.any_tokenizer import is_known
+from gptcore.text_stream import CONTEXT
+from gptcore.tokenizer import END_OF_TEXT, decode, stream_decode, token_bytes
 from gptcore.tokenizer_files import save_tokenizer
 
 TEXTS = [
