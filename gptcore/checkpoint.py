@@ -175,6 +175,17 @@ def _check_saved(folder: Path, config: GPTConfig, weights: Mapping[str, Tensor])
             )
 
 
+def _check_savable(model: Any, tokenizer: Any) -> None:
+    if not isinstance(model, GPTModel):
+        raise TypeError(f"model must be a GPTModel, got {type(model).__name__}")
+    if not isinstance(tokenizer, Tokenizer) and not hasattr(tokenizer, "save_pretrained"):
+        raise TypeError(f"tokenizer must be one of gptcore or of transformers, got {type(tokenizer).__name__}")
+    if not model.head.weight.is_floating_point():
+        raise ValueError("model must have floating-point weights to be saved, got int8: save the one it was made from")
+    if model.head.weight.is_meta:
+        raise ValueError("model must have weights to be saved, but on the device 'meta' it has only shapes")
+
+
 def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     """Write model and tokenizer to a folder, from which `load` and `transformers` read the same model again.
 
@@ -187,16 +198,10 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     Raises TypeError if folder, model or tokenizer are something else; ValueError if the weights are int8 or on the
     device "meta", which the layout cannot hold; OSError, in one sentence, if the folder cannot be written.
     """
+    if folder == "storyteller":
+        raise ValueError("folder must not be 'storyteller', the bundled model's name: use './storyteller', or another")
     folder = as_path("folder", folder)
-    if not isinstance(model, GPTModel):
-        raise TypeError(f"model must be a GPTModel, got {type(model).__name__}")
-    if not isinstance(tokenizer, Tokenizer) and not hasattr(tokenizer, "save_pretrained"):
-        raise TypeError(f"tokenizer must be one of gptcore or of transformers, got {type(tokenizer).__name__}")
-    if not model.head.weight.is_floating_point():
-        raise ValueError("model must have floating-point weights to be saved, got int8: save the one it was made from")
-    if model.head.weight.is_meta:
-        raise ValueError("model must have weights to be saved, but on the device 'meta' it has only shapes")
-
+    _check_savable(model, tokenizer)
     from safetensors.torch import save_file
 
     weights = to_hugging_face(model)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from gptcore import GPTConfig, GPTModel, load, save
+from gptcore import GPTConfig, GPTModel, load, load_model, save
 from gptcore.files import NotWritten
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +103,15 @@ def test_a_folder_has_a_name(saved):
         save("", *saved[:2])
     with pytest.raises(NotWritten, match=r"^folder 'x+\.\.\.x+' cannot be written: File name too long; choose another"):
         save("x" * 300, *saved[:2])
+
+
+def test_the_name_of_the_bundled_model_is_no_folder(saved, tmp_path, monkeypatch):
+    """What is saved there could not be loaded by the same name."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="^folder must not be 'storyteller'"):
+        save("storyteller", *saved[:2])
+    save("./storyteller", *saved[:2])
+    assert torch.equal(load_model("./storyteller", device="cpu").final_norm.bias, saved[0].final_norm.bias)
 
 
 def test_a_tilde_is_the_home_of_the_user(saved, tmp_path, monkeypatch):
