@@ -16,7 +16,7 @@ def checked(function: Callable) -> Callable:
     """`function`, which now raises TypeError for an argument that does not fit its annotation."""
     signature = inspect.signature(function)
     asked = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-    open_ended = {name for name, parameter in signature.parameters.items() if parameter.kind == parameter.VAR_KEYWORD}
+    open_ended = {name for name, p in signature.parameters.items() if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
     @wraps(function)
     def checked_function(*arguments: Any, **named: Any) -> Any:
@@ -46,8 +46,10 @@ def fits(value: Any, annotation: Any) -> bool:
             fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
         )
     if origin in (Sequence, Collection, Iterable):
-        several = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
-        return several and (origin is Iterable or all(fits(item, parts[0]) for item in value))
+        if not _is_several(value):
+            return False
+        read_once = origin is Iterable and not hasattr(value, "__len__")
+        return read_once or all(fits(item, parts[0]) for item in value)
     if origin is tuple:
         return isinstance(value, tuple) and len(value) == len(parts) and all(map(fits, value, parts))
     if origin is UnionType:
@@ -67,6 +69,22 @@ def in_words(annotation: Any) -> str:
     if origin is tuple:
         return f"a tuple of {len(parts)}"
     return " or ".join(map(in_words, parts)) if origin is UnionType else f"a {origin.__name__}"
+
+
+def check_decoder(tokenizer: Any) -> None:
+    """Raise TypeError unless `tokenizer` has `decode`: labels need no more."""
+    if isinstance(tokenizer, type) or not callable(getattr(tokenizer, "decode", None)):
+        raise TypeError(f"tokenizer must have decode, got {type(tokenizer).__name__}")
+
+
+def _is_several(value: Any) -> bool:
+    if isinstance(value, (str, bytes)):
+        return False
+    try:
+        iter(value)  # what is a single number in an array only looks as if it could
+    except TypeError:
+        return False
+    return True
 
 
 def _is_number_of_any_make(value: Any) -> bool:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.checks import check_integer
-from gptcore.show.arguments import checked
+from gptcore.show.arguments import check_decoder, checked
 from gptcore.show.charts import plot_pairs
 from gptcore.show.style import others_label, percent
 from gptcore.tokenizer import token_label
@@ -20,6 +20,7 @@ def plot_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer:
     `truth` is {token_id: probability}, as `gptcore.stories.next_token` gives it, `belief` the model's probabilities
     (vocab_size,). Both rows of bars add up to 1.
     """
+    check_decoder(tokenizer)
     check_integer("count", count, least=1)
     if belief.ndim != 1:
         raise ValueError(f"belief must have the shape (vocab_size,), got {tuple(belief.shape)}")

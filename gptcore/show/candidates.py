@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from gptcore.checks import check_integer
 from gptcore.fast.cores import threads_for
 from gptcore.sampling import Distribution
-from gptcore.show.arguments import checked
+from gptcore.show.arguments import check_decoder, checked
 from gptcore.show.charts import plot_shares
 from gptcore.show.style import EMPTY_ROW, others_label, percent, row_html, short_label
 from gptcore.tokenizer import token_label
@@ -28,6 +28,7 @@ class Candidates:
     @checked
     def of(cls, distribution: Distribution, tokenizer: Any, count: int = 5) -> "Candidates":
         """The `count` likeliest tokens that can be drawn, or as many as there are."""
+        check_decoder(tokenizer)
         check_integer("count", count, least=1)
         if distribution.probs.ndim != 1:
             raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gptcore.sampling import Distribution, draw
-from gptcore.show.arguments import checked
+from gptcore.show.arguments import check_decoder, checked
 from gptcore.show.charts import HATCHED, drawable, styled
 from gptcore.show.style import CHOSEN, KEPT, columns, counted, escape, others_label, percent, shortened
 from gptcore.tokenizer import token_label
@@ -49,7 +49,8 @@ class Dart:
         """The dart at `uniform` on the bar of a distribution of shape (vocab_size,); raises ValueError for others."""
         if distribution.probs.ndim != 1:
             raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
-        token_id = int(draw(distribution, uniform))
+        check_decoder(tokenizer)
+        token_id = int(draw(distribution, float(uniform)))
         prob = distribution.probs[token_id].item()
         segments = _segments(distribution, token_id, tokenizer)
         return cls(segments, float(uniform), token_id, token_label(tokenizer, token_id), prob)

@@ -31,7 +31,7 @@ class LiveView:
     record: Any | None = None
     problem: str | None = None  # what is wrong with a setting, in a sentence
     notice: str = ""  # what was cut, in sentences
-    _message: ipywidgets.HTML  # the part of the view that says the caption
+    _message: ipywidgets.HTML | None = None  # the part of the view that says the caption
     _remembered: tuple[str, ...] = ("record",)  # attributes that are put back if a callback goes wrong
     _changing = False
 
@@ -101,7 +101,8 @@ class LiveView:
             self._show()
         except Exception as error:
             self.problem = self.problem or sentence(error)
-            self._message.value = caption_html(f"Not changed: {self.problem}.")
+            if self._message is not None:
+                self._message.value = caption_html(f"Not changed: {self.problem}.")
 
     def _by_hand(self, action: Callable[[], Any]) -> Callable[..., None]:
         """`action` for a button, a timer or a control: what goes wrong in it becomes `problem`."""

@@ -194,9 +194,10 @@ class ModelComparison(LiveView):
         floor: float | None = None,
     ):
         _check_models(models)
-        _check_losses(models, losses or {}, floor)
+        losses = {} if losses is None else losses
+        _check_losses(models, losses, floor)
         check_tokenizer(tokenizer)
-        self.models, self.losses = dict(models), dict(losses or {})
+        self.models, self.losses = dict(models), dict(losses)
         self.tokenizer, self.floor = tokenizer, floor
         self._make_controls()
         settings = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "seed": seed}

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable
 
-from gptcore.checks import check_integer, check_text, given
+from gptcore.checks import check_integer, check_text
 from gptcore.printable import printable
+from gptcore.show.arguments import checked
 from gptcore.show.style import columns
 
 
+@checked
 def print_text(pieces: str | Iterable[str], width: int = 88) -> None:
     """Print a text, or its pieces as they come from `gptcore.stream_text`, in lines of at most `width` columns.
 
@@ -18,11 +20,9 @@ def print_text(pieces: str | Iterable[str], width: int = 88) -> None:
     there was a fox.
     """
     check_integer("width", width, least=1)
-    if not isinstance(pieces, Iterable):
-        raise TypeError(f"pieces must be a text or several pieces of one, got {given(pieces)}")
     line, last = _Line(width), ""
     for piece in [pieces] if isinstance(pieces, str) else pieces:
-        check_text("a piece", piece)
+        check_text("each of pieces", piece)
         piece = printable(piece)
         *done, last = re.findall(r"\s+|\S+", last + piece) or [""]  # the last word may go on in the next piece
         for run in done:

@@ -3,8 +3,10 @@
 import html
 import re
 import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from gptcore.checks import given
 from gptcore.printable import printable
@@ -31,13 +33,20 @@ def percent(prob: float) -> str:
 
     Raises TypeError if `prob` is not a number.
     """
-    if isinstance(prob, (str, bytes)) or not hasattr(prob, "__float__"):
-        raise TypeError(f"prob must be a number, got {given(prob)}")
+    if not isinstance(prob, float):
+        prob = _as_float(prob)
     if 0 < prob < 0.0005:
         return "<0.1%"
     if 0.9995 <= prob < 1:
         return ">99.9%"
     return f"{prob:.1%}"
+
+
+def _as_float(prob: Any) -> float:
+    if not isinstance(prob, (str, bytes)):
+        with suppress(TypeError, ValueError, OverflowError, RuntimeError):
+            return float(prob)
+    raise TypeError(f"prob must be a number, got {given(prob)}")
 
 
 def counted(count: int, what: str) -> str:

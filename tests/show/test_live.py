@@ -35,8 +35,8 @@ class Adder(LiveView):
             "text": text_field("Text"),
         }
         self._watch()
-        self.message, self.updates = html(), []
-        self.view = framed(*self.controls.values(), self.message)
+        self._message, self.updates = html(), []
+        self.view = framed(*self.controls.values(), self._message)
         self.change(temperature=1.0, top_k=10)
 
     def _update(self, names):
@@ -50,7 +50,7 @@ class Adder(LiveView):
         return Sum(self.temperature + (self.top_k or 0))
 
     def _show(self):
-        self.message.value = caption_html(self.caption)
+        self._message.value = caption_html(self.caption)
 
     def picture(self):
         return Figure()
@@ -135,3 +135,52 @@ def test_a_switch_is_true_or_false():
     check_bool("log", True)
     with pytest.raises(TypeError, match="log must be True or False, got 1"):
         check_bool("log", 1)
+
+
+def test_any_exception_becomes_a_sentence_and_everything_is_as_it_was(adder, control, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Adder, "_add", lambda self: 1 / 0)
+        adder.temperature = 0.5
+        control(adder, "Top-k").value = OFF
+        assert (adder.temperature, adder.top_k, adder.record.value) == (1.0, 10, 11.0)
+        assert adder.caption == "Not changed: ZeroDivisionError: division by zero. The sum is 11.0."
+    control(adder, "Top-k").value = OFF
+    assert adder.problem is None and adder.caption == "The sum is 1.0."
+
+
+def test_a_picture_that_cannot_be_drawn_is_said_too(adder, shown, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Adder, "_show", lambda self: {}["no"])
+        adder.temperature = 0.5
+        assert "Not changed: KeyError: &#x27;no&#x27;." in shown(adder) and adder.temperature == 1.0
+    adder.temperature = 0.5
+    assert adder.caption == "The sum is 10.5." and "Not changed" not in shown(adder)
+
+
+def test_an_interrupt_stays_an_interrupt_and_changes_nothing(adder, control, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Adder, "_add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            adder.temperature = 0.5
+        assert adder.temperature == 1.0 and adder.record.value == 11.0
+    control(adder, "Temperature").value = 2.0
+    assert adder.record.value == 12.0
+
+
+def test_a_button_says_what_went_wrong_until_it_goes_well(adder, shown):
+    luck = iter([MemoryError(), None])
+
+    def act():
+        if error := next(luck):
+            raise error
+        adder._show()
+
+    button = adder._button("Go", act, "play", "A tip", button_style="primary")
+    (press,) = button._click_handlers.callbacks
+    press(button)
+    assert "Not changed: MemoryError. The sum is 11.0." in shown(adder)
+    press(button)
+    assert "Not changed" not in shown(adder) and adder.problem is None
