@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gptcore.checks import check_bool, check_integer, given
 from gptcore.fast.batching import Batch
-from gptcore.fast.cores import threads_for
+from gptcore.fast.cores import on_one_core
 from gptcore.fast.cuda_graph import graph_generate
 from gptcore.fast.decoding import can_decode, draw_next, reader
 from gptcore.model import GPTModel, evaluating
@@ -75,9 +75,8 @@ def cached_steps(
         with evaluating(model):  # not around the yield, where it would hold for the caller too
             logits = next_logits(token_ids)  # (1, vocab_size)
         logits = processed(logits_processor, token_ids, logits)
-        with threads_for(logits):
-            distribution = sampling.distribution(logits[0])
-            token_id = draw(distribution, uniform)
+        distribution = on_one_core(logits, sampling.distribution, logits[0])
+        token_id = draw(distribution, uniform)
         yield Step(token_ids.shape[1], distribution, uniform, int(token_id))
         if token_id in ends:
             return

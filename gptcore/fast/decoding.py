@@ -11,14 +11,14 @@ import operator
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from contextlib import nullcontext
+from importlib.util import find_spec
 from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.fast.cores import one_thread, threads_for
+from gptcore.fast.cores import on_one_core
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
 from gptcore.fast.quantization import Int8Embedding, Int8Linear
@@ -83,23 +83,21 @@ def decoder(
     """
     rows = kv_cache.keys.shape[1]
     small = model.device.type == "cpu" and rows * model.num_parameters() <= SMALL
-    threads = one_thread if small else nullcontext
-    with threads():
-        layers = zip(model.blocks, kv_cache.keys, kv_cache.values, strict=True)
-        blocks = [decoder_block(block, rows, _attend(keys, values, mask)) for block, keys, values in layers]
-        final_norm, head = norm(model.final_norm), model.head.product(rows)
+    attend = _attend_on_one_core if small and _has_numpy(kv_cache.keys.dtype) else _attend
+    layers = zip(model.blocks, kv_cache.keys, kv_cache.values, strict=True)
+    blocks = [decoder_block(block, rows, attend(keys, values, mask), small) for block, keys, values in layers]
+    final_norm, head = norm(model.final_norm), model.head.product(rows, small)
     embed, positions = _embedding(model.token_embedding, rows), model.position_embedding.weight
 
     def one_more(token_ids: Tensor) -> Tensor:
-        with threads():
-            with inference():
-                position = kv_cache.length if pads is None else kv_cache.length - pads
-                x = embed(token_ids) + positions[position]  # (B, C); for a single row (C,)
-                for block in blocks:
-                    x = block(x, kv_cache.length)
-                x = final_norm(x)
-            kv_cache.length += 1
-            return head(x).view(rows, -1)  # outside inference mode, so that autograd may use the result
+        with inference():
+            position = kv_cache.length if pads is None else kv_cache.length - pads
+            x = embed(token_ids) + positions[position]  # (B, C); for a single row (C,)
+            for block in blocks:
+                x = block(x, kv_cache.length)
+            x = final_norm(x)
+        kv_cache.length += 1
+        return head(x).view(rows, -1)  # outside inference mode, so that autograd may use the result
 
     return one_more
 
@@ -119,12 +117,14 @@ def read_prompt(model: GPTModel, token_ids: Tensor, kv_cache: KVCache) -> Tensor
     return logits.expand(B, -1)
 
 
-def decoder_block(block: TransformerBlock, rows: int, attend: Attend) -> Callable[[Tensor, "int | Tensor"], Tensor]:
+def decoder_block(
+    block: TransformerBlock, rows: int, attend: Attend, small: bool = False
+) -> Callable[[Tensor, "int | Tensor"], Tensor]:
     """What `block` does to x, one token in each of `rows` rows, (B, C) or for a single row (C,), at a position."""
     attention, feed_forward = block.attention, block.feed_forward
     attention_norm, feed_forward_norm = norm(block.attention_norm), norm(block.feed_forward_norm)
-    qkv, out_proj = attention.qkv.product(rows), attention.out_proj.product(rows)
-    up_proj, down_proj = feed_forward.up_proj.product(rows), feed_forward.down_proj.product(rows)
+    qkv, out_proj = (layer.product(rows, small) for layer in (attention.qkv, attention.out_proj))
+    up_proj, down_proj = (layer.product(rows, small) for layer in (feed_forward.up_proj, feed_forward.down_proj))
     gelu, n_heads = feed_forward.activation.forward, attention.n_heads
 
     def step(x: Tensor, position: int | Tensor) -> Tensor:
@@ -154,6 +154,33 @@ def _attend(keys: Tensor, values: Tensor, mask: Tensor | None) -> Attend:
     return attend
 
 
+def _attend_on_one_core(keys: Tensor, values: Tensor, mask: Tensor | None) -> Attend:
+    """`_attend` in NumPy, which leaves it to one thread; PyTorch gives each head to a thread, however small it is."""
+    import numpy
+
+    all_keys, all_values, scale = keys.numpy(), values.numpy(), keys.shape[-1] ** -0.5
+    added = None if mask is None else mask.numpy()
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, position: int) -> Tensor:
+        all_keys[:, :, position], all_values[:, :, position] = key.numpy()[:, :, 0], value.numpy()[:, :, 0]
+        seen = position + 1
+        scores = query.numpy() @ all_keys[:, :, :seen].swapaxes(2, 3)  # (B, n_heads, 1, S)
+        scores *= scale
+        if added is not None:
+            scores += added[..., :seen]
+        scores -= scores.max(-1, keepdims=True)
+        weights = numpy.exp(scores, out=scores)
+        weights /= weights.sum(-1, keepdims=True)
+        return torch.from_numpy(weights @ all_values[:, :, :seen])
+
+    return attend
+
+
+def _has_numpy(dtype: torch.dtype) -> bool:
+    """Whether NumPy is there, and has this dtype."""
+    return dtype in (torch.float32, torch.float64) and find_spec("numpy") is not None
+
+
 def _embedding(embedding: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:
     """The embedding of token_ids (B, 1): (B, C), or for a single row (C,): operations on vectors are quicker."""
     if rows != 1:
@@ -178,8 +205,7 @@ def draw_next(logits: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:
                 each = zip(rows, token_ids.tolist(), uniforms.tolist(), strict=True)
                 return torch.tensor([_draw_one(row[:-1], ids[:-1], uniform, sampling) for row, ids, uniform in each])
             return draw_among(best[:, :-1], token_ids[:, :-1], uniforms, sampling)
-    with threads_for(logits):
-        return draw(sampling.distribution(logits), uniforms)
+    return draw(on_one_core(logits, sampling.distribution, logits), uniforms)
 
 
 def draw_among(best: Tensor, token_ids: Tensor, uniforms: Tensor, sampling: Sampling) -> Tensor:

@@ -8,13 +8,13 @@ A few rows, of several texts or of a short prompt, are multiplied as columns, we
 divides better among threads. The results are those of `nn.Linear` up to rounding; the parameters are the same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.interrupts import restoring
+from gptcore.fast.onednn import linear_without_onednn
 
 Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features), (in_features,) → (out_features,)
 
@@ -34,11 +34,14 @@ class Linear(nn.Linear):
             return super().forward(x)
         return self.product(x.numel() // x.shape[-1])(x)
 
-    def product(self, rows: int) -> Product:
-        """The function that `forward` applies to inputs of so many rows, without gradients, chosen once."""
+    def product(self, rows: int, small: bool = False) -> Product:
+        """The function that `forward` applies to inputs of so many rows, without gradients, chosen once.
+
+        In a `small` model nothing is worth dividing among threads.
+        """
         weight, bias = self.weight, self.bias
         if weight.device.type == "cpu" and rows > 0:
-            several_threads = torch.get_num_threads() > 1
+            several_threads = torch.get_num_threads() > 1 and not small
             if weight.dtype == torch.float32 and rows == 1:
                 shared = several_threads and weight.numel() >= LARGE
                 return product_on_all_threads(weight, bias) if shared else _product_of_one_row(weight, bias)
@@ -46,7 +49,7 @@ class Linear(nn.Linear):
             if weight.dtype == torch.float32 and as_columns:
                 return _product_of_columns(weight, bias)
             if weight.dtype in (torch.float16, torch.bfloat16) and rows == 1:
-                return _product_without_onednn(weight, bias)
+                return lambda x: linear_without_onednn(x, weight, bias)
             if weight.dtype == torch.float16:  # most CPUs have no fast float16 product of many rows
                 return lambda x: F.linear(x.float(), weight.float(), None if bias is None else bias.float()).half()
         return lambda x: F.linear(x, weight, bias)
@@ -93,26 +96,3 @@ def _product_of_one_row(weight: Tensor, bias: Tensor | None) -> Product:
         return torch.mv(weight, x) if bias is None else torch.addmv(bias, weight, x)
 
     return product
-
-
-def _product_without_onednn(weight: Tensor, bias: Tensor | None) -> Product:
-    """oneDNN is made for many rows: for one row, PyTorch's own product reads the weights twice as fast."""
-
-    def product(x: Tensor) -> Tensor:
-        with _without_onednn():
-            return F.linear(x, weight, bias)
-
-    return product
-
-
-@restoring
-def _without_onednn() -> Iterator[None]:
-    before = torch.backends.mkldnn.enabled
-    try:
-        torch.backends.mkldnn.enabled = False
-        yield
-    finally:
-        try:
-            torch.backends.mkldnn.enabled = before
-        finally:
-            torch.backends.mkldnn.enabled = before  # in case an interrupt came first

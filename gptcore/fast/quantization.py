@@ -97,7 +97,7 @@ class Int8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.product(x.numel() // x.shape[-1])(x)
 
-    def product(self, rows: int) -> Product:
+    def product(self, rows: int, small: bool = False) -> Product:
         """The function that `forward` applies to inputs of so many rows, chosen once."""
         table, bias, out_features = self.weight, self.bias, self.out_features
         quick = table.device.type == "cpu" and 0 < rows <= FEW_ROWS

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from gptcore.checks import check_integer
-from gptcore.fast.cores import threads_for
+from gptcore.fast.cores import on_one_core
 from gptcore.sampling import Distribution
 from gptcore.show.arguments import check_decoder, checked
 from gptcore.show.charts import plot_shares
@@ -32,9 +32,8 @@ class Candidates:
         check_integer("count", count, least=1)
         if distribution.probs.ndim != 1:
             raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
-        with threads_for(distribution.probs):
-            kept_count = int(distribution.kept_count)
-            likeliest = distribution.probs.topk(min(count, kept_count))
+        kept_count = int(on_one_core(distribution.probs, getattr, distribution, "kept_count"))
+        likeliest = distribution.probs.topk(min(count, kept_count))
         token_ids, probs = likeliest.indices.tolist(), likeliest.values.tolist()
         labels = [token_label(tokenizer, token_id) for token_id in token_ids]
         return cls(token_ids, labels, probs, max(0.0, 1 - sum(probs)), kept_count - len(probs))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gptcore.checks import check_bool, check_integer
-from gptcore.fast.cores import one_thread
+from gptcore.fast.cores import on_one_core
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.charts import chart, drawable
@@ -212,13 +212,12 @@ class DistributionExplorer(LiveView):
         self.change(**self._start)
 
     def _update(self, names: Collection[str]) -> None:
-        with one_thread():
-            if "prompt" in names or self.logits is None:
-                self._read()
-            if self.logits is not None:
-                labels = self._labels if "rows" not in names and "prompt" not in names else None
-                self._labels = labels or row_labels(self.logits, self.tokenizer, self.rows)
-                self._try(self._relabelled if names <= LOOK and self.record is not None else self._explored)
+        if "prompt" in names or self.logits is None:
+            self._read()
+        if self.logits is not None:
+            labels = self._labels if "rows" not in names and "prompt" not in names else None
+            self._labels = labels or row_labels(self.logits, self.tokenizer, self.rows)
+            self._try(self._relabelled if names <= LOOK and self.record is not None else self._explored)
         self._show()
 
     def _read(self) -> None:
@@ -235,7 +234,8 @@ class DistributionExplorer(LiveView):
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.min_p)
         counts, limit = torch.zeros(self.logits.numel(), dtype=torch.int64), self.model.config.context_length
         limit = limit if len(self.token_ids) > limit else None
-        return Exploration(self.prompt, sampling, sampling.distribution(self.logits), self._labels, counts, limit)
+        distribution = on_one_core(self.logits, sampling.distribution, self.logits)
+        return Exploration(self.prompt, sampling, distribution, self._labels, counts, limit)
 
     def _relabelled(self) -> Exploration:
         return replace(self.record, labels=self._labels)
@@ -287,8 +287,10 @@ class DistributionExplorer(LiveView):
             width=1100,
         )
 
+    def _html(self) -> str:
+        return panels_html(self.panels, self.rows, self.log) + caption_html(self.caption, 3, 5)
+
     def _show(self) -> None:
-        with one_thread():
-            self._message.value = panels_html(self.panels, self.rows, self.log) + caption_html(self.caption, 3, 5)
+        self._message.value = self._html() if self.logits is None else on_one_core(self.logits, self._html)
         for draw_button in self._draw_buttons:
             draw_button.disabled = self.record is None

@@ -106,21 +106,31 @@ def test_another_kind_of_module_runs_its_own_code():
     assert torch.equal(written, gptcore.generate(model, token_ids, 6, temperature=0, use_cache=False))
 
 
-def test_a_small_model_uses_one_thread_and_leaves_their_number_as_it_was(monkeypatch):
-    before, seen = torch.get_num_threads(), []
-    torch.set_num_threads(3)
-    try:
-        model = made()
-        one_more = decoder(model, KVCache(model.config))
-        monkeypatch.setattr(torch, "layer_norm", lambda x, *others: seen.append(torch.get_num_threads()) or x)
+def test_attention_on_one_core_is_that_of_the_model(monkeypatch):
+    """Past a mask too, in both precisions; where NumPy is not, PyTorch takes over."""
+    for dtype in (torch.float32, torch.float64):
+        model = made().to(dtype)
+        token_ids = torch.randint(40, (3, 12))
         with evaluating(model):
-            one_more(torch.tensor([[1]]))
-            assert set(seen) == {1} and torch.get_num_threads() == 3
-            monkeypatch.setattr(gptcore.fast.decoding, "SMALL", 0)
+            expected = model(token_ids)
+            for numpy_is_there in (True, False):
+                monkeypatch.setattr(gptcore.fast.decoding, "_has_numpy", lambda dtype, there=numpy_is_there: there)
+                one_more = decoder(model, KVCache(model.config, 3, dtype=dtype))
+                logits = torch.stack([one_more(token_ids[:, i : i + 1]) for i in range(12)], dim=1)
+                torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_small_model_divides_nothing_among_threads(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(gptcore.fast.linear, "LARGE", 1)
+    monkeypatch.setattr(torch, "bmm", lambda *args: pytest.fail("a matrix was divided"))
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda *args: pytest.fail("heads were"))
+    model = made()
+    with evaluating(model):
+        decoder(model, KVCache(model.config))(torch.tensor([[1]]))
+        monkeypatch.setattr(gptcore.fast.decoding, "SMALL", 0)
+        with pytest.raises(pytest.fail.Exception, match="a matrix was divided"):
             decoder(model, KVCache(model.config))(torch.tensor([[1]]))
-            assert set(seen[len(seen) // 2 :]) == {3}
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("temperature", [0, 0.2, 0.7, 1, 3])
