@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from gptcore.checks import check_bool, check_integer, check_number, given
+from gptcore.checks import as_float, check_bool, check_integer, given
 
 ACTIVATIONS = ("gelu_tanh", "gelu")
 
@@ -60,13 +60,9 @@ class GPTConfig(dict):
         object.__setattr__(self, name, int(value))
 
     def _set_number(self, name: str, allowed: Callable[[float], bool], what: str) -> None:
-        check_number(name, value := getattr(self, name))
-        try:
-            number = float(value)
-        except OverflowError:  # an integer may be larger than any float
-            number = math.inf
+        number = float(as_float(name, getattr(self, name)))
         if not allowed(number):
-            raise ValueError(f"{name} must be {what}, got {given(value)}")
+            raise ValueError(f"{name} must be {what}, got {number!r}")
         object.__setattr__(self, name, number)
 
     @property

@@ -34,7 +34,11 @@ _FORMATS = (
 # Tensors of other kinds: a pattern for their names, what they are, and what to do.
 _FLOATING = "use the model that it was made from, or dequantize() it with `transformers` and save_pretrained() it"
 _TENSORS = (
-    (r"lora_|\.base_layer\.|adapter", "belongs to an adapter (LoRA)", _MERGE),
+    (
+        r"lora_|ia3_|\.base_layer\.|\.(modules_to_save|original_module)\.|adapter",
+        "belongs to an adapter (LoRA)",
+        _MERGE,
+    ),
     (r"\.(qweight|qzeros|scales|g_idx)$", "is quantised, as by GPTQ or AWQ", _FLOATING),
     (r"\.(SCB|absmax|quant_map|nested_\w+|weight_format)$|quant_state", "is quantised, by bitsandbytes", _FLOATING),
     (r"\.(weight|input)_(scale|scale_inv|zero_point|packed)$", "is quantised", _FLOATING),

@@ -36,7 +36,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     try:
         tokenizer = _read(folder)
     except Exception as error:  # the library raises plain Exceptions
-        raise ValueError(f"the tokenizer in {folder} cannot be read: {error}") from error
+        raise ValueError(f"the tokenizer in {folder} cannot be read: {str(error)[:300]}") from error
     if not (folder / "tokenizer.json").is_file():
         _check_bytes(tokenizer.backend, folder)
     return tokenizer

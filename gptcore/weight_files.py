@@ -66,7 +66,7 @@ def _each(folder: Path, read: Callable[[Any, str], T]) -> Iterator[tuple[str, T]
                     raise ValueError(f"{file} has {len(names):,} tensors, far more than a GPT-2")
                 pairs = [(name, read(opened, name)) for name in names]
         except SafetensorError as error:
-            raise ValueError(f"{file} is not a complete safetensors file: {error}") from error
+            raise ValueError(f"{file} is not a complete safetensors file: {str(error)[:300]}") from error
         except OSError as error:
             raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
         if twice := seen.intersection(name for name, _ in pairs):

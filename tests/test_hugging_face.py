@@ -159,7 +159,7 @@ FLAGS = [
         ({"layer_norm_epsilon": math.inf}, ["layer_norm_epsilon must be above 0 and finite, got inf"]),
         ({"layer_norm_epsilon": math.nan}, ["layer_norm_epsilon must be above 0 and finite, got nan"]),
         ({"layer_norm_epsilon": -1e-5}, ["layer_norm_epsilon must be above 0", "-1e-05"]),
-        ({"layer_norm_epsilon": 10**400}, ["layer_norm_epsilon must be above 0 and finite, got 1000"]),
+        ({"layer_norm_epsilon": 10**400}, ["layer_norm_epsilon must be a number that a float can hold, got 1000"]),
         ({"layer_norm_epsilon": True}, ["layer_norm_epsilon must be a number, got True"]),
         ({"resid_pdrop": 1.5}, ["resid_pdrop must be at least 0 and below 1, got 1.5"]),
         ({"resid_pdrop": None}, ["resid_pdrop must be a number, got None"]),
