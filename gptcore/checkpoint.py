@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from gptcore.checks import given, say
 from gptcore.config import GPTConfig
-from gptcore.costs import WEIGHT_DTYPES
+from gptcore.costs import WEIGHT_DTYPES, num_parameters
 from gptcore.fast.quantization import quantize
 from gptcore.files import as_path, read_json, writing
 from gptcore.folders import read_together, replace_together
@@ -23,6 +23,7 @@ from gptcore.hub import find_folder
 from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
 from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
 from gptcore.interrupts import apart
+from gptcore.memory import check_room
 from gptcore.model import GPTModel, resolve_device
 from gptcore.modes import keeping_gradients
 from gptcore.sampling import with_float64
@@ -117,6 +118,8 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -
     config, state = from_hugging_face(weights, config, folder)
     model = _without_weights(config)
     dtype = torch.float32 if dtype is None else dtype
+    instead = "take a smaller model, or load it with dtype=torch.bfloat16"
+    check_room(f"the model in {folder}", num_parameters(config) * dtype.itemsize, device, instead)
     mapped = {weight.untyped_storage().data_ptr() for weight in weights.values()}  # the file itself, not a copy of it
     copies = {
         id(value): value.to(device, dtype, copy=value.untyped_storage().data_ptr() in mapped)

@@ -6,7 +6,7 @@ thousand values, are left out everywhere.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -117,20 +117,19 @@ def seconds_per_token(
     return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth
 
 
-def _linear_layers(config: GPTConfig) -> Iterator[tuple[int, int]]:
-    """(outputs, inputs) of each linear layer, the head last."""
+def _sum_of_matrices(config: GPTConfig, size: Callable[[int, int], int]) -> int:
+    """size(outputs, inputs) of every linear layer, the head too, summed."""
     C, hidden = config.emb_dim, config.hidden_dim
-    for _ in range(config.n_layers):
-        yield from ((3 * C, C), (C, C), (hidden, C), (C, hidden))  # qkv, out_proj, up_proj, down_proj
-    yield config.vocab_size, C
+    block = size(3 * C, C) + size(C, C) + size(hidden, C) + size(C, hidden)  # qkv, out_proj, up_proj, down_proj
+    return config.n_layers * block + size(config.vocab_size, C)
 
 
 def _linear_weights(config: GPTConfig) -> int:
-    return sum(outputs * inputs for outputs, inputs in _linear_layers(config))
+    return _sum_of_matrices(config, lambda outputs, inputs: outputs * inputs)
 
 
 def _int8_linear_bytes(config: GPTConfig) -> int:
-    return sum(_int8_bytes(outputs, inputs) for outputs, inputs in _linear_layers(config))
+    return _sum_of_matrices(config, _int8_bytes)
 
 
 def _int8_bytes(outputs: int, inputs: int) -> int:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import torch
 
+from gptcore.checks import given
+from gptcore.config import GPTConfig
+from gptcore.costs import num_parameters
 from gptcore.units import bytes_text
 
+LAYER = 2**14  # bytes that Python takes for the modules of one layer, at least
 SMALL = 2**24  # bytes that are not asked about: asking would take longer than getting them
 
 # Where Linux writes what the control groups of this process, those of a container, may use: in version 2 and in version
@@ -32,6 +36,26 @@ def check_room(what: str, needed: int, device: torch.device | str, instead: str 
             f"{what} needs at least {needed:,} bytes of memory ({bytes_text(needed)}), "
             f"but {torch.device(device)} has {free:,} free ({bytes_text(free)}){hint}"
         )
+
+
+def check_model_fits(config: GPTConfig) -> None:
+    """Raise MemoryError unless a new model with these sizes fits on PyTorch's default device."""
+    weights = num_parameters(config) * torch.get_default_dtype().itemsize
+    what, instead = f"a model of {config.n_layers:,} layers", "choose smaller sizes in config"
+    check_room(what, weights, torch.empty(0).device, instead)
+    check_room(what, config.n_layers * LAYER, "cpu", instead)  # on "meta" too
+
+
+def check_cache_fits(
+    config: GPTConfig, batch_size: int, max_length: int, device: torch.device | None, dtype: torch.dtype | None
+) -> None:
+    """Raise MemoryError unless such a `KVCache` fits, TypeError for a dtype that no model computes in."""
+    if dtype not in (None, torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        raise TypeError(f"dtype must be a floating-point one of 16 bits or more, or None, got {given(dtype)}")
+    values = 2 * config.n_layers * batch_size * max_length * config.emb_dim
+    needed = values * (dtype or torch.get_default_dtype()).itemsize
+    what = f"a cache for {given(batch_size)} texts of {max_length:,} tokens"
+    check_room(what, needed, device or torch.empty(0).device, "choose a smaller batch_size or max_length")
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int | None:

@@ -18,6 +18,7 @@ from gptcore.checks import check_integer, given
 from gptcore.config import GPTConfig
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
+from gptcore.memory import check_cache_fits, check_model_fits
 from gptcore.modes import Dropout, is_training, keeping_gradients
 from gptcore.modes import evaluating as evaluating
 
@@ -28,7 +29,7 @@ class KVCache:
     Its length is the number of tokens that it holds. Memory is allocated once: 2 * n_layers * batch_size * max_length *
     emb_dim values. `max_length` defaults to the context length of the model, and is no longer than that.
 
-    Raises TypeError or ValueError if an argument is not as described here.
+    Raises TypeError or ValueError if an argument is not as described here, MemoryError if there is no room.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class KVCache:
         check_integer("max_length", max_length, least=1)
         device = None if device is None else resolve_device(device)
         self.max_length = min(max_length, config.context_length)
+        check_cache_fits(config, batch_size, self.max_length, device, dtype)
         shape = (config.n_layers, batch_size, config.n_heads, self.max_length, config.head_dim)
         self.keys = torch.empty(shape, device=device, dtype=dtype)
         self.values = torch.empty(shape, device=device, dtype=dtype)
@@ -141,6 +143,7 @@ class GPTModel(nn.Module):
     def __init__(self, config: GPTConfig | Mapping[str, Any]):
         super().__init__()
         self.config = config = GPTConfig.of(config)
+        check_model_fits(config)
         self.token_embedding = nn.Embedding(config.vocab_size, config.emb_dim)
         self.position_embedding = nn.Embedding(config.context_length, config.emb_dim)
         self.dropout = Dropout(config.drop_rate)
@@ -156,7 +159,7 @@ class GPTModel(nn.Module):
         """Logits (B, T, vocab_size) for token_ids (B, T), integers; with a cache, T counts only the new tokens.
 
         Raises TypeError or ValueError if token_ids have another dtype, shape or device, if one is outside the
-        vocabulary, or if there are more tokens than the context (or the cache) holds.
+        vocabulary, if there are more tokens than the context (or the cache) holds, or if the cache is another model's.
         """
         check_token_ids(self, token_ids)
         return self.head(self.hidden_states(token_ids, kv_cache))
@@ -234,6 +237,8 @@ def check_length(model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None) -
             ("layers", layers, config.n_layers),
             ("heads", heads, config.n_heads),
             ("values per head", width, config.head_dim),
+            ("as dtype", kv_cache.keys.dtype, model.dtype),
+            ("as device", kv_cache.keys.device, token_ids.device),
         ):
             if found != wanted:
                 raise ValueError(f"kv_cache must have {wanted} {what}, like the model and the token_ids, got {found}")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gptcore.checks import is_integer
+from gptcore.memory import check_room
 from gptcore.model import CausalSelfAttention, GPTModel, check_token_ids, evaluating
 
 
@@ -35,13 +36,15 @@ def record(model: GPTModel, token_ids: Tensor, ablated: Collection[tuple[int, in
     `ablated` names heads, (layer, head) counted from 0, whose output is replaced by zeros, to see what the others can
     do without them. The attention takes n_layers * n_heads * T * T values.
 
-    Raises TypeError or ValueError if the model cannot read token_ids, or has no such head.
+    Raises TypeError or ValueError if the model cannot read token_ids, or has no such head; MemoryError if there
+    is no room for what is recorded.
     """
     if isinstance(token_ids, Tensor) and token_ids.ndim == 1:
         token_ids = token_ids[None]
     check_token_ids(model, token_ids)
     _check_size(model, token_ids)
     _check_heads(model, ablated)
+    _check_room(model, token_ids.shape[1])
     token_ids, weights = token_ids[0], []
     with evaluating(model):
         x = model.token_embedding(token_ids) + model.position_embedding.weight[: len(token_ids)]  # (T, C)
@@ -88,6 +91,14 @@ def _check_size(model: GPTModel, token_ids: Tensor) -> None:
         raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {rows} of them")
     if limit < T:
         raise ValueError(f"token_ids must be at most {limit}, the context length, got {T}")
+
+
+def _check_room(model: GPTModel, T: int) -> None:
+    config = model.config
+    attention = 2 * config.n_layers * config.n_heads * T * T  # of each layer, and then of all in one tensor
+    residuals = 2 * (config.n_layers + 1) * T * config.emb_dim
+    needed = (attention + residuals + T * config.vocab_size) * model.dtype.itemsize
+    check_room(f"a recording of {T} tokens", needed, model.device, "take a shorter text")
 
 
 def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:

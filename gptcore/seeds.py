@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from gptcore.checks import given, is_integer
+from gptcore.memory import check_room
 from gptcore.sampling import with_float64
 
 LIMIT = 2**63  # seeds are below it
+GENERATOR = 5000  # bytes of a generator's state
 AHEAD = 256  # tokens: drawing one number for each row takes longer than drawing many
 
 
@@ -23,6 +25,7 @@ class Uniforms:
     """
 
     def __init__(self, seed: int | Sequence[int] | None, rows: int = 1):
+        check_room(f"luck for {rows:,} rows", rows * GENERATOR, "cpu", "take fewer rows")
         self.generators = []
         for row_seed in _row_seeds(seed, rows):
             generator = torch.Generator()

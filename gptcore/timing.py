@@ -7,6 +7,7 @@ import torch
 
 from gptcore.checks import check_bool, check_integer, given
 from gptcore.generation import generate_steps
+from gptcore.memory import check_room
 from gptcore.model import GPTModel, check_model, resolve_device
 
 
@@ -50,7 +51,9 @@ def read_bandwidth(device: torch.device | str = "cpu", megabytes: int = 256, rep
     """
     check_integer("megabytes", megabytes, least=1)
     check_integer("repeats", repeats, least=1)
-    values = torch.ones(megabytes * 10**6 // 4, device=resolve_device(device))
+    device = resolve_device(device)
+    check_room(f"reading megabytes={given(megabytes)}", megabytes * 10**6, device, "read fewer")
+    values = torch.ones(megabytes * 10**6 // 4, device=device)
     values.sum().item()  # the first sum also prepares the memory
     times = []
     for _ in range(repeats):

@@ -4,8 +4,10 @@ import sys
 import pytest
 import torch
 
-from gptcore import memory
+import gptcore
+from gptcore import GPT_CONFIG_1558M, GPTConfig, GPTModel, KVCache, evaluate, fit, generate, memory, quantize, record
 from gptcore.memory import SMALL, check_room, free_bytes
+from gptcore.seeds import Uniforms
 
 GB = 10**9
 
@@ -121,3 +123,105 @@ def test_the_memory_of_a_gpu_counts():
     before = free_bytes("cuda")
     del kept  # PyTorch keeps it for later
     assert free_bytes("cuda") >= before + 2**28
+
+
+SMALL_CONFIG = GPTConfig(vocab_size=340, context_length=20, emb_dim=16, n_heads=2, n_layers=3)
+WEIGHTS = 340 * 16 + 20 * 16 + 3 * (12 * 16 * 16 + 13 * 16) + 2 * 16  # counted by hand
+TOKENS = torch.arange(200) % 50
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """only(size): the machine has so many bytes left."""
+
+    def leave(size: int) -> None:
+        monkeypatch.setattr(memory, "SMALL", 0)
+        monkeypatch.setattr(memory, "LAYER", 0)  # only what the weights take is counted
+        monkeypatch.setattr(memory, "free_bytes", lambda device: None if str(device) == "meta" else size)
+
+    return leave
+
+
+# What is done, and how many bytes it takes at least, counted by hand.
+TAKING = {
+    "model": (lambda model, folder: GPTModel(SMALL_CONFIG), 4 * WEIGHTS),
+    "cache": (lambda model, folder: KVCache(SMALL_CONFIG, 5, 7), 4 * 2 * 3 * 5 * 7 * 16),
+    "half a cache": (lambda model, folder: KVCache(SMALL_CONFIG, 5, dtype=torch.float16), 2 * 2 * 3 * 5 * 20 * 16),
+    "generate": (lambda model, folder: generate(model, TOKENS[:8].view(2, 4), 14), 4 * 2 * 3 * 2 * 18 * 16),
+    "load": (lambda model, folder: gptcore.load_model(folder, "cpu"), 4 * WEIGHTS),
+    "load in bfloat16": (lambda model, folder: gptcore.load_model(folder, "cpu", torch.bfloat16), 2 * WEIGHTS),
+    "quantize": (lambda model, folder: quantize(model), 4 * WEIGHTS),
+    "record": (lambda model, folder: record(model, TOKENS[:9]), 4 * (2 * 3 * 2 * 81 + 2 * 4 * 9 * 16 + 9 * 340)),
+    "evaluate": (lambda model, folder: evaluate(model, TOKENS, batch_size=4), 4 * 20 * 2 * 4 * 340),
+    "fit": (
+        lambda model, folder: fit(model, TOKENS, TOKENS, max_steps=1, batch_size=4),
+        4 * 4 * WEIGHTS + 4 * 20 * (3 * (8 * 16 + 2 * 64) * 4 + 3 * 4 * 340),
+    ),
+    "fit in bfloat16": (
+        lambda model, folder: fit(model, TOKENS, max_steps=1, batch_size=4, autocast=torch.bfloat16),
+        3 * 4 * WEIGHTS + 4 * 20 * (3 * (8 * 16 + 2 * 64) * 2 + 3 * 4 * 340),
+    ),
+    "bandwidth": (lambda model, folder: gptcore.read_bandwidth("cpu", megabytes=3), 3_000_000),
+}
+
+
+@pytest.fixture(scope="module")
+def model_and_folder(tmp_path_factory, tokenizer):
+    torch.manual_seed(0)
+    folder, model = tmp_path_factory.mktemp("model"), GPTModel(SMALL_CONFIG)
+    gptcore.save(folder, model, tokenizer)
+    return model, folder
+
+
+@pytest.mark.parametrize(("take", "needed"), TAKING.values(), ids=TAKING)
+def test_what_does_not_fit_is_refused_before_any_work(take, needed, model_and_folder, only):
+    only(needed - 1)
+    before = [parameter.clone() for parameter in model_and_folder[0].parameters()]
+    with pytest.raises(
+        MemoryError, match=rf"needs at least {needed:,} bytes of memory .*has {needed - 1:,} free .*: \w+"
+    ):
+        take(*model_and_folder)
+    after = model_and_folder[0].parameters()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("take", [take for take, _ in TAKING.values()], ids=TAKING)
+def test_what_fits_is_done(take, model_and_folder, only):
+    only(10**8)
+    take(*model_and_folder)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"n_layers": 10**9},
+        {"n_layers": 10**7, "emb_dim": 1, "n_heads": 1},
+        {"emb_dim": 12 * 10**8},
+        {"vocab_size": 10**400},
+    ],
+    ids=str,
+)
+def test_a_model_that_no_machine_holds_is_refused_at_once(sizes):
+    with pytest.raises(MemoryError, match="^a model of .{1,300}: choose smaller sizes in config$"):
+        GPTModel(GPTConfig(**sizes))
+
+
+def test_too_many_rows_are_refused():
+    with pytest.raises(MemoryError, match="a cache for 10000000 texts of 1,024 tokens needs at least"):
+        KVCache(GPT_CONFIG_1558M, 10**7)
+    with pytest.raises(MemoryError, match="needs at least 5,000,000,000,000 bytes"):
+        Uniforms(1, 10**9)
+    with pytest.raises(MemoryError, match="training with batch_size=1000000000 needs"):
+        fit(GPTModel(SMALL_CONFIG), TOKENS, max_steps=1, batch_size=10**9)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_what_does_not_fit_on_a_gpu_is_refused_before_any_work():
+    free = torch.cuda.mem_get_info()[0]
+    rows = free // (2 * 48 * 1024 * 1600 * 4) + 10
+    with pytest.raises(MemoryError, match="cuda has .* free"):
+        KVCache(GPT_CONFIG_1558M, rows, device="cuda")
+    model = GPTModel(SMALL_CONFIG).cuda()
+    with pytest.raises(MemoryError, match="cuda(:0)? has .* free"):
+        fit(model, TOKENS, max_steps=1, batch_size=free // 1000)
+    assert generate(model, TOKENS[None, :4].cuda(), 3).shape == (1, 7)

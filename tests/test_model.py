@@ -164,3 +164,15 @@ def test_an_unknown_device_is_refused_by_name(device):
     with pytest.raises(ValueError, match="device must be") as raised:
         resolve_device(device)
     assert repr(device) in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn, "float32"])
+def test_a_cache_has_a_dtype_that_a_model_computes_in(dtype):
+    with pytest.raises(TypeError, match="dtype must be a floating-point one of 16 bits or more, or None, got"):
+        KVCache(GPTConfig(), max_length=2, dtype=dtype)
+
+
+def test_a_cache_of_another_dtype_is_refused():
+    config = GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1)
+    with pytest.raises(ValueError, match="kv_cache must have torch.float32 as dtype, .* got torch.float16"):
+        GPTModel(config)(torch.tensor([[1, 2]]), KVCache(config, dtype=torch.float16))

@@ -47,8 +47,7 @@ def quantize(model: GPTModel) -> GPTModel:
             raise ValueError(
                 f"model must have finite weights below {LARGEST:.1e} to be quantised, got {wrong} in {name}"
             )
-    needed = weight_bytes(model.config) + weight_bytes(model.config, torch.int8)
-    check_room("a model in int8, and float32 on the way there,", needed, model.device, "take a smaller model")
+    check_room("the copy of model that becomes int8", weight_bytes(model.config), model.device, "take a smaller one")
     quantized = copy.deepcopy(model).float().eval()
     for module in list(quantized.modules()):
         for name, child in module.named_children():

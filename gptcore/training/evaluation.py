@@ -14,6 +14,7 @@ from gptcore.checks import check_integer
 from gptcore.model import GPTModel, check_model, evaluating
 from gptcore.training.batches import Documents, evaluation_batches, evaluation_rows
 from gptcore.training.distributed import Processes
+from gptcore.training.room import check_evaluation
 
 Result = TypeVar("Result")
 Steps: TypeAlias = Generator[None, None, Result]  # yields between two pieces of work, and returns the result
@@ -56,11 +57,13 @@ def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 3
     Documents are each read from their start; every token except a document's first is predicted. A document that is
     longer than the context is cut there.
 
-    Raises TypeError or ValueError if the model cannot read `token_ids`, or if there is no token to predict.
+    Raises TypeError or ValueError if the model cannot read `token_ids`, or if there is no token to predict;
+    MemoryError if a batch does not fit into memory.
     """
     check_model(model)
     check_integer("batch_size", batch_size, least=1)
     rows = evaluation_rows("token_ids", token_ids, model.config)
+    check_evaluation(model, rows, batch_size)
     return finished(evaluation_steps(model, rows, batch_size, Processes(model.device)))
 
 

@@ -22,6 +22,7 @@ from gptcore.training.distributed import Processes
 from gptcore.training.evaluation import Steps, evaluation_steps, finished, fitting_into_memory
 from gptcore.training.history import History, Meter, Progress
 from gptcore.training.optimization import adamw, check_finite, learn, learning_rate_at, seed_dropout
+from gptcore.training.room import check_training
 from gptcore.training.settings import TrainingSettings
 from gptcore.training.state import checkpoint_file, read_state, write_state
 
@@ -144,6 +145,7 @@ class _Training:
             )
         self.batches = TrainingRows(train_ids, model.config, settings.batch_size, settings.seed)
         self.held_out = _HeldOut(model, val_ids, settings.batch_size, self.processes)
+        check_training(model, settings, settings.batch_size // self.processes.count, val_ids is not None)
         self.file = None if checkpoint is None else checkpoint_file(checkpoint)
         self.optimizer = adamw(model, settings.learning_rate, settings.weight_decay, settings.betas)
         self.history = History()
