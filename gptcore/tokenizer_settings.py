@@ -39,7 +39,8 @@ def read_settings(folder: Path) -> TokenizerSettings:
     if is_complete := isinstance(found.get("added_tokens_decoder"), dict):
         added = {int(i): _token(token) for i, token in found["added_tokens_decoder"].items()}
     else:
-        found |= _read(folder / "special_tokens_map.json")
+        special = _read(folder / "special_tokens_map.json").items()
+        found |= {key: value | {"special": True} if isinstance(value, dict) else value for key, value in special}
     name = found.get("tokenizer_class") or config.get("tokenizer_class")
     if of_gpt2 := name in GPT2_CLASSES or not (folder / "tokenizer.json").is_file():
         found = dict.fromkeys(NAMED[:3], GPT2_TOKEN) | found
