@@ -16,7 +16,7 @@ from typing import Any
 from gptcore.checks import check_text, given
 from gptcore.files import path_text, read_json
 from gptcore.hugging_face import CONFIG
-from gptcore.other_kinds import LARGEST
+from gptcore.other_kinds import ADAPTER, LARGEST
 from gptcore.unavailable import Unavailable, check_room, one_sentence
 from gptcore.units import bytes_text
 from gptcore.weight_files import WEIGHTS, weight_files
@@ -192,7 +192,7 @@ def _download(name: str, tokenizer_only: bool) -> Path:
     with one_sentence(name, repo, revision):
         info = HfApi().model_info(repo, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-        files = _needed_files(name, sizes, (info.config or {}).get("model_type"), tokenizer_only)
+        files = _needed_files(name, sizes, info.config or {}, tokenizer_only)
         missing = [file for file in files if not isinstance(try_to_load_from_cache(repo, file, revision=info.sha), str)]
         size = sum(sizes[file] for file in missing)
         check_room(name, size, Path(constants.HF_HUB_CACHE))
@@ -208,7 +208,7 @@ def _download(name: str, tokenizer_only: bool) -> Path:
     return folders.pop()
 
 
-def _needed_files(name: str, found: Iterable[str], model_type: str | None, tokenizer_only: bool) -> list[str]:
+def _needed_files(name: str, found: Iterable[str], config: dict[str, Any], tokenizer_only: bool) -> list[str]:
     """The files to download, the weights last. Raises `Unavailable` if the model could not be read afterwards."""
     small = {CONFIG, *_GPT2_TOKENIZER, *_ONE_FILE_TOKENIZER, "README.md"}
     small |= {"added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}
@@ -218,7 +218,11 @@ def _needed_files(name: str, found: Iterable[str], model_type: str | None, token
         raise Unavailable(f"{refused} it has no tokenizer.json: choose another GPT-2")
     if tokenizer_only:
         return needed
-    if model_type not in (None, "gpt2"):
+    if ADAPTER in found:
+        raise Unavailable(f"{refused} it holds an adapter ({ADAPTER}), which changes another model: choose a GPT-2")
+    if config.get("quantization_config"):
+        raise Unavailable(f"{refused} its weights are quantised: choose the model that it was made from")
+    if (model_type := config.get("model_type")) not in (None, "gpt2"):
         raise Unavailable(f"{refused} it is a {model_type!r}, and gptcore computes only a 'gpt2': choose a GPT-2")
     index = f"{WEIGHTS}.index.json"
     if WEIGHTS in found:

@@ -350,6 +350,7 @@ def only_a_pickle(folder):
         (without("model.safetensors"), ["model.safetensors"]),
         (without("config.json"), ["config.json"]),
         (without("vocab.json"), ["tokenizer.json"]),
+        (lambda f: (f / "adapter_config.json").write_text("{}"), ["adapter_config.json", "changes another model"]),
     ],
 )
 def test_a_model_that_cannot_be_read_is_not_downloaded(published, hub, capsys, change, words):
@@ -364,6 +365,14 @@ def test_a_model_of_another_kind_is_not_downloaded(published, hub):
     published("EleutherAI/polyglot-ko-1.3b", model_type="gpt_neox")
     with pytest.raises(Unavailable, match="it is a 'gpt_neox'"):
         load("EleutherAI/polyglot-ko-1.3b")
+    assert hub.fetched == []
+
+
+def test_a_quantised_model_is_not_downloaded(published, hub):
+    published("owner/name")
+    hub.settings["owner/name"]["config"]["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    with pytest.raises(Unavailable, match="its weights are quantised: choose the model that it was made from"):
+        load("owner/name")
     assert hub.fetched == []
 
 
