@@ -119,4 +119,5 @@ def test_an_interrupt_of_a_cell_that_waits_is_its_own(kernel):
     kernel.manager.interrupt_kernel()
     kernel.until(lambda: cell in kernel.finished)
     assert kernel.lines(cell) == ["begun", "KeyboardInterrupt"]
-    assert kernel.run("print(generator.state)") == ["interrupted"]
+    # A kernel drops cells that come at once after one that failed.
+    kernel.until(lambda: kernel.run("print(generator.state)") == ["interrupted"])
