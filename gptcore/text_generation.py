@@ -147,6 +147,8 @@ def _prepare(
     check_tokenizer(tokenizer)
     check_integer("max_length", max_length, least=0)
     check_bool("known_only", known_only)
+    if not prompts:
+        raise ValueError("prompt must be a str or several, got an empty list")
     for i, prompt in enumerate(prompts):
         check_text(f"prompt[{i}]", prompt)
     target = None if device is None else resolve_device(device)

@@ -53,7 +53,8 @@ class _ByteReader:
         self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def read(self, token_ids: Sequence[int]) -> str:
-        return self.decoder.decode(b"".join(token_bytes(self.tokenizer, token_id) for token_id in token_ids))
+        each = {token_id: token_bytes(self.tokenizer, token_id) for token_id in set(token_ids)}
+        return self.decoder.decode(b"".join(each[token_id] for token_id in token_ids))
 
     def finish(self, cut: bool = False) -> str:
         return "" if cut else self.decoder.decode(b"", final=True)
