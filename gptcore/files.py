@@ -15,7 +15,7 @@ from typing import Any
 from gptcore.checks import check_text, given
 from gptcore.interrupts import held, restoring
 
-PATIENCE = 300.0  # seconds for which a writer waits for another one
+PATIENCE, POLL = 300.0, 0.01  # seconds for which a writer waits for another one, and after which it looks again
 _LARGEST_JSON = 100e6  # bytes; the largest tokenizers in use have a fifth of it
 
 
@@ -109,7 +109,7 @@ def locked(file: Path, patience: float = PATIENCE) -> Iterator[None]:
         while not _is_ours(lock, file):
             if time.monotonic() > end:
                 raise TimeoutError(f"{file} is locked")
-            time.sleep(0.01)
+            time.sleep(POLL)
         yield
     finally:
         try:

@@ -7,11 +7,12 @@ is removed. So other programs find the files where they always are.
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gptcore.files import locked, replace, sync
+from gptcore.files import POLL, locked, replace, sync
 from gptcore.interrupts import held
 
 T = TypeVar("T")
@@ -40,11 +41,11 @@ def replace_together(folder: Path, names: Collection[str], write: Callable[[Path
                 sync(file)
             _check_places(folder, {*names, *os.listdir(new)})
             sync(new)
-            with held():
-                new.rename(folder / _SAVED)
-                _complete(folder, names)
+            new.rename(folder / _SAVED)
+            _complete(folder, names)
         finally:
             shutil.rmtree(new, ignore_errors=True)
+    time.sleep(2 * POLL)  # who waits for the lock gets it, even if this process goes on to write
 
 
 def read_together(folder: Path, names: Collection[str], read: Callable[[Path], T]) -> T:
@@ -52,7 +53,7 @@ def read_together(folder: Path, names: Collection[str], read: Callable[[Path], T
 
     `read` gets another folder if `folder` may not be written and a replacement in it is not complete.
     """
-    for _ in range(10):
+    for _ in range(3 if os.access(folder, os.W_OK) else 50):
         before = _stamps(folder, names)
         try:
             result = read(_completed(folder, names))
@@ -62,7 +63,7 @@ def read_together(folder: Path, names: Collection[str], read: Callable[[Path], T
         else:
             if _stamps(folder, names) == before:
                 return result
-    with locked(folder / _LOCK):  # others write all the time
+    with locked(folder / _LOCK):  # for somebody writes all the time
         _complete(folder, names)
         return read(folder)
 
@@ -90,10 +91,11 @@ def _complete(folder: Path, names: Collection[str]) -> None:
     written = os.listdir(saved)
     for name in written:
         _link(saved / name, new / name)
-    for name in written:
-        replace(new / name, folder / name)
-    for name in set(names) - set(written):
-        (folder / name).unlink(missing_ok=True)
+    with held():  # so that no interrupt leaves other programs half of each
+        for name in written:
+            replace(new / name, folder / name)
+        for name in set(names) - set(written):
+            (folder / name).unlink(missing_ok=True)
     shutil.rmtree(new, ignore_errors=True)
     sync(folder)
     saved.rename(new)
