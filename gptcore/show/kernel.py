@@ -1,4 +1,4 @@
-"""Widgets that are heard while a cell awaits, in every kernel from ipykernel 6.17 on."""
+"""Widgets that are heard while a cell awaits, in every kernel that is allowed."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 async def hear_widgets() -> None:
     """Let the widgets hear what was clicked and moved since the cell began; outside of a kernel, do nothing.
 
-    ipykernel 6 keeps every message until the cell has ended; ipykernel 7 passes those of widgets on by itself.
+    ipykernel 6 keeps every message until the cell has ended; ipykernel 7.4 passes those of widgets on by itself.
     """
     kernel = running_kernel()
     queue = getattr(kernel, "msg_queue", None)  # ipykernel 7 has none
