@@ -1,5 +1,6 @@
 """`NextToken`: a text that grows by one token per click, with the candidates for the next one."""
 
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
+from gptcore.seeds import LIMIT
 from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
 from gptcore.show.charts import after, chart
 from gptcore.show.live import LiveView
@@ -99,7 +101,7 @@ class NextToken(LiveView):
     temperature, top_k = Setting(check_sampling), Setting(check_sampling)
     text, last, step, candidates = Shown(empty=""), Shown(), Shown(), Shown()
     token_ids = Shown(empty=[])
-    _remembered = "record", "_steps", "_story"
+    _remembered = "record", "_story"
 
     def __init__(
         self,
@@ -130,11 +132,11 @@ class NextToken(LiveView):
 
     def _next_step(self, count: int) -> Step | None:
         """The step after `count` new tokens; None if there is no more room."""
-        steps, self._steps = self._steps, None  # a generator in which something went wrong gives no more steps
-        if steps is None:
-            steps = islice(text_steps(*self._story)[1], count, None)
-        step = next(steps, None)
-        self._steps = steps
+        if self._taken != (self._story, count):  # a generator in which something went wrong gives no more steps
+            self._steps = islice(text_steps(*self._story)[1], count, None)
+        self._taken = None
+        step = next(self._steps, None)
+        self._taken = self._story, count + 1
         return step
 
     def new_story(self) -> None:
@@ -149,9 +151,12 @@ class NextToken(LiveView):
 
     def _begin(self) -> Growth:
         sampling, room = Sampling(self.temperature, self.top_k), self.model.config.context_length
-        self._story = self.model, self.prompt, self.tokenizer, room, sampling, self.seed
+        self._taken = None
+        seed = secrets.randbelow(LIMIT) if self.seed is None else self.seed
+        self._story = self.model, self.prompt, self.tokenizer, room, sampling, seed
         prompt_ids, self._steps = text_steps(*self._story)
-        return grown(self.tokenizer, prompt_ids, [], step=next(self._steps))
+        step, self._taken = next(self._steps), (self._story, 1)
+        return grown(self.tokenizer, prompt_ids, [], step=step)
 
     def picture(self) -> Figure:
         figure, ax = chart(7, 2.6, titles=[after(self.text)])

@@ -2,6 +2,7 @@ import base64
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -306,3 +307,24 @@ def test_labels_are_those_of_the_model_as_it_is_and_of_the_rows_that_are_shown(m
     assert explorer.panels.token_ids == ids and explorer.panels.labels != before
     explorer.change(temperature=0.5, rows=5)
     assert explorer.panels.token_ids == ids[:5]
+
+
+def test_a_billion_draws_are_cut_to_a_million_and_said(explorer, shown):
+    explorer.draw(10**9)
+    assert explorer.draws == 1_000_000 and "count was cut to 1,000,000" in shown(explorer)
+    explorer.draw(1)
+    assert explorer.draws == 1_000_001 and "cut to" not in explorer.caption
+    for count in (-1, 2.5, "x", None):
+        with pytest.raises((TypeError, ValueError), match="^count must be"):
+            explorer.draw(count)
+    assert explorer.draws == 1_000_001
+
+
+def test_a_seed_is_checked_and_starts_the_luck_again(explorer):
+    explorer.draw(5)
+    counts = explorer.counts
+    explorer.seed = "x"
+    assert explorer.seed == 1 and explorer.problem.startswith("seed must be an integer") and explorer.draws == 5
+    explorer.seed = np.int64(7)
+    explorer.draw(5)
+    assert explorer.seed == 7 and explorer.problem is None and not torch.equal(explorer.counts, counts)

@@ -130,3 +130,20 @@ def test_nothing_is_read_as_html(comparison, models, tokenizer, shown, tags):
     named.picture()
     assert tags(shown(comparison) + shown(named)) <= {"div", "span", "i", "u", "b", "s"}
     assert "<b onclick" not in shown(named)
+
+
+@pytest.mark.parametrize("position", [-1, 99, "x", None, 1.5, True])
+def test_a_position_that_is_not_there_is_said(comparison, shown, position):
+    before = comparison.position
+    comparison.position = position
+    assert comparison.position == before and "Not changed: position must be an integer from 0 to" in shown(comparison)
+    comparison.position = 1
+    assert comparison.position == 1 and comparison.problem is None
+
+
+def test_a_length_is_a_setting(comparison, control, shown):
+    comparison.max_length = 10**9
+    assert comparison.max_length == 100 == control(comparison, "New token").max
+    assert "max_length was cut to 100" in shown(comparison)
+    comparison.max_length = "abc"
+    assert comparison.max_length == 100 and "Not changed: max_length must be an integer" in shown(comparison)

@@ -6,6 +6,7 @@ import torch
 
 import gptcore
 from gptcore import GPTConfig, GPTModel
+from gptcore.sampling import Sampling
 from gptcore.show import Candidates, NextToken
 from gptcore.show.candidates import candidates_html
 
@@ -114,3 +115,22 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(widget):
     assert bundle["text/plain"] == widget.describe()
     assert widget.describe().startswith("NextToken: 'Once upon' may go on with ")
     json.dumps(bundle)
+
+
+def test_after_an_error_the_same_text_goes_on(model, tokenizer, shown, press, monkeypatch):
+    whole, broken = (NextToken(model, tokenizer, "Once", seed=3) for _ in range(2))
+    broken.temperature = 5.0  # holds from the next story on
+    for _ in range(4):
+        with monkeypatch.context() as patch:
+            patch.setattr(Sampling, "distribution", lambda *arguments: 1 / 0)
+            press(broken, "Add a token")
+            assert "Not changed: ZeroDivisionError" in shown(broken)
+        press(broken, "Add a token")
+        whole.add_token()
+        assert broken.token_ids == whole.token_ids and broken.problem is None
+
+
+def test_a_seed_may_be_none(model, tokenizer, press):
+    widget = NextToken(model, tokenizer, "Once", seed=None)
+    press(widget, "New story")
+    assert widget.seed is None and widget.problem is None

@@ -178,3 +178,39 @@ class Letters:
 def test_a_tokenizer_without_an_end(model):
     comparison = SettingsComparison(model, Letters(), "ab", seed=3, max_length=20)
     assert [len(text) for text in comparison.texts] == [22, 22]
+
+
+@pytest.mark.parametrize("seed", ["x", -1, 2**63, 1.5, None, [1]])
+def test_a_seed_is_checked_before_it_is_stored(comparison, press, shown, seed):
+    before = comparison.seed, comparison.texts
+    comparison.seed = seed
+    assert (comparison.seed, comparison.texts) == before and "Not changed: seed must be" in shown(comparison)
+    press(comparison, "Other luck")
+    assert comparison.seed == before[0] + 1 and comparison.problem is None and comparison.texts != before[1]
+
+
+@pytest.mark.parametrize("settings", [5, None, [1, 2], "ab", {"temperature": 1}, [{5: 1}, {}], [{}, {"top_p": 0}]])
+def test_settings_that_are_none_change_nothing(comparison, settings):
+    before = comparison.settings, comparison.texts
+    with pytest.raises((TypeError, ValueError), match="^(settings must be two|a setting has|top_p must be)"):
+        comparison.settings = settings
+    assert (comparison.settings, comparison.texts) == before
+
+
+def test_a_prompt_that_cannot_be_read_leaves_the_sliders_alive(comparison, control, shown):
+    def unreadable(text):
+        raise ValueError("no")
+
+    before, encode = comparison.prompt, comparison.tokenizer
+    comparison.tokenizer = type("Cannot", (), {"encode": lambda self, text: unreadable(text), "decode": str})()
+    control(comparison, "Beginning").value = "ä"
+    assert "Not changed: no." in shown(comparison) and comparison.prompt == before
+    comparison.tokenizer = encode
+    control(comparison, "A: temperature").value = 1.7
+    assert comparison.problem is None and comparison.settings[0]["temperature"] == 1.7
+
+
+def test_a_length_is_cut(comparison, shown):
+    comparison.max_length = 10**9
+    assert comparison.max_length == 100 and "max_length was cut to 100" in shown(comparison)
+    assert max(map(len, comparison.token_ids)) <= 100

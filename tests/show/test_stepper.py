@@ -1,5 +1,6 @@
 import base64
 import gc
+import math
 from html import escape
 from types import SimpleNamespace
 
@@ -324,3 +325,35 @@ def test_any_object_that_encodes_and_decodes_is_a_tokenizer(model):
     for _ in range(3):
         stepper.forward()
     assert stepper.text.startswith("ab") and len(stepper.text) == 5 and stepper.describe()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("top_p", 0), ("temperature", -1), ("top_k", "x"), ("seed", -1), ("speed", 0), ("speed", math.nan), ("speed", -4)],
+)
+def test_after_a_setting_that_is_not_allowed_every_button_answers(stepper, press, shown, name, value):
+    before = getattr(stepper, name)
+    setattr(stepper, name, value)
+    assert getattr(stepper, name) == before and f"Not changed: {name} must be" in shown(stepper)
+    for button in ("Forward", "Forward", "Back", "Reset", "Forward"):
+        press(stepper, button)
+    assert len(stepper.tape) == 1 and "Not changed" not in shown(stepper) and stepper.problem is None
+
+
+def test_a_tick_that_fails_pauses_and_says_why(stepper, shown, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(type(stepper.model), "hidden_states", lambda *arguments: 1 / 0)
+        stepper.playing = True
+        stepper._timer.value += 1
+        assert not stepper.playing and "Not changed: ZeroDivisionError" in shown(stepper)
+    stepper.forward()
+    assert len(stepper.tape) == 1
+
+
+def test_too_fast_and_too_long_is_cut(stepper, shown):
+    stepper.speed = 10**9
+    assert stepper.speed == 100 and "speed was cut to 100" in shown(stepper)
+    stepper.max_new_tokens = 10**9
+    assert stepper.max_new_tokens == 100_000 and "max_new_tokens was cut to 100,000" in shown(stepper)
+    stepper.prompt = "a " * 500_000
+    assert len(stepper.prompt) == 5_000 and "cut to its last 5,000 of 1,000,000 characters" in shown(stepper)

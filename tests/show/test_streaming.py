@@ -278,3 +278,38 @@ def test_a_tokenizer_without_an_end(model, shown):
     generator.start()
     generator.wait()
     assert len(generator.text) == 22 and "no more room" in shown(generator)
+
+
+def test_a_prompt_that_is_set_while_it_writes_waits_for_the_next_start(slow):
+    slow.start()
+    until(lambda: len(slow.new_ids) >= 2)
+    slow.prompt = "fox"
+    assert slow.running and slow.text.startswith("Once upon")
+    slow.stop()
+    slow.wait(5)
+    assert slow.state == "stopped" and slow.text.startswith("Once upon")
+    slow.start()
+    assert slow.text.startswith("fox")
+
+
+def test_a_thread_that_cannot_begin_or_end_leaves_start_alive(generator, monkeypatch, shown, press):
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda thread: 1 / 0)
+        press(generator, "Start")
+        assert generator.state == "failed" and "division by zero" in shown(generator)
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "progress_html", lambda record: {}["no"])
+        (start,) = generator._start._click_handlers.callbacks
+        start(generator._start)
+        generator.wait(5)
+    press(generator, "Start")
+    generator.wait()
+    assert generator.state == "finished" and generator._done.is_set()
+
+
+def test_of_a_very_long_text_the_end_is_shown(model, tokenizer, shown, monkeypatch):
+    monkeypatch.setattr(streaming, "MOST_SHOWN", 10)
+    generator = StreamingGenerator(model, tokenizer, "Once upon", max_length=40, seed=3, temperature=9.0, top_k=None)
+    generator.start()
+    generator.wait()
+    assert "… <span" in shown(generator) and len(generator.text) > 20
