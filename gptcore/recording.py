@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gptcore.checks import is_integer
 from gptcore.memory import check_room
-from gptcore.model import CausalSelfAttention, GPTModel, check_token_ids, evaluating
+from gptcore.model import CausalSelfAttention, GPTModel, check_model, check_token_ids, evaluating
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +39,7 @@ def record(model: GPTModel, token_ids: Tensor, ablated: Collection[tuple[int, in
     Raises TypeError or ValueError if the model cannot read token_ids, or has no such head; MemoryError if there
     is no room for what is recorded.
     """
+    check_model(model)
     if isinstance(token_ids, Tensor) and token_ids.ndim == 1:
         token_ids = token_ids[None]
     check_token_ids(model, token_ids)
@@ -65,7 +66,11 @@ def lens_logits(model: GPTModel, residuals: Tensor) -> Tensor:
     The stream has the same width after every layer, so the final norm and the head can read it anywhere; after the last
     block they compute the model's own logits. Known as the logit lens (nostalgebraist 2020, "interpreting GPT: the
     logit lens").
+
+    Raises TypeError or ValueError if `residuals` are not a stream of this model, MemoryError if there is no room.
     """
+    check_model(model)
+    _check_residuals(model, residuals)
     with evaluating(model):
         return model.head(model.final_norm(residuals))
 
@@ -99,6 +104,18 @@ def _check_room(model: GPTModel, T: int) -> None:
     residuals = 2 * (config.n_layers + 1) * T * config.emb_dim
     needed = (attention + residuals + T * config.vocab_size) * model.dtype.itemsize
     check_room(f"a recording of {T} tokens", needed, model.device, "take a shorter text")
+
+
+def _check_residuals(model: GPTModel, residuals: Tensor) -> None:
+    if not isinstance(residuals, Tensor) or residuals.dtype != model.dtype:
+        kind = residuals.dtype if isinstance(residuals, Tensor) else type(residuals).__name__
+        raise TypeError(f"residuals must be a tensor with the dtype of the model, {model.dtype}, got {kind}")
+    C = model.config.emb_dim
+    if residuals.shape[-1:] != (C,) or residuals.device != model.device:
+        found = f"{tuple(residuals.shape)} on {residuals.device}"
+        raise ValueError(f"residuals must have the shape (..., {C}), on {model.device} like the model, got {found}")
+    needed = residuals.numel() // C * model.config.vocab_size * model.dtype.itemsize
+    check_room("the logits of residuals", needed, model.device, "take fewer of them")
 
 
 def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:

@@ -1,10 +1,11 @@
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 
-from gptcore.checks import LONGEST, check_integer, check_number, check_text, given, is_integer, is_number
+from gptcore.checks import LONGEST, as_float, check_integer, check_number, check_text, given, is_integer, is_number
 
 
 @pytest.mark.parametrize("value", [0, -3, 2**80, np.int64(7), np.uint8(1)])
@@ -65,3 +66,31 @@ def test_any_value_is_shown_on_one_short_line(value):
 def test_short_values_are_shown_as_python_writes_them():
     for value in (None, True, -0.5, "it's", ["a", 1], {"a": 1}, (1,), 10**30, torch.float32):
         assert given(value) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (2, 2),
+        (0.5, 0.5),
+        (Fraction(1, 4), 0.25),
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3.0),
+        (10**300, 1e300),
+        (-3, -3),
+    ],
+    ids=repr,
+)
+def test_a_number_becomes_one_of_pythons_own(value, expected):
+    found = as_float("speed", value)
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(10**400, ValueError), (Fraction(10**400, 3), ValueError), (True, TypeError), ("2", TypeError), (2j, TypeError)],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_number_for_a_float_is_refused(value, error):
+    with pytest.raises(error, match="^speed must be a number.{0,30}, got .{1,90}$"):
+        as_float("speed", value)

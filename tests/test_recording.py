@@ -163,3 +163,31 @@ def test_heads_may_be_told_in_any_collection():
     expected = record(model, ids(), ablated=[(0, 1), (2, 3)]).logits
     for ablated in ({(0, 1), (2, 3)}, ((0, 1), (2, 3)), [[0, 1], [2, 3]], [(0, 1), (2, 3), (0, 1)]):
         assert torch.equal(record(model, ids(), ablated=ablated).logits, expected)
+
+
+@pytest.mark.parametrize("model", [None, "gpt2", torch.nn.Linear(2, 2), (1, 2)], ids=str)
+def test_what_is_no_model_is_not_recorded(model):
+    with pytest.raises(TypeError, match="model must be a GPTModel, got"):
+        record(model, torch.tensor([1]))
+    with pytest.raises(TypeError, match="model must be a GPTModel, got"):
+        lens_logits(model, torch.zeros(1, 8))
+
+
+@pytest.mark.parametrize(
+    ("residuals", "error"),
+    [
+        (None, TypeError),
+        ([0.0] * 8, TypeError),
+        (torch.zeros(2, 8, dtype=torch.float64), TypeError),
+        (torch.zeros(2, 8, dtype=torch.long), TypeError),
+        (torch.zeros(2, 7), ValueError),
+        (torch.tensor(0.0), ValueError),
+        (torch.zeros(2, 8, device="meta"), ValueError),
+        (torch.zeros(1, 1, 8).expand(10**6, 10**6, 8), MemoryError),
+    ],
+)
+def test_what_is_no_stream_has_no_logits(residuals, error):
+    model = GPTModel(GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1))
+    with pytest.raises(error, match="residuals (must|needs)"):
+        lens_logits(model, residuals)
+    assert lens_logits(model, torch.zeros(0, 8)).shape == (0, 20)

@@ -55,8 +55,8 @@ def fit(
     model keeps the weights with the lowest validation loss so far; before the first evaluation, those that it has.
 
     Raises TypeError or ValueError, before any work, if an argument is not as described there, if the text is too short,
-    or if it has token ids that the model does not know. Raises ValueError if a batch does not fit into memory, or if
-    the loss diverges; the model keeps the best weights then too.
+    or if it has token ids that the model does not know; MemoryError if a step cannot fit into memory. Raises ValueError
+    if a batch turns out not to fit, or if the loss diverges; the model keeps the best weights then too.
     """
     return finished(
         fit_steps(

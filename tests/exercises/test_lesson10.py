@@ -236,7 +236,7 @@ def cache_not_passed(model, token_ids, count):
         (lambda model, ids, n: by_length(model, ids, n).flip(1), "Read the prompt into the cache, then"),
         (lambda model, ids, n: ids, "0 tokens read"),
         (lambda model, ids, n: by_generate(model, ids, n)[0, 3:].tolist(), "prompt is lost"),
-        (lambda model, ids, n: KVCache(model), "no attribute 'context_length'"),
+        (lambda model, ids, n: KVCache(model), "config must be a GPTConfig or a mapping, got GPTModel"),
         (lambda model, ids, n: model(ids, KVCache(model.config))[:, -1].max(-1).values, "Return the prompt"),
         (
             lambda model, ids, n: generate(model, ids, n, temperature=0, use_cache=False),
