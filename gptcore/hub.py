@@ -82,6 +82,8 @@ def first_available(*names: str) -> str:
 
     Raises ValueError if none of them is available.
     """
+    if not all(isinstance(name, (str, Path)) for name in names):
+        raise TypeError(f"names must be names of models, or folders, got {given(names)}")
     if not names:
         raise ValueError("names must hold at least one name, got none")
     for name, other in zip(names, names[1:], strict=False):

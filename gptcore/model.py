@@ -253,6 +253,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
     Raises ValueError if PyTorch does not know the device, or if this machine does not have it.
     """
+    if not isinstance(device, (str, torch.device)):
+        raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {given(device)}')
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -176,6 +176,8 @@ def _darts(uniform: Tensor | float, probs: Tensor) -> Tensor:
         if not 0 <= number < 1:
             raise ValueError(f"uniform must be at least 0 and below 1, got {given(uniform)}")
         return torch.tensor(number, dtype=torch.float64, device=probs.device)
+    if uniform.is_meta:
+        raise ValueError("uniform must have a value, got a tensor on the device meta")
     if uniform.is_complex() or uniform.dtype == torch.bool:
         raise TypeError(f"uniform must be real numbers, got {uniform.dtype}")
     if uniform.ndim and probs.ndim > 1 and uniform.shape != probs.shape[:-1]:
@@ -200,6 +202,8 @@ def _readable(logits: Tensor) -> Tensor:
         raise TypeError(f"logits must be a tensor of floating-point numbers of 16 bits or more, got {kind}")
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"logits must have the shape (..., vocab_size), got {tuple(logits.shape)}")
+    if logits.is_meta:
+        raise ValueError("logits must have values, got a tensor on the device meta")
     logits = logits.detach().to(with_float64(logits.device))
     return logits if logits.dtype == torch.float64 else logits.float()
 

@@ -46,9 +46,9 @@ def fits(value: Any, annotation: Any) -> bool:
             fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
         )
     if origin in (Sequence, Collection, Iterable):
-        if not _is_several(value):
+        read_once = not hasattr(value, "__len__")
+        if not _is_several(value) or (read_once and origin is not Iterable):
             return False
-        read_once = origin is Iterable and not hasattr(value, "__len__")
         return read_once or all(fits(item, parts[0]) for item in value)
     if origin is tuple:
         return isinstance(value, tuple) and len(value) == len(parts) and all(map(fits, value, parts))

@@ -98,7 +98,7 @@ def chart(
     for name, inches in (("width", width), ("height", height)):
         if not 0 < inches <= MOST_INCHES:
             raise ValueError(f"{name} must be above 0 and at most {MOST_INCHES} inches, got {given(inches)}")
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(float(width), float(height)), layout="constrained")
     axes = figure.subplots(rows, columns, **layout)
     if title:
         figure.suptitle(drawable(title), x=0.01, ha="left")
@@ -165,7 +165,7 @@ def plot_scores(
     ax.hlines(rows, values, largest, color=OTHERS, lw=2, zorder=1)
     ax.axvline(largest, color="#555555", lw=1, ls="--", zorder=1)
     ax.plot(values, rows, "o", color=KEPT, ms=8)
-    for row, text in enumerate(texts or [f"{value:.1f}{gap}" for value, gap in zip(values, gaps, strict=True)]):
+    for row, text in enumerate(list(texts) or [f"{value:.1f}{gap}" for value, gap in zip(values, gaps, strict=True)]):
         ax.annotate(drawable(text.replace("-", "−")), (largest, row), (10, 0), textcoords="offset points", va="center")
     ax.margins(x=0.05)
     _label_rows(ax, labels, xlabel)
@@ -247,6 +247,7 @@ def plot_futures(ax: Axes, rows: Sequence[Mapping[str, float]], outlined: Collec
 
     >>> plot_futures(ax, [{"a": 0.6, "b": 0.4}, {"a c": 0.3, "a d": 0.3, "b c": 0.4}], outlined=["b c"])
     """
+    outlined = set(outlined)
     room = 13 * ax.figure.get_figwidth()  # how many characters fit on a bar
     for row, texts in enumerate(rows):
         left = 0.0

@@ -48,14 +48,21 @@ class _Line:
         if self.used + columns(self.gap + run) > self.width:
             print(end="\n" if self.used else "")
             self.used, self.gap = 0, ""
-        while columns(run) > self.width:
-            head = _head(run, self.width)
-            print(head)
-            run = run[len(head) :]
+        *full, run = _broken(run, self.width)
+        for part in full:
+            print(part)
         print(self.gap + run, end="", flush=True)
         self.used, self.gap = self.used + columns(self.gap + run), ""
 
 
-def _head(text: str, width: int) -> str:
-    """The beginning of `text` that fits into `width` columns, and at least one character."""
-    return next((text[:end] for end in range(len(text), 1, -1) if columns(text[:end]) <= width), text[:1])
+def _broken(word: str, width: int) -> list[str]:
+    """`word` in parts of at most `width` columns, or of one character."""
+    parts, used = [""], 0
+    for character in word:
+        wide = columns(character)
+        if parts[-1] and used + wide > width:
+            parts.append("")
+            used = 0
+        parts[-1] += character
+        used += wide
+    return parts

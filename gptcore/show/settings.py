@@ -126,7 +126,7 @@ def next_seed(seed: int | None) -> int | None:
 
 def check_floor(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a loss above 0, or None."""
-    if value is not None and not (is_number(value) and 0 < value <= sys.float_info.max):
+    if value is not None and not (is_number(value) and 0 < float(value) <= sys.float_info.max):
         raise ValueError(f"{name} must be a loss above 0 in nats per token, or None, got {given(value)}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
+from gptcore.checks import given
 from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_lines
 
@@ -13,6 +14,8 @@ def plot_time_per_token(
     ax: Axes, lengths: Sequence[int], seconds: Mapping[str, Sequence[float]], log: bool = False, ends: bool = False
 ) -> None:
     """One line for each entry of `seconds`, in milliseconds over the length of the text; see `plot_lines`."""
+    if any(len(times) > len(lengths) for times in seconds.values()):
+        raise ValueError(f"lengths must be as many as the longest of seconds has, got {given(lengths)}")
     milliseconds = {name: [1000 * time for time in times] for name, times in seconds.items()}
     plot_lines(
         ax,

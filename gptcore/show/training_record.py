@@ -68,13 +68,13 @@ class Training:
         }[self.state]
 
     def describe(self) -> str:
-        floor = "" if self.floor is None else f", above the floor of {self.floor:.2f} nats per token"
+        floor = "" if self.floor is None else f", above the floor of {float(self.floor):.2f} nats per token"
         return f"training and validation loss, step by step{floor}"
 
     @property
     def summary(self) -> str:
         """The curves in a sentence."""
-        floor = "" if self.floor is None else f"; the floor is {self.floor:.2f}"
+        floor = "" if self.floor is None else f"; the floor is {float(self.floor):.2f}"
         return (
             f"Step {self.step:,} of {self.max_steps:,}: training loss {_last(self.losses)}, validation loss "
             f"{_last(self.val_losses)} nats per token{floor}"
@@ -110,7 +110,7 @@ class Training:
         """The losses that the curves are held against, each with its label."""
         levels = {"start": (self.start, f"all tokens alike: {self.start:.2f}")}
         if self.floor is not None:
-            levels["floor"] = self.floor, f"the floor: {self.floor:.2f}"
+            levels["floor"] = self.floor, f"the floor: {float(self.floor):.2f}"
         return levels
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from gptcore.any_tokenizer import as_ids, check_tokenizer, encode_quietly, end_token_ids
+from gptcore.any_tokenizer import as_ids, check_tokenizer, encode_quietly, end_token_ids, is_known
 from gptcore.checks import check_integer, check_text, given
 from gptcore.stories import english, korean
 from gptcore.stories.source import END, Program, Teller, next_words, score_words, split_words
@@ -36,8 +36,8 @@ def sample(language: str, seed: int) -> str:
     Raises ValueError if `language` is neither "en" nor "ko", and TypeError if `seed` is no integer.
     """
     check_integer("seed", seed)
-    teller = Teller(Random(f"{language} {seed}"))
-    _program(language)(teller)
+    program, teller = _program(language), Teller(Random(f"{language} {seed}"))
+    program(teller)
     return teller.text
 
 
@@ -78,7 +78,9 @@ def next_token(prefix: str | Sequence[int], tokenizer: Any) -> dict[int, float]:
         check_text("prefix", prefix)
         token_ids = encode_quietly(tokenizer, prefix)
     else:
-        token_ids = as_ids("prefix must be a str, or token ids that the tokenizer has", prefix)
+        token_ids = as_ids(rule := "prefix must be a str, or token ids that the tokenizer has", prefix)
+        if unknown := [token_id for token_id in token_ids if not is_known(tokenizer, token_id)]:
+            raise ValueError(f"{rule}, got {given(unknown[0])}")
     text = b"".join(token_bytes(tokenizer, token_id) for token_id in token_ids).decode("utf-8", errors="ignore")
     words = split_words(text)[:-2]  # the last two may be incomplete
     spelled = [token_id for word in words for token_id in encode_quietly(tokenizer, word)]

@@ -4,6 +4,7 @@ Text comes as one long row of token ids (N,), or as documents, each read from it
 rows of token ids. A sequence that makes its rows on demand is checked as it is read, everything else before any work.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read_text(file: str | Path) -> str:
     Raises ValueError if the file is missing or empty, or if it is not UTF-8.
     """
     file = as_path("file", file)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise ValueError(f"file must be a text file, but there is none at {given(str(file))}")
     try:
         text = file.read_bytes().decode("utf-8")

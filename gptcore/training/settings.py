@@ -46,7 +46,7 @@ class TrainingSettings:
         if not pair or not all(is_number(beta) and 0 <= as_float("betas", beta) < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers, each at least 0 and below 1, got {given(self.betas)}")
         self._set("betas", tuple(as_float("betas", beta) for beta in self.betas))
-        if self.autocast not in (None, torch.bfloat16):
+        if self.autocast is not None and self.autocast is not torch.bfloat16:
             raise ValueError(
                 f"autocast must be torch.bfloat16, or None for the model's own type, got {given(self.autocast)}"
             )
