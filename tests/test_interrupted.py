@@ -118,6 +118,18 @@ def test_an_interrupt_at_any_moment_leaves_the_process_as_it_was(name, world):
     activity()
 
 
+def ended_by(activity, seconds):
+    """The exception with which it ended, if there was one, when the alarm went off after so many seconds."""
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            activity()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except BaseException as error:
+        return error
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that sends signals")
 @pytest.mark.parametrize("name", ACTIVITIES)
 def test_an_interrupt_at_a_random_time_does_too(name, world):
@@ -131,14 +143,7 @@ def test_an_interrupt_at_a_random_time_does_too(name, world):
     before = state(models, folder)
     try:
         for _ in range(MOMENTS):
-            error = None
-            try:
-                signal.setitimer(signal.ITIMER_REAL, luck.uniform(1e-6, length))
-                activity()
-            except BaseException as raised:
-                error = raised
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+            error = ended_by(activity, luck.uniform(1e-6, length))
             assert not changed(before, state(models, folder), name), error
             kept[type(error)] += 1
     finally:
