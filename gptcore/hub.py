@@ -17,7 +17,7 @@ from gptcore.checks import check_text, given
 from gptcore.files import path_text, read_json
 from gptcore.hugging_face import CONFIG
 from gptcore.other_kinds import ADAPTER, LARGEST
-from gptcore.unavailable import Unavailable, check_room, one_sentence
+from gptcore.unavailable import Unavailable, check_disk, one_sentence
 from gptcore.units import bytes_text
 from gptcore.weight_files import WEIGHTS, weight_files
 
@@ -197,7 +197,7 @@ def _download(name: str, tokenizer_only: bool) -> Path:
         files = _needed_files(name, sizes, info.config or {}, tokenizer_only)
         missing = [file for file in files if not isinstance(try_to_load_from_cache(repo, file, revision=info.sha), str)]
         size = sum(sizes[file] for file in missing)
-        check_room(name, size, Path(constants.HF_HUB_CACHE))
+        check_disk(name, size, Path(constants.HF_HUB_CACHE))
         terms = _licence_of(info.card_data.to_dict() if info.card_data else {}) or "not named"
         print(f"{name}: {bytes_text(size)} to download once from the Hugging Face hub, licence {terms}", flush=True)
         folders = set()

@@ -64,7 +64,8 @@ def _problem(name: str, repo: str, revision: str | None, error: Exception) -> st
     return f"{name!r} is not in the cache, and {hub} could not be reached ({type(error).__name__}): check the network"
 
 
-def check_room(name: str, size: int, cache: Path) -> None:
+def check_disk(name: str, size: int, cache: Path) -> None:
+    """Raise `Unavailable` if `size` bytes do not fit on the disk of `cache`."""
     existing = next(folder for folder in (cache, *cache.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(existing).free
     if size > free:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="divides a process that has loaded PyTorch")
 def test_a_folder_holds_one_model_and_its_own_tokenizer_whatever_happens(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-m", "tests.interrupted_saves", str(tmp_path), "10"]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.interrupted_saves", str(tmp_path), "8"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (ended.stdout, ended.stderr) == ("whole", "")
 
