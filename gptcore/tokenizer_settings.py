@@ -100,12 +100,13 @@ def apply_settings(backend: Any, settings: TokenizerSettings) -> set[int]:
 def end_ids(backend: Any, settings: TokenizerSettings, new_ids: set[int]) -> list[int]:
     """The tokens that end a text: the tokenizer's `eos_token` and those of the model's settings, or the usual one.
 
-    An id in the model's settings counts only if it belongs to an added token: often it is GPT-2's own, left there by
-    mistake. A token that is new comes last, since the model may not know it.
+    A single id in the model's settings counts only if it belongs to an added token: often it is GPT-2's own, left there
+    by mistake. Several are meant. A token that is new comes last, since the model may not know it.
     """
     named = backend.token_to_id(str(settings.named.get("eos_token", "")))
     found, added = [] if named is None else [named], backend.get_added_tokens_decoder()
-    found += [token_id for token_id in settings.model_ends if token_id in added]
+    several = len(settings.model_ends) > 1
+    found += [i for i in settings.model_ends if i in added or (several and backend.id_to_token(i) is not None)]
     found.sort(key=lambda token_id: token_id in new_ids)
     if all(token_id in new_ids and token_id >= settings.vocab_size for token_id in found):
         usual = (backend.token_to_id(name) for name in USUAL_ENDS)
@@ -148,5 +149,5 @@ def _added(content: str, special: set[str]) -> Any:
 
 
 def _ids(value: Any) -> list[int]:
-    """The integers of a setting that may be one, several or none: an `eos_token_id`."""
-    return [i for i in (value if isinstance(value, list) else [value]) if type(i) is int]
+    """The ids, or counts, of a setting that may be one, several or none: an `eos_token_id`."""
+    return [i for i in (value if isinstance(value, list) else [value]) if type(i) is int and 0 <= i < 2**32]

@@ -182,6 +182,7 @@ EOS = {
             },
             ["<|endoftext|>", "<|EOS|>"],
         ),
+        ({"generation_config": {"eos_token_id": [0, 65, 999]}}, ["<|endoftext|>", "a"]),  # several are meant
         ({"special_tokens_map": {"eos_token": "<|EOS|>"}, "config": {"vocab_size": 341}}, ["<|EOS|>"]),
         ({"special_tokens_map": {"eos_token": "<|EOS|>"}, "config": {"vocab_size": 340}}, ["<|endoftext|>", "<|EOS|>"]),
         (
