@@ -160,7 +160,7 @@ def generate(
     is_list = not isinstance(rows, Tensor)
     if not cuda_graph and (is_list or not use_cache):
         job = model, rows, max_new_tokens, uniforms, sampling, ends, logits_processor, use_cache
-        return with_new(token_ids, [list(ids) for ids in new_token_ids(*job)])
+        return with_new(token_ids, [list(ids) for ids in new_token_ids(*job)], model.device)
     with evaluating(model):
         if cuda_graph:
             plain = use_cache and logits_processor is None and not is_list

@@ -75,10 +75,10 @@ def _row(model: GPTModel, index: int, row: Any) -> list[int]:
     return row.tolist()
 
 
-def with_new(token_ids: Rows, new_ids: list[list[int]]) -> Tensor | list[Tensor]:
+def with_new(token_ids: Rows, new_ids: list[list[int]], device: torch.device) -> Tensor | list[Tensor]:
     """The prompts as they came, each with its new tokens; a tensor repeats the last token of a row that is shorter."""
     if not isinstance(token_ids, Tensor):
-        prompts = map(torch.as_tensor, token_ids)
+        prompts = (torch.as_tensor(row, device=device) for row in token_ids)
         return [torch.cat([row, row.new_tensor(ids)]) for row, ids in zip(prompts, new_ids, strict=True)]
     rows, longest = len(new_ids), max(map(len, new_ids))
     filled = [ids + ids[-1:] * (longest - len(ids)) for ids in new_ids]

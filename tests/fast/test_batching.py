@@ -90,6 +90,16 @@ def test_a_row_reads_the_logits_that_it_would_alone_while_others_leave():
     assert len(cache.kv_cache) == 6 and cache.kv_cache.keys.shape[1] == 1  # the columns of the others are gone
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_cuda_draws_the_tokens_that_the_cpu_draws():
+    prompts = prompts_of([1, 9, 4, 15])
+    expected = generate(made(), prompts, 14, 1.0, 10, seed=1, eos_token_id=[2, 3])
+    for given_prompts in ([prompt.tolist() for prompt in prompts], [prompt.cuda() for prompt in prompts]):
+        texts = generate(made().cuda(), given_prompts, 14, 1.0, 10, seed=1, eos_token_id=[2, 3])
+        assert [text.tolist() for text in texts] == [text.tolist() for text in expected]
+        assert all(text.is_cuda for text in texts)
+
+
 def test_no_padding_is_read(monkeypatch):
     read = []
     hidden_states = GPTModel.hidden_states
