@@ -43,8 +43,14 @@ def replace_together(folder: Path, names: Collection[str], write: Callable[[Path
             sync(new)
             new.rename(folder / _SAVED)
             _complete(folder, names)
+        except KeyboardInterrupt:
+            _complete(folder, names)  # what counts already
+            raise
         finally:
-            shutil.rmtree(new, ignore_errors=True)
+            try:
+                shutil.rmtree(new, ignore_errors=True)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)  # in case an interrupt came into the first
     time.sleep(2 * POLL)  # who waits for the lock gets it, even if this process goes on to write
 
 
@@ -114,9 +120,10 @@ def _link(file: Path, link: Path) -> None:
 def _mode_of_a_new_file(folder: Path) -> int:
     """Some libraries write files that only their owner may read."""
     file = folder / "mode"
-    file.touch()
-    mode = file.stat().st_mode
-    file.unlink()
+    with held():  # `touch` opens it
+        file.touch()
+        mode = file.stat().st_mode
+        file.unlink()
     return mode
 
 
