@@ -17,7 +17,7 @@ from gptcore.fast.cuda_graph import graph_generate
 from gptcore.fast.decoding import can_decode, draw_next, reader
 from gptcore.model import GPTModel, evaluating
 from gptcore.prompts import Rows, prompt_rows, with_new
-from gptcore.sampling import Distribution, Sampling, draw, next_token_distribution
+from gptcore.sampling import DTYPES, Distribution, Sampling, draw, next_token_distribution
 from gptcore.seeds import Uniforms
 from gptcore.stopping import check_ends
 
@@ -226,6 +226,8 @@ def processed(logits_processor: LogitsProcessor | None, token_ids: Tensor, logit
     if not isinstance(processed, Tensor) or processed.shape != logits.shape:
         given = tuple(processed.shape) if isinstance(processed, Tensor) else type(processed).__name__
         raise TypeError(f"logits_processor must return logits of the shape {tuple(logits.shape)}, got {given}")
+    if processed.dtype not in DTYPES:
+        raise TypeError(f"logits_processor must return floating-point logits, as it was given, got {processed.dtype}")
     return processed
 
 

@@ -9,6 +9,7 @@ import torch
 from gptcore.checks import given
 from gptcore.config import GPTConfig
 from gptcore.costs import num_parameters
+from gptcore.sampling import DTYPES
 from gptcore.units import bytes_text
 
 LAYER = 2**14  # bytes that Python takes for the modules of one layer, at least
@@ -50,7 +51,7 @@ def check_cache_fits(
     config: GPTConfig, batch_size: int, max_length: int, device: torch.device | None, dtype: torch.dtype | None
 ) -> None:
     """Raise MemoryError unless such a `KVCache` fits, TypeError for a dtype that no model computes in."""
-    if dtype not in (None, torch.float32, torch.float64, torch.bfloat16, torch.float16):
+    if dtype not in (None, *DTYPES):
         raise TypeError(f"dtype must be a floating-point one of 16 bits or more, or None, got {given(dtype)}")
     values = 2 * config.n_layers * batch_size * max_length * config.emb_dim
     needed = values * (dtype or torch.get_default_dtype()).itemsize

@@ -21,6 +21,7 @@ from gptcore.fast.linear import Linear
 from gptcore.memory import check_cache_fits, check_model_fits
 from gptcore.modes import Dropout, is_training, keeping_gradients
 from gptcore.modes import evaluating as evaluating
+from gptcore.sampling import DTYPES
 
 
 class KVCache:
@@ -204,6 +205,8 @@ def check_model(model: Any) -> None:
     if not (isinstance(model, nn.Module) and hasattr(model, "hidden_states")):
         both = ": load() returns the model and its tokenizer" if isinstance(model, tuple) else ""
         raise TypeError(f"model must be a GPTModel, got {type(model).__name__}{both}")
+    if (dtype := getattr(model, "dtype", torch.float32)) not in DTYPES:
+        raise TypeError(f"model must have floating-point weights of 16 bits or more, got {dtype}")
 
 
 def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:

@@ -21,7 +21,7 @@ from gptcore.checks import as_float, check_integer, given, is_number
 STAGES = ("masked", "temperature", "top_k", "top_p", "min_p")
 _MASKED, _TEMPERATURE, _TOP_K, _TOP_P, _MIN_P = range(1, 6)
 
-DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)  # of logits
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)  # in which a model computes, and its logits are
 
 
 @dataclass(frozen=True, eq=False, repr=False)

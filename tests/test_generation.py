@@ -547,3 +547,11 @@ def test_cuda_draws_the_tokens_that_the_cpu_draws(tokenizer):
     assert torch.equal(generate(model, token_ids.cuda(), 30, 0.8, 10, seed=0).cpu(), expected)
     with pytest.raises(ValueError, match="token_ids must be on the device of the model"):
         generate(model, token_ids, 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.int64, torch.complex64, torch.bool])
+@pytest.mark.parametrize("top_k", [None, 3])
+def test_a_processor_keeps_the_logits_floating_point(dtype, top_k):
+    model = GPTModel(GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1))
+    with pytest.raises(TypeError, match=f"logits_processor must return floating-point logits.* got {dtype}"):
+        generate(model, torch.tensor([[1, 2]]), 2, top_k=top_k, logits_processor=lambda ids, logits: logits.to(dtype))

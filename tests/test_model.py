@@ -172,6 +172,22 @@ def test_a_cache_has_a_dtype_that_a_model_computes_in(dtype):
         KVCache(GPTConfig(), max_length=2, dtype=dtype)
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.complex64])
+@pytest.mark.filterwarnings("ignore:Complex modules")
+def test_a_model_of_a_dtype_without_arithmetic_is_refused(dtype):
+    model = GPTModel(GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1)).to(dtype)
+    token_ids = torch.arange(9)
+    for act in (
+        lambda: gptcore.generate(model, token_ids[None, :3], 2),
+        lambda: gptcore.record(model, token_ids[:3]),
+        lambda: gptcore.evaluate(model, token_ids),
+        lambda: gptcore.fit(model, token_ids, max_steps=1, batch_size=1),
+        lambda: gptcore.quantize(model),
+    ):
+        with pytest.raises(TypeError, match=f"model must have floating-point weights of 16 bits or more, got {dtype}"):
+            act()
+
+
 def test_a_cache_of_another_dtype_is_refused():
     config = GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1)
     with pytest.raises(ValueError, match="kv_cache must have torch.float32 as dtype, .* got torch.float16"):
