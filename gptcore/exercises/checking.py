@@ -43,6 +43,7 @@ TENSOR_ERRORS = {  # part of an exception → what helps, in every exercise
     "size of tensor a": "The shapes do not fit: one value per row is a column, made with keepdim=True or [:, None].",
     "one element tensors": "math works on one number at a time. For a whole tensor write x.exp() or x.log().",
     '"dim"': "Say along which axis: dim=-1, the last one.",
+    "softmax() received an invalid": "Say along which axis: dim=-1, the last one.",  # the same in PyTorch 2.6
     "zero-dimensional tensor": "torch.cat joins rows: make the one token a row with new[None].",
     "(batch, tokens)": "The model reads a batch of texts: keep the first axis, or make one with token_ids[None].",
 }
