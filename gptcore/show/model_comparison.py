@@ -1,6 +1,5 @@
 """`ModelComparison`: several models, one prompt and the same luck."""
 
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from textwrap import wrap
@@ -20,6 +19,7 @@ from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
 from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
+    LARGEST_LOSS,
     MOST_LENGTH,
     Setting,
     Shown,
@@ -307,6 +307,6 @@ def _check_losses(models: Mapping[str, GPTModel], losses: Any, floor: Any) -> No
             f"losses must be of the models {', '.join(models)}, got {', '.join(sorted(map(str, unknown)))}"
         )
     for name, loss in losses.items():
-        if not (is_number(loss) and 0 < loss <= sys.float_info.max):
+        if not (is_number(loss) and 0 < loss < LARGEST_LOSS):
             raise ValueError(f"losses must be above 0, in nats per token, got {given(loss)} for {name}")
     check_floor("floor", floor)

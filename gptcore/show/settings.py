@@ -1,6 +1,5 @@
 """Settings of widgets: plain attributes that are checked, each the value of a control."""
 
-import sys
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +11,7 @@ from gptcore.seeds import LIMIT, Uniforms
 OFF = object()  # None, for a control that offers a choice: its value cannot be None
 MOST_TEXT = 5_000  # characters: of a longer text a model would see no more than the end
 
+LARGEST_LOSS = 1e30  # nats per token: more is no number, also where it has 32 bits
 MOST_LENGTH = 100  # new tokens of a text that is written before anything is shown
 
 
@@ -126,7 +126,7 @@ def next_seed(seed: int | None) -> int | None:
 
 def check_floor(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a loss above 0, or None."""
-    if value is not None and not (is_number(value) and 0 < float(value) <= sys.float_info.max):
+    if value is not None and not (is_number(value) and 0 < value < LARGEST_LOSS):
         raise ValueError(f"{name} must be a loss above 0 in nats per token, or None, got {given(value)}")
 
 
