@@ -74,6 +74,18 @@ def test_the_tokens_are_those_of_the_cpu(settings, use_cache):
     assert generate(there, batch.to("mps"), 6, **settings).tolist() == generate(here, batch, 6, **settings).tolist()
 
 
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_prompts_of_unequal_length_go_on_as_on_the_cpu(use_cache):
+    settings = {"seed": 4, "top_k": 5, "eos_token_id": 3, "use_cache": use_cache}
+    here, there, prompts = random_model(), random_model("mps"), [[5], [6, 7, 8, 9], [1, 2]]
+    expected = [row.tolist() for row in generate(here, prompts, 10, **settings)]
+    assert [row.tolist() for row in generate(there, prompts, 10, **settings)] == expected
+    padded, mask = torch.tensor([[0, 5], [6, 7]]), torch.tensor([[0, 1], [1, 1]])
+    expected = generate(here, padded, 6, attention_mask=mask, **settings).tolist()
+    there_mask = mask.to("mps")
+    assert generate(there, padded.to("mps"), 6, attention_mask=there_mask, **settings).tolist() == expected
+
+
 def test_a_cuda_graph_is_refused_in_a_sentence():
     with pytest.raises(ValueError, match="cuda_graph must be False unless .* got a GPTModel on mps"):
         generate(random_model("mps"), torch.tensor([[1]], device="mps"), 3, cuda_graph=True)
