@@ -20,7 +20,11 @@ _PLAIN = {
 
 def check_tokenizer(tokenizer: Any) -> None:
     """Raise TypeError unless `tokenizer` is an object with `encode` and `decode`."""
-    methods = (getattr(tokenizer, name, None) for name in ("encode", "decode"))
+    _check_methods(tokenizer, "encode", "decode")
+
+
+def _check_methods(tokenizer: Any, *names: str) -> None:
+    methods = (getattr(tokenizer, name, None) for name in names)
     if isinstance(tokenizer, type) or not all(map(callable, methods)):
         given = f"the class {tokenizer.__name__}" if isinstance(tokenizer, type) else type(tokenizer).__name__
         raise TypeError(f"tokenizer must have encode and decode, got {given}")
@@ -66,6 +70,7 @@ def change(tokenizer: Any, text: str, token_ids: list[int]) -> str | None:
 
 def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:
     """`decode` as a function of token ids alone; it raises TypeError if it gives anything but text."""
+    _check_methods(tokenizer, "decode")
     method = plainly(tokenizer.decode)
 
     def decode(token_ids: list[int]) -> str:
@@ -111,6 +116,7 @@ def is_known(tokenizer: Any, token_id: int) -> bool:
         return False
     if (backend := backend_of(tokenizer)) is not None:
         return backend.id_to_token(token_id) is not None
+    _check_methods(tokenizer, "decode")
     if hasattr(tokenizer, "__len__") and token_id >= len(tokenizer):
         return False
     if hasattr(tokenizer, "convert_ids_to_tokens"):

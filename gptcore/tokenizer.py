@@ -14,6 +14,7 @@ from gptcore.any_tokenizer import encode as encode
 from gptcore.any_tokenizer import end_token_ids as end_token_ids
 from gptcore.bpe_files import read_merges, read_vocab
 from gptcore.checks import check_text, given
+from gptcore.files import as_path
 from gptcore.printable import printable as printable
 from gptcore.printable import visible as visible
 from gptcore.printable import without_spaces
@@ -114,13 +115,15 @@ def byte_level_bpe(
 
     If the vocabulary has `end_of_text`, text with this name becomes this one token.
 
-    Raises ValueError if the files are damaged or do not belong together.
+    Raises ValueError if the files are damaged or do not belong together, OSError if one cannot be read.
     """
     from tokenizers import AddedToken, decoders, models, pre_tokenizers
     from tokenizers import Tokenizer as Backend
 
-    tokens = {} if vocab is None else read_vocab(Path(vocab))
-    pairs = [] if merges is None else read_merges(Path(merges), tokens)
+    if (vocab is None) != (merges is None):
+        raise ValueError(f"vocab and merges must be two files, or both None, got {given(vocab)} and {given(merges)}")
+    tokens = {} if vocab is None else read_vocab(as_path("vocab", vocab))
+    pairs = [] if merges is None else read_merges(as_path("merges", merges), tokens)
     backend = Backend(models.BPE(tokens, pairs) if tokens else models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
     backend.decoder = decoders.ByteLevel()

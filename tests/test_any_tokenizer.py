@@ -233,3 +233,11 @@ def test_a_warning_is_not_made_for_a_text_that_comes_back(tokenizer, recwarn):
     for text in ("", " a", "a  b\n\t", "뷁 👩\u200d👩\u200d👧 \x00"):
         encode(tokenizer, text)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "gpt2", {}, [], Tokenizer])
+def test_what_is_no_tokenizer_has_no_tokens(wrong):
+    decoding = [lambda ids: decode(wrong, ids), lambda ids: list(stream_decode(wrong, ids))]
+    for function in [*decoding, lambda ids: token_label(wrong, *ids), lambda ids: token_bytes(wrong, *ids)]:
+        with pytest.raises(TypeError, match="^tokenizer must have encode and decode, got "):
+            function([3])

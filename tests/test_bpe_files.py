@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from gptcore import load_tokenizer
+from gptcore import byte_level_bpe, load_tokenizer
 from gptcore.bpe_files import read_merges, read_text, read_vocab
 from gptcore.tokenizer_files import save_tokenizer
 
@@ -105,3 +105,12 @@ def test_a_damaged_file_gives_a_sentence_or_the_same_tokens(tmp_path, tokenizer,
 def test_json_keeps_the_ids_of_a_vocab(tokenizer_folder):
     file = tokenizer_folder / "vocab.json"
     assert read_vocab(file) == json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("files", "error"),
+    [((5, 5), TypeError), (("a", None), ValueError), ((None, "a"), ValueError), (("", ""), ValueError)],
+)
+def test_a_vocabulary_comes_with_its_merges(files, error):
+    with pytest.raises(error, match="^vocab "):
+        byte_level_bpe(*files)
