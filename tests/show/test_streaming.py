@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, generate_text, next_token_distribution
-from gptcore.show import interrupts, streaming
+from gptcore.show import interrupts, streaming, writing
 from gptcore.show.streaming import StreamingGenerator, paced
 
 
@@ -308,7 +308,7 @@ def test_a_thread_that_cannot_begin_or_end_leaves_start_alive(generator, monkeyp
 
 
 def test_of_a_very_long_text_the_end_is_shown(model, tokenizer, shown, monkeypatch):
-    monkeypatch.setattr(streaming, "MOST_SHOWN", 10)
+    monkeypatch.setattr(writing, "MOST_SHOWN", 10)
     generator = StreamingGenerator(model, tokenizer, "Once upon", max_length=40, seed=3, temperature=9.0, top_k=None)
     generator.start()
     generator.wait()
