@@ -62,7 +62,8 @@ def test_a_step_reads_no_value_back_and_stays_on_its_device(kind, settings):
     """Tensors on "meta" have shapes and no values: reading one back there, or mixing devices, is an error."""
     model = kind().to("meta")
     tokens = torch.zeros(2, 12, dtype=torch.long, device="meta")
-    cache = KVCache(model.config, 2, 12, model.device, model.dtype)
+    cache = KVCache(model.config, 2, 12)
+    cache.keys, cache.values = cache.keys.to("meta"), cache.values.to("meta")
     step = StaticStep(model, tokens, tokens.double(), cache, Sampling(*settings))
     with evaluating(model):
         step()
