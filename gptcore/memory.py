@@ -72,7 +72,10 @@ def free_bytes(device: torch.device | str = "cpu") -> int | None:
         return torch.cuda.mem_get_info(device)[0] + kept
     if device.type not in ("cpu", "mps"):
         return None
-    return max(0, min([_left_on_machine(), *_left_in_groups(), *_left_below_limits()]))
+    try:
+        return max(0, min([_left_on_machine(), *_left_in_groups(), *_left_below_limits()]))
+    except Exception:  # a system that does not tell: what is not known refuses nothing
+        return None
 
 
 def _left_on_machine() -> int:

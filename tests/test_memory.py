@@ -90,6 +90,16 @@ def test_what_does_not_fit_is_refused_in_one_sentence(groups):
         check_room("the model", 10**400, torch.device("cpu"))
 
 
+@pytest.mark.parametrize("error", [OSError, RuntimeError, ImportError])
+def test_what_a_system_does_not_tell_refuses_nothing(monkeypatch, error):
+    def silent() -> int:
+        raise error
+
+    monkeypatch.setattr(memory, "_left_on_machine", silent)
+    assert free_bytes() is None
+    check_room("the model", 10**18, "cpu")
+
+
 def test_little_is_not_asked_about(groups):
     groups("0::/\n", {"": v2("1000", 1000)})
     check_room("the text", SMALL - 1, "cpu")
