@@ -9,7 +9,6 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable, Collection
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -153,7 +152,7 @@ class TrainingMonitor(LiveView):
     async def _take(self, steps: Steps[History]) -> History:
         """All the steps; now and then the kernel has a turn."""
         turned = perf_counter()
-        with closing(steps):  # the best weights are restored, whatever happens here
+        try:
             while True:
                 try:
                     next(steps)
@@ -167,6 +166,8 @@ class TrainingMonitor(LiveView):
                 except (asyncio.CancelledError, KeyboardInterrupt):  # how a kernel interrupts a cell that waits
                     self._end("interrupted")
                 turned = perf_counter()
+        finally:
+            steps.close()  # the best weights are restored, whatever happens here; an interrupt can skip `closing`
 
     def _hear(self, on_progress: Callable[[Progress], None] | None, progress: Progress) -> None:
         """A report of `fit`."""
