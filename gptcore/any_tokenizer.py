@@ -152,9 +152,8 @@ def as_ids(rule: str, value: Any) -> list[int]:
     Raises TypeError, with `rule`, if `value` is something else.
     """
     found = value.get("input_ids") if isinstance(value, Mapping) else getattr(value, "ids", value)
-    found = found.tolist() if hasattr(found, "tolist") else found
-    with suppress(TypeError):
-        found = list(found)
+    with suppress(TypeError, NotImplementedError):  # a tensor on the device meta has no values
+        found = list(found.tolist() if hasattr(found, "tolist") else found)
         if len(found) == 1 and not isinstance(found[0], (str, bytes)):  # a batch of one
             found = [found[0]] if is_id(found[0]) else list(getattr(found[0], "ids", found[0]))
         if all(map(is_id, found)):

@@ -201,7 +201,7 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     Raises TypeError if folder, model or tokenizer are something else; ValueError if the weights are int8 or on the
     device "meta", which the layout cannot hold; OSError, in one sentence, if the folder cannot be written.
     """
-    if folder == "storyteller":
+    if isinstance(folder, str) and folder == "storyteller":
         raise ValueError("folder must not be 'storyteller', the bundled model's name: use './storyteller', or another")
     folder = as_path("folder", folder)
     _check_savable(model, tokenizer)

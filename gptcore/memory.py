@@ -51,7 +51,7 @@ def check_cache_fits(
     config: GPTConfig, batch_size: int, max_length: int, device: torch.device | None, dtype: torch.dtype | None
 ) -> None:
     """Raise MemoryError unless such a `KVCache` fits, TypeError for a dtype that no model computes in."""
-    if dtype not in (None, *DTYPES):
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype in DTYPES):
         raise TypeError(f"dtype must be a floating-point one of 16 bits or more, or None, got {given(dtype)}")
     values = 2 * config.n_layers * batch_size * max_length * config.emb_dim
     needed = values * (dtype or torch.get_default_dtype()).itemsize

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gptcore.checks import is_integer
+from gptcore.checks import given, is_integer
 from gptcore.memory import check_room
 from gptcore.model import CausalSelfAttention, GPTModel, check_model, check_token_ids, evaluating
 
@@ -120,8 +120,8 @@ def _check_residuals(model: GPTModel, residuals: Tensor) -> None:
 
 def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:
     layers, per_layer = model.config.n_layers, model.config.n_heads
-    if not isinstance(heads, Collection) or not all(_is_pair(head) for head in heads):
-        raise TypeError(f"ablated must be a list of heads, each a pair of integers (layer, head), got {heads!r}")
+    if isinstance(heads, Tensor) or not isinstance(heads, Collection) or not all(map(_is_pair, heads)):
+        raise TypeError(f"ablated must be a list of heads, each a pair of integers (layer, head), got {given(heads)}")
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < per_layer):
             raise ValueError(

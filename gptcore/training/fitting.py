@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gptcore.checks import given
 from gptcore.interrupts import held, restoring
 from gptcore.model import GPTModel, check_model
 from gptcore.modes import in_training, keeping_gradients, same_luck
@@ -135,7 +136,7 @@ class _Training:
             )
         for name, function in {"should_stop": should_stop, "on_progress": on_progress}.items():
             if function is not None and not callable(function):
-                raise TypeError(f"{name} must be a function, or None, got {function!r}")
+                raise TypeError(f"{name} must be a function, or None, got {given(function)}")
         if not any(p.requires_grad for p in model.parameters()):
             raise ValueError("model must have weights that can be trained, but all are fixed, as int8 weights are")
         self.processes = Processes.together(model.device)
