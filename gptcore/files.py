@@ -147,12 +147,15 @@ def sync(path: Path) -> None:
     is_folder = path.is_dir()
     if is_folder and os.name == "nt":
         return  # which knows no such thing
-    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    descriptor = None
     try:
+        with held():  # an interrupt would lose what was opened
+            descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
         with suppress(OSError) if is_folder else nullcontext():  # not all systems can
             os.fsync(descriptor)
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def replace(source: Path, target: Path, seconds: float = 5.0 if os.name == "nt" else 0.0) -> None:
