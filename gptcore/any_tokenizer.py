@@ -23,11 +23,16 @@ def check_tokenizer(tokenizer: Any) -> None:
     _check_methods(tokenizer, "encode", "decode")
 
 
+def check_decoder(tokenizer: Any) -> None:
+    """Raise TypeError unless `tokenizer` is an object with `decode`: labels need no more."""
+    _check_methods(tokenizer, "decode")
+
+
 def _check_methods(tokenizer: Any, *names: str) -> None:
     methods = (getattr(tokenizer, name, None) for name in names)
-    if isinstance(tokenizer, type) or not all(map(callable, methods)):
+    if isinstance(tokenizer, (type, bytes, bytearray)) or not all(map(callable, methods)):  # bytes have a `decode`, too
         given = f"the class {tokenizer.__name__}" if isinstance(tokenizer, type) else type(tokenizer).__name__
-        raise TypeError(f"tokenizer must have encode and decode, got {given}")
+        raise TypeError(f"tokenizer must have {' and '.join(names)}, got {given}")
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
@@ -70,7 +75,7 @@ def change(tokenizer: Any, text: str, token_ids: list[int]) -> str | None:
 
 def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:
     """`decode` as a function of token ids alone; it raises TypeError if it gives anything but text."""
-    _check_methods(tokenizer, "decode")
+    check_decoder(tokenizer)
     method = plainly(tokenizer.decode)
 
     def decode(token_ids: list[int]) -> str:
@@ -116,7 +121,7 @@ def is_known(tokenizer: Any, token_id: int) -> bool:
         return False
     if (backend := backend_of(tokenizer)) is not None:
         return backend.id_to_token(token_id) is not None
-    _check_methods(tokenizer, "decode")
+    check_decoder(tokenizer)
     if hasattr(tokenizer, "__len__") and token_id >= len(tokenizer):
         return False
     if hasattr(tokenizer, "convert_ids_to_tokens"):

@@ -71,12 +71,6 @@ def in_words(annotation: Any) -> str:
     return " or ".join(map(in_words, parts)) if origin is UnionType else f"a {origin.__name__}"
 
 
-def check_decoder(tokenizer: Any) -> None:
-    """Raise TypeError unless `tokenizer` has `decode`: labels need no more."""
-    if isinstance(tokenizer, type) or not callable(getattr(tokenizer, "decode", None)):
-        raise TypeError(f"tokenizer must have decode, got {type(tokenizer).__name__}")
-
-
 def _is_several(value: Any) -> bool:
     if isinstance(value, (str, bytes)):
         return False

@@ -6,8 +6,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from gptcore.any_tokenizer import check_decoder
 from gptcore.checks import check_integer
-from gptcore.show.arguments import check_decoder, checked
+from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_pairs
 from gptcore.show.style import others_label, percent
 from gptcore.tokenizer import token_label

@@ -5,10 +5,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from gptcore.any_tokenizer import check_decoder
 from gptcore.checks import check_integer
 from gptcore.fast.cores import on_one_core
 from gptcore.sampling import Distribution
-from gptcore.show.arguments import check_decoder, checked
+from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_shares
 from gptcore.show.style import EMPTY_ROW, others_label, percent, row_html, short_label
 from gptcore.tokenizer import token_label

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from gptcore.any_tokenizer import check_decoder
 from gptcore.sampling import Distribution, draw
-from gptcore.show.arguments import check_decoder, checked
+from gptcore.show.arguments import checked
 from gptcore.show.charts import HATCHED, drawable, styled
 from gptcore.show.style import CHOSEN, KEPT, columns, counted, escape, others_label, percent, shortened
 from gptcore.tokenizer import token_label
