@@ -28,9 +28,11 @@ def interrupted(function, moments, latest, seed=0):
     random.seed(seed)
     for _ in range(moments):
         with pytest.raises(KeyboardInterrupt) as interrupt:
-            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, latest))
+            # Python drops an exception that it raises while it collects garbage, so there is another one if need be.
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, latest), 1.0)
             while True:
                 function()
+        signal.setitimer(signal.ITIMER_REAL, 0)
         yield interrupt
 
 
