@@ -47,10 +47,11 @@ def main() -> int:
     try:
         return _write(arguments)
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is Windows' error for a closed pipe
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # the reader has closed the pipe; now Python's last flush cannot fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # now Python's last flush cannot fail
+        if error.errno in (errno.EPIPE, errno.EINVAL):  # EINVAL is Windows' error for a closed pipe
+            return 141
+        _say(f"the text cannot be written: {error.strerror or error}")
+        return 1
 
 
 def _write(arguments: argparse.Namespace) -> int:
@@ -59,7 +60,7 @@ def _write(arguments: argparse.Namespace) -> int:
         for piece in _pieces(arguments):
             print(printable(piece) if is_terminal else piece, end="", flush=True)
         print(flush=True)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, MemoryError) as error:
         _say(error)
         return 2
     except KeyboardInterrupt:

@@ -96,6 +96,16 @@ def test_a_closed_stream_causes_no_traceback(tiny_folder, closed, code, errors):
     assert re.fullmatch(errors, found.stderr)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is always full")
+def test_a_full_disk_is_a_sentence(tiny_folder):
+    with open("/dev/full", "wb") as full:
+        found = subprocess.run(
+            command("Once", "--model", tiny_folder), stdout=full, stderr=subprocess.PIPE, timeout=120, env=UTF8
+        )
+    assert found.returncode == 1
+    assert re.fullmatch(rb"gptcore: the text cannot be written: .+\n", found.stderr)
+
+
 def test_a_closed_pipe_ends_it_without_a_message(endless):
     endless.stdout.close()
     assert endless.wait(timeout=60) == 141
