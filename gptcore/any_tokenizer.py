@@ -10,6 +10,8 @@ from typing import Any
 
 from gptcore.checks import given, say
 
+END_OF_TEXT = "<|endoftext|>"
+
 # What tells a tokenizer, if it has the argument, to add nothing to a text and to read what it has for special tokens.
 _PLAIN = {
     **{"add_special_tokens": False, "skip_special_tokens": False},  # tokenizers, transformers
@@ -31,8 +33,8 @@ def check_decoder(tokenizer: Any) -> None:
 def _check_methods(tokenizer: Any, *names: str) -> None:
     methods = (getattr(tokenizer, name, None) for name in names)
     if isinstance(tokenizer, (type, bytes, bytearray)) or not all(map(callable, methods)):  # bytes have a `decode`, too
-        given = f"the class {tokenizer.__name__}" if isinstance(tokenizer, type) else type(tokenizer).__name__
-        raise TypeError(f"tokenizer must have {' and '.join(names)}, got {given}")
+        found = f"the class {tokenizer.__name__}" if isinstance(tokenizer, type) else type(tokenizer).__name__
+        raise TypeError(f"tokenizer must have {' and '.join(names)}, got {found}")
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
@@ -111,7 +113,7 @@ def end_token_ids(tokenizer: Any) -> list[int]:
             token_ids = [int(i) for i in found if is_id(i) and i >= 0]  # SentencePiece's is -1 if it has none
             if token_ids:
                 return list(dict.fromkeys(token_ids))
-    found = tokenizer.token_to_id("<|endoftext|>") if hasattr(tokenizer, "token_to_id") else None
+    found = tokenizer.token_to_id(END_OF_TEXT) if hasattr(tokenizer, "token_to_id") else None
     return [] if found is None else [found]  # a bare `tokenizers.Tokenizer` does not say what ends a text
 
 

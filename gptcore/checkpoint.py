@@ -33,7 +33,7 @@ from gptcore.weight_files import WEIGHTS, checksum
 
 T = TypeVar("T")
 
-DTYPES = (*WEIGHT_DTYPES, torch.float64)
+LOADED_AS = (*WEIGHT_DTYPES, torch.float64)  # dtypes of the weights in memory
 FILES = (CONFIG, WEIGHTS, *TOKENIZER_FILES)  # those that `save` replaces in one step
 _GENERATION = "generation_config.json"  # written by `transformers`, with settings for its own loop
 _COMPUTED = {"n_heads": "n_head", "layer_norm_epsilon": "layer_norm_epsilon", "activation": "activation_function"}
@@ -94,7 +94,7 @@ def load_model(
 
 def _check(device: str | torch.device, dtype: torch.dtype | None) -> torch.device:
     device = resolve_device(device)
-    known = [known for known in DTYPES if known != torch.float64 or with_float64(device) == device]
+    known = [known for known in LOADED_AS if known != torch.float64 or with_float64(device) == device]
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype in known):
         names = ", ".join(map(str, known))
         raise ValueError(f"dtype must be one of {names} on {device}, or None for torch.float32, got {given(dtype)}")

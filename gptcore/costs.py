@@ -114,7 +114,10 @@ def seconds_per_token(
     bandwidth = as_float("bandwidth", bandwidth)
     if not 0 < bandwidth < math.inf:
         raise ValueError(f"bandwidth must be above 0 bytes per second, and finite, got {given(bandwidth)}")
-    return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth
+    try:
+        return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth
+    except OverflowError:  # more bytes than a float can count
+        return math.inf
 
 
 def _sum_of_matrices(config: GPTConfig, size: Callable[[int, int], int]) -> int:

@@ -222,13 +222,13 @@ def processed(logits_processor: LogitsProcessor | None, token_ids: Tensor, logit
     """What `logits_processor` makes of a copy of logits (B, vocab_size), so that it may write into them."""
     if logits_processor is None:
         return logits
-    processed = logits_processor(token_ids, logits.clone())
-    if not isinstance(processed, Tensor) or processed.shape != logits.shape:
-        given = tuple(processed.shape) if isinstance(processed, Tensor) else type(processed).__name__
-        raise TypeError(f"logits_processor must return logits of the shape {tuple(logits.shape)}, got {given}")
-    if processed.dtype not in DTYPES:
-        raise TypeError(f"logits_processor must return floating-point logits, as it was given, got {processed.dtype}")
-    return processed
+    made = logits_processor(token_ids, logits.clone())
+    if not isinstance(made, Tensor) or made.shape != logits.shape:
+        found = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+        raise TypeError(f"logits_processor must return logits of the shape {tuple(logits.shape)}, got {found}")
+    if made.dtype not in DTYPES:
+        raise TypeError(f"logits_processor must return floating-point logits, as it was given, got {made.dtype}")
+    return made
 
 
 def check_arguments(

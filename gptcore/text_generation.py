@@ -45,11 +45,8 @@ def generate_text(
     if not isinstance(prompt, (list, tuple)):
         settings = temperature, top_k, top_p, min_p, seed
         return "".join(stream_text(model, prompt, tokenizer, max_length, *settings, **more, stop=stop))
-    stop, sampling, uniforms = (
-        stop_strings(stop),
-        Sampling(temperature, top_k, top_p, min_p),
-        Uniforms(seed, len(prompt)),
-    )
+    stop, sampling = stop_strings(stop), Sampling(temperature, top_k, top_p, min_p)
+    uniforms = Uniforms(seed, len(prompt))
     prompt_ids, rows, process = _prepare(model, prompt, tokenizer, max_length, **more)
     new_ids = new_token_ids(model, rows, max_length, uniforms, sampling, end_token_ids(tokenizer), process)
     return _joined([_pieces(tokenizer, *ids, stop) for ids in zip(prompt_ids, new_ids, strict=True)], new_ids)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gptcore.any_tokenizer import END_OF_TEXT as END_OF_TEXT
 from gptcore.any_tokenizer import as_ids, is_known
 from gptcore.any_tokenizer import check_tokenizer as check_tokenizer
 from gptcore.any_tokenizer import encode as encode
@@ -23,8 +24,6 @@ from gptcore.text_stream import stream_decode as stream_decode
 from gptcore.token_text import joins_tokens_as_they_are
 from gptcore.token_text import token_bytes as token_bytes
 from gptcore.token_text import token_label as token_label
-
-END_OF_TEXT = "<|endoftext|>"
 
 
 class Tokenizer:

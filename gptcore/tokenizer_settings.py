@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gptcore.any_tokenizer import END_OF_TEXT
 from gptcore.checks import given
 from gptcore.files import read_json
 
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 GPT2_CLASSES = ("GPT2Tokenizer", "GPT2TokenizerFast")
-GPT2_TOKEN = "<|endoftext|>"  # beginning, end and unknown token of these classes, unless the settings say otherwise
-USUAL_ENDS = (GPT2_TOKEN, "</s>", "<eos>")
+USUAL_ENDS = (END_OF_TEXT, "</s>", "<eos>")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
 
@@ -43,7 +43,7 @@ def read_settings(folder: Path) -> TokenizerSettings:
         found |= {key: value | {"special": True} if isinstance(value, dict) else value for key, value in special}
     name = found.get("tokenizer_class") or config.get("tokenizer_class")
     if of_gpt2 := name in GPT2_CLASSES or not (folder / "tokenizer.json").is_file():
-        found = dict.fromkeys(NAMED[:3], GPT2_TOKEN) | found
+        found = dict.fromkeys(NAMED[:3], END_OF_TEXT) | found  # its beginning, end and unknown token
     extra = found.get("extra_special_tokens") or found.get("additional_special_tokens") or []
     if isinstance(extra, dict):
         found, extra = found | {f"{name}_token": token for name, token in extra.items()}, []
@@ -84,8 +84,8 @@ def apply_settings(backend: Any, settings: TokenizerSettings) -> set[int]:
         if str(token) not in contents and token not in named:
             named.append(token)
     new = {str(token) for token in named if backend.token_to_id(str(token)) is None}
-    if settings.of_gpt2 and GPT2_TOKEN in new:  # its class calls for it, but the vocabulary does without
-        named, new = [token for token in named if str(token) != GPT2_TOKEN], new - {GPT2_TOKEN}
+    if settings.of_gpt2 and END_OF_TEXT in new:  # its class calls for it, but the vocabulary does without
+        named, new = [token for token in named if str(token) != END_OF_TEXT], new - {END_OF_TEXT}
     tokens = [AddedToken(token, special=True) if isinstance(token, str) else token for token in [*tokens, *named]]
     special = set(map(str, settings.named.values()))
     for token in tokens:  # the last one of a name counts, with its flags

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -131,3 +133,7 @@ def test_seconds_are_bytes_divided_by_bandwidth():
 def test_a_value_that_makes_no_sense_is_refused_in_one_sentence(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_more_bytes_than_a_float_can_count_take_for_ever():
+    assert seconds_per_token(GPT_CONFIG_124M, 1, batch_size=10**400) == math.inf

@@ -29,7 +29,7 @@ from gptcore import GPTConfig, GPTModel, show, stories, training
 from gptcore.show.training_record import Training
 
 PACKAGE = str(Path(gptcore.__file__).parent)
-LONGEST = 400  # characters of a sentence
+LONGEST = 300  # characters of a sentence
 SECONDS = 10  # that a call may take: far more than any needs
 
 HOSTILE: dict[str, Any] = {
@@ -38,6 +38,8 @@ HOSTILE: dict[str, Any] = {
     "zero": 0,
     "minus one": -1,
     "huge integer": 10**30,
+    "integer that no float holds": 10**400,
+    "negative one": -(10**400),
     "float": 0.5,
     "negative float": -0.5,
     "nan": math.nan,
@@ -63,7 +65,12 @@ HOSTILE: dict[str, Any] = {
     "nested list": [[1, 2], [3]],
     "list of None": [None],
     "tuple": (1,),
+    "list of infinity": [math.inf],
+    "list of nan": [math.nan, 1],
+    "range": range(3),
     "dict": {"a": 1},
+    "dict of lists": {"a": [1]},
+    "dict of numbers": {1: 2},
     "empty dict": {},
     "set": {1, 2},
     "generator": (i for i in ()),
@@ -93,10 +100,15 @@ AS_ASKED = {
     ("generate_steps", "logits_processor", "class"),
     ("generate_steps", "logits_processor", "module"),
     ("fit", "max_steps", "huge integer"),
+    ("fit", "max_steps", "integer that no float holds"),
     ("fit_steps", "max_steps", "huge integer"),
+    ("fit_steps", "max_steps", "integer that no float holds"),
     ("generate_text", "max_length", "huge integer"),
+    ("generate_text", "max_length", "integer that no float holds"),
     ("read_bandwidth", "repeats", "huge integer"),
+    ("read_bandwidth", "repeats", "integer that no float holds"),
     ("time_per_token", "repeats", "huge integer"),
+    ("time_per_token", "repeats", "integer that no float holds"),
 }
 
 
@@ -245,14 +257,16 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
         "plot_candidates": {"candidates": candidates},
         "plot_losses": {"training": Training(10, 5.0, losses=[(1, 4.0)], val_losses=[(1, 4.5)])},
         "plot_dart": {"dart": show.Dart.of(distribution, 0.3, tokenizer)},
-        "plot_bars": {"labels": ["a", "b"], "values": [1.0, 2.0], "texts": ["x", "y"], "xlabel": "x"},
+        "plot_bars": {"labels": ["a", "b"], "values": [1.0, 2.0], "texts": ["x", "y"], "xlabel": "x"}
+        | {"hatched": [], "fontsize": 9},
         "plot_scores": {"labels": ["a", "b"], "scores": [1.0, 2.0], "texts": ["x", "y"], "xlabel": "x"},
-        "plot_lines": {"x": [1, 2], "lines": {"a": [1.0, 2.0]}, "xlabel": "x", "ylabel": "y", "log": False},
-        "plot_pairs": {"labels": ["a"], "pairs": {"x": [1.0], "y": [2.0]}, "texts": None, "xlabel": "x"},
+        "plot_lines": {"x": [1, 2], "lines": {"a": [1.0, 2.0]}, "xlabel": "x", "ylabel": "y", "log": False}
+        | {"ends": False},
+        "plot_pairs": {"labels": ["a"], "pairs": {"x": [1.0], "y": [2.0]}, "texts": {"x": ["a"]}, "xlabel": "x"},
         "plot_futures": {"rows": [{"a": 0.5, "b": 0.5}], "outlined": ["a"]},
         "plot_belief": {"truth": {3: 0.5}, "belief": torch.full((config.vocab_size,), 0.01), "tokenizer": tokenizer}
         | {"count": 3},
-        "plot_time_per_token": {"lengths": [1, 2], "seconds": {"cache": [0.1, 0.2]}, "log": False},
+        "plot_time_per_token": {"lengths": [1, 2], "seconds": {"cache": [0.1, 0.2]}, "log": False, "ends": False},
     }
     for name, arguments in drawn.items():
         calls[f"show.{name}"] = (getattr(show, name), {"ax": Figure().subplots()} | arguments)
@@ -291,8 +305,8 @@ def at_most(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def fault(function: Callable, arguments: dict[str, Any], name: str) -> str | None:
-    """What is wrong with the way in which a call refuses its argument `name`; None if nothing is."""
+def fault(function: Callable, arguments: dict[str, Any], name: str, words: str = "") -> str | None:
+    """What is wrong with the way in which a call refuses its argument `name`, in `words`; None if nothing is."""
     try:
         with at_most(SECONDS):
             result = function(**arguments)
@@ -305,7 +319,7 @@ def fault(function: Callable, arguments: dict[str, Any], name: str) -> str | Non
             return f"{type(error).__name__} from {raised_in}: {sentence[:100]!r}"
         if name.removesuffix("s") not in sentence:  # "model" for one of several models
             return f"does not name {name}: {sentence[:100]!r}"
-        if len(sentence) > LONGEST or not sentence.isprintable():
+        if words not in sentence or len(sentence) > LONGEST or not sentence.isprintable():
             return f"is no sentence: {sentence[:100]!r}"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:100]!r}"
@@ -323,7 +337,8 @@ def test_what_is_wrong_is_said_in_a_sentence(calls, tmp_path, monkeypatch):
                 if (called, name, kind) in AS_ASKED:
                     continue
                 count += 1
-                if found := fault(function, arguments | {name: value}, name):
+                words = " must " if called.startswith("show.") else ""  # elsewhere a file may be what is wrong
+                if found := fault(function, arguments | {name: value}, name, words):
                     faults.append(f"{called}({name}={kind}): {found}")
     assert not faults, f"{len(faults)} of {count} calls:\n" + "\n".join(faults)
     assert count > 3_000

@@ -135,7 +135,5 @@ class SharedCache:
             self.one_more = decoder(self.model, kv_cache)
             return
         hidden = torch.arange(kv_cache.max_length, device=self.model.device) < self.pads[:, None]
-        mask = torch.zeros(hidden.shape, device=self.model.device, dtype=self.model.dtype).masked_fill_(
-            hidden, -math.inf
-        )
+        mask = torch.zeros_like(hidden, dtype=self.model.dtype).masked_fill_(hidden, -math.inf)
         self.one_more = decoder(self.model, kv_cache, self.pads, mask[:, None, None])

@@ -48,9 +48,8 @@ class Setting:
 
         Raises TypeError or ValueError if it is not allowed.
         """
-        text, notice = (
-            self.cut(value) if isinstance(value, str) else (value, "")
-        )  # before the check, which reads it all
+        # A text is cut first, because the check reads all of it.
+        text, notice = self.cut(value) if isinstance(value, str) else (value, "")
         self.check(self.name, text)
         if self.most and is_number(value) and value > self.most:
             return self.most, f"{self.name} was cut to {self.most:,}, the most that is possible here."

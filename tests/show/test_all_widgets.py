@@ -11,20 +11,7 @@ import pytest
 import torch
 from traitlets import TraitError
 
-from gptcore import GPTConfig
-from gptcore.show import (
-    AttentionView,
-    CostExplorer,
-    DistributionExplorer,
-    GenerationStepper,
-    LogitLens,
-    ModelComparison,
-    NextToken,
-    SettingsComparison,
-    StreamingGenerator,
-    TokenExplorer,
-    TrainingMonitor,
-)
+from gptcore import GPTConfig, show
 
 SAMPLING = {"temperature": 0.8, "top_k": 5}
 CUTS = {"top_p": 0.9, "min_p": 0.01}
@@ -41,18 +28,18 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "AttentionView": Kind(AttentionView, {"text": "Once upon", "layer": 1, "head": 1, "position": 1}),
+    "AttentionView": Kind(show.AttentionView, {"text": "Once upon", "layer": 1, "head": 1, "position": 1}),
     "CostExplorer": Kind(
-        lambda model, tokenizer, **settings: CostExplorer({"tiny": TINY}, **settings),
+        lambda model, tokenizer, **settings: show.CostExplorer({"tiny": TINY}, **settings),
         {"tokens": 4, "batch_size": 2, "dtype": torch.bfloat16, "bandwidth": 5e9},
     ),
     "DistributionExplorer": Kind(
-        DistributionExplorer,
+        show.DistributionExplorer,
         {"prompt": "Once upon", **SAMPLING, **CUTS, "rows": 5, "seed": 3},
         {"draw": [(1,), (0,), (10**9,), ("x",), (-1,), (2.5,)], "reset": [()]},
     ),
     "GenerationStepper": Kind(
-        GenerationStepper,
+        show.GenerationStepper,
         {"prompt": "Once upon", **SAMPLING, **CUTS, "seed": 3, "max_new_tokens": 30},
         {
             "forward": [()],
@@ -62,26 +49,28 @@ KINDS = {
             "choose": [(5,), (-1,), (10**9,), (None,)],
         },
     ),
-    "LogitLens": Kind(LogitLens, {"text": "Once upon", "position": 1}),
+    "LogitLens": Kind(show.LogitLens, {"text": "Once upon", "position": 1}),
     "ModelComparison": Kind(
-        lambda model, tokenizer, **settings: ModelComparison({"one": model, "two": model}, tokenizer, **settings),
+        lambda model, tokenizer, **settings: show.ModelComparison({"one": model, "two": model}, tokenizer, **settings),
         {"prompt": "Once upon", **SAMPLING, "seed": 3, "max_length": 4},
         {"other_luck": [()]},
     ),
     "NextToken": Kind(
-        NextToken, {"prompt": "Once upon", **SAMPLING, "seed": 3}, {"add_token": [()], "new_story": [()]}
+        show.NextToken, {"prompt": "Once upon", **SAMPLING, "seed": 3}, {"add_token": [()], "new_story": [()]}
     ),
     "SettingsComparison": Kind(
-        SettingsComparison, {"prompt": "Once upon", "seed": 3, "max_length": 4}, {"other_luck": [()]}
+        show.SettingsComparison, {"prompt": "Once upon", "seed": 3, "max_length": 4}, {"other_luck": [()]}
     ),
     "StreamingGenerator": Kind(
-        StreamingGenerator,
+        show.StreamingGenerator,
         {"prompt": "Once upon", **SAMPLING, **CUTS, "seed": 3, "max_length": 4, "speed": None},
         {"start": [()], "stop": [()]},
     ),
-    "TokenExplorer": Kind(lambda model, tokenizer, **settings: TokenExplorer(tokenizer, **settings), {"text": "Once"}),
+    "TokenExplorer": Kind(
+        lambda model, tokenizer, **settings: show.TokenExplorer(tokenizer, **settings), {"text": "Once"}
+    ),
     "TrainingMonitor": Kind(
-        TrainingMonitor,
+        show.TrainingMonitor,
         {"prompt": "Once upon", **SAMPLING, "seed": 3, "sample_length": 3, "floor": 0.5},
         {"stop": [()]},
     ),
@@ -98,7 +87,7 @@ ODD = [
 
 @pytest.fixture(params=KINDS)
 def kind(request, monkeypatch):
-    for owner in (SettingsComparison, ModelComparison, StreamingGenerator):
+    for owner in (show.SettingsComparison, show.ModelComparison, show.StreamingGenerator):
         monkeypatch.setattr(owner.max_length, "most", 6)  # a walk is long enough
     return KINDS[request.param]
 
@@ -168,13 +157,13 @@ def settled(widget: Any, kind: Kind) -> Any:
     for action in ("stop", "wait"):
         getattr(widget, action, lambda: None)()
     widget.change(**kind.good, **by_hand)
-    if isinstance(widget, SettingsComparison):
+    if isinstance(widget, show.SettingsComparison):
         widget.settings = SAMPLING, CUTS
-    if isinstance(widget, ModelComparison):
+    if isinstance(widget, show.ModelComparison):
         widget.position = 0
-    if isinstance(widget, GenerationStepper):
+    if isinstance(widget, show.GenerationStepper):
         widget.reset()
-    if isinstance(widget, StreamingGenerator):
+    if isinstance(widget, show.StreamingGenerator):
         widget.start()
         widget.wait()
         widget._progress.value = ""  # the pace

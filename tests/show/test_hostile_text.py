@@ -9,27 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gptcore import GPTConfig, GPTModel, Tokenizer
-from gptcore.show import (
-    AttentionView,
-    CostExplorer,
-    DistributionExplorer,
-    GenerationStepper,
-    LogitLens,
-    ModelComparison,
-    NextToken,
-    SettingsComparison,
-    StreamingGenerator,
-    TokenExplorer,
-    TrainingMonitor,
-    chart,
-    plot_bars,
-    plot_futures,
-    plot_lines,
-    plot_pairs,
-    plot_scores,
-    print_text,
-)
+from gptcore import GPTConfig, GPTModel, Tokenizer, show
 from gptcore.show.model_comparison import plot_texts
 
 HIDDEN = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\x00\x07\x1b\x7f\x85\u2028"
@@ -72,17 +52,17 @@ def model(letters):
 
 def widgets(model, letters):
     named = {EVIL: model}
-    yield AttentionView(model, letters, EVIL)
-    yield LogitLens(model, letters, EVIL)
-    yield DistributionExplorer(model, letters, EVIL)
-    yield GenerationStepper(model, letters, EVIL)
-    yield NextToken(model, letters, EVIL)
-    yield SettingsComparison(model, letters, EVIL, max_length=30)
-    yield ModelComparison(named, letters, EVIL, losses={EVIL: 1.0}, floor=0.5, max_length=30)
-    yield StreamingGenerator(model, letters, EVIL, max_length=30)
-    yield TokenExplorer({EVIL: letters}, text=EVIL)
-    yield CostExplorer({EVIL: model.config})
-    monitor = TrainingMonitor(model, letters, prompt=EVIL, sample_length=5)
+    yield show.AttentionView(model, letters, EVIL)
+    yield show.LogitLens(model, letters, EVIL)
+    yield show.DistributionExplorer(model, letters, EVIL)
+    yield show.GenerationStepper(model, letters, EVIL)
+    yield show.NextToken(model, letters, EVIL)
+    yield show.SettingsComparison(model, letters, EVIL, max_length=30)
+    yield show.ModelComparison(named, letters, EVIL, losses={EVIL: 1.0}, floor=0.5, max_length=30)
+    yield show.StreamingGenerator(model, letters, EVIL, max_length=30)
+    yield show.TokenExplorer({EVIL: letters}, text=EVIL)
+    yield show.CostExplorer({EVIL: model.config})
+    monitor = show.TrainingMonitor(model, letters, prompt=EVIL, sample_length=5)
     monitor._begin(max_steps=3)
     monitor._write_sample(0)
     monitor._show()
@@ -128,12 +108,12 @@ def test_what_goes_wrong_is_said_without_them(model, letters, parts):
 
 
 def test_no_chart_draws_them():
-    figure, axes = chart(9, 9, rows=6, title=EVIL, titles=6 * [EVIL])
-    plot_bars(axes[0], [EVIL], [1.0], [EVIL], xlabel=EVIL)
-    plot_scores(axes[1], [EVIL], [1.0], [EVIL], xlabel=EVIL)
-    plot_pairs(axes[2], [EVIL], {EVIL: [1.0], EVIL + "2": [1.0]}, {EVIL: [EVIL]}, xlabel=EVIL)
-    plot_lines(axes[3], [1, 2], {EVIL: [1.0, 2.0]}, xlabel=EVIL, ylabel=EVIL)
-    plot_futures(axes[4], [{EVIL: 1.0}], outlined=[EVIL])
+    figure, axes = show.chart(9, 9, rows=6, title=EVIL, titles=6 * [EVIL])
+    show.plot_bars(axes[0], [EVIL], [1.0], [EVIL], xlabel=EVIL)
+    show.plot_scores(axes[1], [EVIL], [1.0], [EVIL], xlabel=EVIL)
+    show.plot_pairs(axes[2], [EVIL], {EVIL: [1.0], EVIL + "2": [1.0]}, {EVIL: [EVIL]}, xlabel=EVIL)
+    show.plot_lines(axes[3], [1, 2], {EVIL: [1.0, 2.0]}, xlabel=EVIL, ylabel=EVIL)
+    show.plot_futures(axes[4], [{EVIL: 1.0}], outlined=[EVIL])
     plot_texts([axes[5]], {EVIL: EVIL})
     texts = written(figure)
     assert not any(map(RAW.search, texts)) and sum("<U+202E>" in text for text in texts) >= 20
@@ -141,5 +121,5 @@ def test_no_chart_draws_them():
 
 
 def test_a_printed_text_steers_no_terminal(capsys):
-    print_text([EVIL, EVIL])
+    show.print_text([EVIL, EVIL])
     assert not RAW.search(capsys.readouterr().out)
