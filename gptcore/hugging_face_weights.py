@@ -75,9 +75,6 @@ def _is_finite(weight: Tensor) -> bool:
     return bool(total.isfinite()) or bool(weight.isfinite().all())
 
 
-# The names of tensors
-# ----------------------------------------------------------------------------------------------------------------------
-
 # What PyTorch puts before the names of a module that is compiled or divided among GPUs, at any depth.
 _WRAPPERS = re.compile(r"\b(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|module)\.")
 # The end of a tensor's name. Before it comes "transformer." as a rule, nothing in the oldest files, and more where the
