@@ -201,7 +201,7 @@ class DistributionExplorer(LiveView):
         if self.record is not None:
             self.problem, self.notice = (
                 None,
-                f"count was cut to {MOST_DRAWS:,}, the most at once." if count > MOST_DRAWS else "",
+                f"Here count was cut to {MOST_DRAWS:,}, the most at once." if count > MOST_DRAWS else "",
             )
             uniforms = torch.rand(min(count, MOST_DRAWS), generator=self._luck, dtype=torch.float64)
             self.record = draw_more(self.record, uniforms, self.tokenizer)

@@ -161,7 +161,7 @@ class LiveView:
             said = f"There is nothing to show: {self.problem}."
         else:
             said = f"Not changed: {self.problem}. {self.record.caption}" if self.problem else self.record.caption
-        return printable(f"{said} {self.notice}" if self.notice else said)
+        return printable(f"{said.rstrip('.')}. {self.notice}" if self.notice else said)
 
     def describe(self) -> str:
         """The widget as it is now, in one line of text that is the same on every machine."""

@@ -153,7 +153,16 @@ def number(value: float) -> str:
 def expected(panels: Panels, prob: float) -> str:
     """How many of the draws were expected, with one decimal where it matters."""
     count = panels.draws * prob
-    return f"{count:.1f}" if 0 < count < 99.95 else f"{count:,.0f}"
+    return f"{count:.1f}" if 0 < count < 99.95 else in_short(count)
+
+
+def in_short(count: float) -> str:
+    """A count as a narrow column has room for it: "9,999", "71.2k", "712k"."""
+    if count < 9_999.5:
+        return f"{count:,.0f}"
+    if count < 99_950:
+        return f"{count / 1e3:.1f}k"
+    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.0f}M"
 
 
 def _row_html(panels: Panels, i: int, log: bool) -> str:
@@ -213,7 +222,7 @@ def _prob_html(panels: Panels, prob: float, count: int, log: bool, cut: str) -> 
     mark = f'<u style="width:{on_axis(share, log):.2%}"></u>' if count else ""
     drawn = ""
     if panels.draws:
-        drawn = f'<span class="gptcore-number gptcore-count">{count:,} / {expected(panels, prob)}</span>'
+        drawn = f'<span class="gptcore-number gptcore-count">{in_short(count)} / {expected(panels, prob)}</span>'
     return (
         f'<div class="gptcore-lane gptcore-p">{bar}{mark}{cut}</div>'
         f'<span class="gptcore-number">{escape(percent(prob))}</span>{drawn}'

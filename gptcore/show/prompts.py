@@ -20,5 +20,7 @@ def fitting(prompt: str, models: Iterable[GPTModel], tokenizer: Any, max_length:
         return prompt, ""
     lengths = range(1, len(prompt))
     fits = max(1, bisect_right(lengths, room, key=lambda length: len(encode(tokenizer, prompt[-length:]))))
-    sentence = f"prompt was cut to its last {fits:,} of {len(prompt):,} characters, so that the text fits the context."
+    sentence = (
+        f"Here prompt was cut to its last {fits:,} of {len(prompt):,} characters, so that the text fits the context."
+    )
     return prompt[-fits:], sentence

@@ -52,7 +52,7 @@ class Setting:
         text, notice = self.cut(value) if isinstance(value, str) else (value, "")
         self.check(self.name, text)
         if self.most and is_number(value) and value > self.most:
-            return self.most, f"{self.name} was cut to {self.most:,}, the most that is possible here."
+            return self.most, f"Here {self.name} was cut to {self.most:,}, the most that is possible."
         if is_number(text):  # Python's, whoever made it
             return int(text) if is_integer(text) else float(text), ""
         return text, notice
@@ -61,7 +61,7 @@ class Setting:
         """`text`, or its end and a sentence that says so."""
         if not self.most or len(text) <= self.most:
             return text, ""
-        notice = f"{self.name} was cut to its last {self.most:,} of {len(text):,} characters."
+        notice = f"Here {self.name} was cut to its last {self.most:,} of {len(text):,} characters."
         return text[-self.most :], notice
 
     def put(self, control: Any, value: Any) -> None:

@@ -3,7 +3,7 @@ import torch
 from matplotlib.figure import Figure
 
 from gptcore import next_token_distribution
-from gptcore.show.panels import Panels, number, on_axis, panels_html, plot_panels, row_labels
+from gptcore.show.panels import Panels, in_short, number, on_axis, panels_html, plot_panels, row_labels
 
 
 def test_ties_go_by_id(tokenizer):
@@ -67,3 +67,11 @@ def test_logits_are_dots_on_an_axis_that_need_not_hold_0(rows_of):
 def test_the_logarithmic_axis_goes_from_a_millionth_to_one():
     assert [on_axis(p, True) for p in (1, 1e-3, 1e-6, 1e-9, 0)] == pytest.approx([1, 0.5, 0, 0, 0], abs=1e-6)
     assert on_axis(0.3) == 0.3
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (7, "7"), (9_999, "9,999"), (10_000, "10.0k"), (71_213, "71.2k"), (712_128, "712k"), (999_700, "1M")],
+)
+def test_a_count_fits_into_its_column(count, text):
+    assert in_short(count) == text and len(text) <= 5

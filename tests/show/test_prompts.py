@@ -11,7 +11,7 @@ def test_as_much_of_the_end_as_fits_the_context(model_of_noise, tokenizer, text)
     assert (text * 300).endswith(prompt) and 90 <= tokens <= 100
     longer = (text * 300)[-len(prompt) - 1 :]
     assert len(tokenizer.encode(longer)) > 100 or tokens < 100
-    assert notice.startswith(f"prompt was cut to its last {len(prompt):,} of {len(text * 300):,} characters")
+    assert notice.startswith(f"Here prompt was cut to its last {len(prompt):,} of {len(text * 300):,} characters")
 
 
 def test_what_fits_stays_and_so_does_what_is_short(model_of_noise, tokenizer):

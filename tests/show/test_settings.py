@@ -26,14 +26,14 @@ class Widget:
 
 def test_a_long_text_is_cut_to_its_end_before_it_is_checked():
     text, notice = Widget.text.allowed("\ud800" * 10**6 + "x" * MOST_TEXT)
-    assert text == "x" * MOST_TEXT and notice == "text was cut to its last 5,000 of 1,005,000 characters."
+    assert text == "x" * MOST_TEXT and notice == "Here text was cut to its last 5,000 of 1,005,000 characters."
     assert Widget.text.allowed("fox") == ("fox", "")
     with pytest.raises(ValueError, match="text must be text that UTF-8 can hold"):
         Widget.text.allowed("\ud800")
 
 
 def test_a_large_number_is_cut_to_the_most():
-    assert Widget.length.allowed(10**400) == (10, "length was cut to 10, the most that is possible here.")
+    assert Widget.length.allowed(10**400) == (10, "Here length was cut to 10, the most that is possible.")
     assert Widget.length.allowed(10) == (10, "")
     with pytest.raises(TypeError, match="length must be an integer, got 'abc'"):
         Widget.length.allowed("abc")
