@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def train_tokenizer(sentences: list[str], vocab_size: int, special_tokens: list[
         ),
     )
     return Tokenizer(backend)
+
+
+@pytest.fixture
+def hears_interrupts():
+    """A signal that comes during a garbage collection is heard after it.
+
+    Hypothesis measures each collection in a callback, where Python would raise the interrupt, and drop it.
+    """
+    callbacks = gc.callbacks.copy()
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = callbacks
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ ACTIVITIES = [
 
 
 @pytest.fixture(autouse=True)
-def python_hears_interrupts():
+def python_hears_interrupts(hears_interrupts):
     before, threads = signal.signal(signal.SIGINT, signal.default_int_handler), torch.get_num_threads()
     torch.set_num_threads(2)
     yield

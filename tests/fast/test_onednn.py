@@ -53,7 +53,7 @@ def test_the_last_of_several_threads_puts_it_back(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer that interrupts")
-def test_an_interrupt_at_any_moment_leaves_it_as_it_was():
+def test_an_interrupt_at_any_moment_leaves_it_as_it_was(hears_interrupts):
     interrupts = 0
 
     def interrupt(*_):

@@ -206,7 +206,7 @@ def run_in_a_loop(coroutine):
         loop.close()
 
 
-def test_an_interrupt_while_waiting_stops_it(slow, shown):
+def test_an_interrupt_while_waiting_stops_it(slow, shown, hears_interrupts):
     threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     slow.start()
     with pytest.raises(KeyboardInterrupt):
@@ -215,7 +215,7 @@ def test_an_interrupt_while_waiting_stops_it(slow, shown):
     assert "interrupted" in shown(slow)
 
 
-def test_an_interrupt_of_an_idle_kernel_stops_it(model, tokenizer):
+def test_an_interrupt_of_an_idle_kernel_stops_it(model, tokenizer, hears_interrupts):
     """As in a kernel: its main thread waits for work, and ignores the signal but for us."""
 
     async def kernel():
