@@ -7,7 +7,16 @@ import pytest
 import gptcore
 import gptcore.show
 
-SLOW = ["transformers", "tokenizers", "safetensors", "huggingface_hub", "matplotlib", "ipywidgets", "gptcore.stories"]
+SLOW = [
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "huggingface_hub",
+    "matplotlib",
+    "gptcore.stories",
+    "ipywidgets",
+    "anywidget",
+]
 
 
 def test_importing_gptcore_imports_torch_and_nothing_slower():

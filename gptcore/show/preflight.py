@@ -10,7 +10,7 @@ from gptcore.memory import free_bytes
 from gptcore.show.kernel import running_kernel
 
 NEEDED_MEMORY = 2_200_000_000  # bytes: what lesson 10 takes at most, and no other lesson more
-OLDEST = {"ipywidgets": "7.7", "ipykernel": "6.17", "matplotlib": "3.10"}  # as in pyproject.toml
+OLDEST = {"ipywidgets": "7.7", "anywidget": "0.9", "ipykernel": "6.17", "matplotlib": "3.10"}  # as in pyproject.toml
 
 
 def preflight() -> None:
@@ -27,7 +27,7 @@ def preflight() -> None:
 def _checks() -> list[tuple[str, str | None]]:
     return [
         ("Python", None if sys.version_info >= (3, 11) else "is too old: install Python 3.11 or newer"),
-        ("widgets", _unusable("ipywidgets") or _no_kernel() or _too_old("ipykernel")),
+        ("widgets", _unusable("ipywidgets") or _unusable("anywidget") or _no_kernel() or _too_old("ipykernel")),
         ("charts", _unusable("matplotlib") or _no_korean_font()),
         ("memory", _unusable("psutil") or _short_of_memory(free_bytes("cpu"))),
     ]

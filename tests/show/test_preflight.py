@@ -43,7 +43,12 @@ def test_outside_of_a_notebook(said):
 
 @pytest.mark.parametrize(
     ("name", "package", "version"),
-    [("widgets", "ipywidgets", "7.6.5"), ("widgets", "ipykernel", "5.5.6"), ("charts", "matplotlib", "3.9.4rc1")],
+    [
+        ("widgets", "ipywidgets", "7.6.5"),
+        ("widgets", "anywidget", "0.8.1"),
+        ("widgets", "ipykernel", "5.5.6"),
+        ("charts", "matplotlib", "3.9.4rc1"),
+    ],
 )
 def test_a_version_that_is_too_old(in_a_notebook, said, monkeypatch, name, package, version):
     real = metadata.version
@@ -68,7 +73,8 @@ def test_versions_are_those_of_the_installation():
 
 
 @pytest.mark.parametrize(
-    ("name", "module"), [("widgets", "ipywidgets"), ("charts", "matplotlib"), ("memory", "psutil")]
+    ("name", "module"),
+    [("widgets", "ipywidgets"), ("widgets", "anywidget"), ("charts", "matplotlib"), ("memory", "psutil")],
 )
 def test_a_package_that_breaks_when_it_is_imported(in_a_notebook, said, monkeypatch, name, module):
     def import_module(name):
@@ -118,7 +124,7 @@ def test_a_gpu_that_does_not_work(in_a_notebook, said, monkeypatch):
     assert said()["runs on"].startswith("no GPU: CUDA fails (CUDA error: no kernel image is available); set CUDA_VIS")
 
 
-@pytest.mark.parametrize("module", ["ipywidgets", "matplotlib", "psutil"])
+@pytest.mark.parametrize("module", ["ipywidgets", "anywidget", "matplotlib", "psutil"])
 def test_the_first_lesson_says_what_is_missing_before_it_needs_it(module):
     lesson = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in lesson["cells"] if cell["cell_type"] == "code"]
