@@ -245,6 +245,10 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
         ),
         "show.LogitLens": (show.LogitLens, widget | {"text": "the fox", "position": None}),
         "show.TokenExplorer": (show.TokenExplorer, {"tokenizers": {"ours": tokenizer}, "text": "the fox"}),
+        "show.Prediction": (
+            show.Prediction,
+            {"question": "Is it?", "options": {"yes": "It is not.", "no": "It is."}, "right": "no"},
+        ),
         "show.CostExplorer": (show.CostExplorer, {"configs": {"tiny": config}}),
         "show.TrainingMonitor": (
             show.TrainingMonitor,

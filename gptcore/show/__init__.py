@@ -19,6 +19,7 @@ _MODULES = {
     "settings_comparison": ["SettingsComparison"],
     "model_comparison": ["ModelComparison"],
     "next_token": ["NextToken"],
+    "prediction": ["Prediction"],
     "printing": ["print_text"],
     "style": ["percent"],
     "stepper": ["GenerationStepper"],

@@ -19,6 +19,13 @@ ACTIONS = 60  # in a walk
 TINY = GPTConfig(vocab_size=64, context_length=8, emb_dim=8, n_heads=2, n_layers=1)
 
 
+def predicted(**choice: Any) -> show.Prediction:
+    """A question, answered if there is a `choice`."""
+    prediction = show.Prediction("Is it?", {"yes": "It is not.", "no": "It is."}, right="no")
+    prediction.change(**choice)
+    return prediction
+
+
 class Kind(NamedTuple):
     """A kind of widget: how one is made with settings, good settings, and what a hand in code may call."""
 
@@ -58,6 +65,7 @@ KINDS = {
     "NextToken": Kind(
         show.NextToken, {"prompt": "Once upon", **SAMPLING, "seed": 3}, {"add_token": [()], "new_story": [()]}
     ),
+    "Prediction": Kind(lambda model, tokenizer, **choice: predicted(**choice), {"choice": "no"}),
     "SettingsComparison": Kind(
         show.SettingsComparison, {"prompt": "Once upon", "seed": 3, "max_length": 4}, {"other_luck": [()]}
     ),

@@ -62,6 +62,9 @@ def widgets(model, letters):
     yield show.StreamingGenerator(model, letters, EVIL, max_length=30)
     yield show.TokenExplorer({EVIL: letters}, text=EVIL)
     yield show.CostExplorer({EVIL: model.config})
+    prediction = show.Prediction(EVIL, {EVIL: EVIL, "no": EVIL}, right=EVIL)
+    prediction.choice = "no"
+    yield prediction
     monitor = show.TrainingMonitor(model, letters, prompt=EVIL, sample_length=5)
     monitor._begin(max_steps=3)
     monitor._write_sample(0)
