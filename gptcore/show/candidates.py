@@ -39,6 +39,12 @@ class Candidates:
         labels = [token_label(tokenizer, token_id) for token_id in token_ids]
         return cls(token_ids, labels, probs, max(0.0, 1 - sum(probs)), kept_count - len(probs))
 
+    def rows_shown(self) -> list[dict[str, Any]]:
+        """Each bar for the page, that of all others last."""
+        shown = zip(self.token_ids, self.labels, self.probs, strict=True)
+        rows = [{"id": token_id, "label": label, "prob": prob} for token_id, label, prob in shown]
+        return [*rows, {"id": None, "label": self.others_label, "prob": self.others}]
+
     def rows(self) -> list[tuple[str, float]]:
         """(label, probability) of each bar from top to bottom, that of all others last."""
         return [*zip(self.labels, self.probs, strict=True), (self.others_label, self.others)]

@@ -70,6 +70,14 @@ class Dart:
         """The token that is hit: its label, its id and its probability."""
         return f"{shortened(self.label, NAME_LENGTH)} · id {self.token_id} · {percent(self.prob)}"
 
+    def shown(self) -> dict[str, Any]:
+        """The bar and the dart for the page."""
+        pieces = [
+            {"id": piece.token_id, "left": piece.left, "right": piece.right, "label": piece.label}
+            for piece in self.segments
+        ]
+        return {"pieces": pieces, "uniform": self.uniform, "id": self.token_id, "about": self.describe()}
+
     def describe(self) -> str:
         """The picture in one sentence."""
         tokens = counted(sum(segment.count for segment in self.segments), "token")

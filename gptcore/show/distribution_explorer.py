@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-import ipywidgets
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -14,21 +13,13 @@ from gptcore.checks import check_bool, check_integer
 from gptcore.fast.cores import on_one_core
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling, draw
+from gptcore.show.band import band
 from gptcore.show.charts import chart, drawable
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.panels import Panels, panels_html, plot_panels, row_labels
-from gptcore.show.parts import choice_slider, framed, html, side_by_side, text_field
-from gptcore.show.settings import (
-    OFF,
-    Setting,
-    Shown,
-    TextSetting,
-    check_length,
-    check_sampling,
-    check_seed,
-    kept,
-)
-from gptcore.show.style import caption_html, ending, percent, sentence
+from gptcore.show.panels import Panels, plot_panels, row_labels
+from gptcore.show.settings import Setting, Shown, TextSetting, check_length, check_sampling, check_seed
+from gptcore.show.style import ending, percent, sentence
 from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, token_label
 
@@ -168,6 +159,7 @@ class DistributionExplorer(LiveView):
     temperature, top_k, top_p, min_p = (Setting(check_sampling) for _ in range(4))
     distribution, panels, entropy, choices, counts = (Shown() for _ in range(5))
     draws = Shown(empty=0)
+    front, hands = "distribution_explorer", ("draw", "reset")
     _remembered = "record", "token_ids", "logits", "_labels", "_luck"
 
     def __init__(
@@ -249,48 +241,22 @@ class DistributionExplorer(LiveView):
         return figure
 
     def _make_controls(self, vocab_size: int) -> None:
-        self.controls = {
-            "prompt": text_field("Prompt"),
-            "temperature": choice_slider("Temperature", [(f"{t:g}", t) for t in TEMPERATURES], "85px", 1.0),
-            "top_k": choice_slider(
-                "Top-k", [*((f"{k:,}", k) for k in TOP_KS if k < vocab_size), ("off", OFF)], "85px", OFF
-            ),
-            "top_p": choice_slider("Top-p", [*((f"{p:g}", p) for p in TOP_PS), ("off", OFF)], "85px", OFF),
-            "min_p": choice_slider("Min-p", [("off", OFF), *((f"{p:g}", p) for p in MIN_PS)], "85px", OFF),
-            "log": ipywidgets.Checkbox(False, description="Logarithmic", indent=False, layout={"width": "130px"}),
-            "rows": ipywidgets.Dropdown(
-                options=[5, 10, 15, 20],
-                value=10,
-                description="Rows",
-                layout={"width": "120px"},
-                style={"description_width": "45px"},
-            ),
-            **kept(seed=1),
-        }
-        self._watch()
-        auto = {"layout": {"width": "auto"}}
-        self._draw_buttons = [
-            self._button(f"Draw {count:,}", partial(self.draw, count), "random", **auto) for count in (1, 100, 1000)
-        ]
-        self._message = html()  # one part for all that changes: one message, one frame in the browser
-        names = ("temperature", "top_k", "top_p", "min_p")
-        self.view = framed(
-            self.controls["prompt"],
-            side_by_side(*(self.controls[name] for name in names)),
-            side_by_side(
-                *self._draw_buttons,
-                self._button("Reset", self.reset, "undo", **auto),
-                self.controls["rows"],
-                self.controls["log"],
-            ),
-            self._message,
-            width=1100,
+        top_ks = [*((f"{k:,}", k) for k in TOP_KS if k < vocab_size), ("off", None)]
+        self._open(
+            prompt=Control(""),
+            temperature=Control(1.0, options=[(f"{t:g}", t) for t in TEMPERATURES]),
+            top_k=Control(options=top_ks),
+            top_p=Control(options=[*((f"{p:g}", p) for p in TOP_PS), ("off", None)]),
+            min_p=Control(options=[("off", None), *((f"{p:g}", p) for p in MIN_PS)]),
+            log=Control(False),
+            rows=Control(10, options=[(str(rows), rows) for rows in (5, 10, 15, 20)]),
+            seed=Control(1),
         )
 
-    def _html(self) -> str:
-        return panels_html(self.panels, self.rows, self.log) + caption_html(self.caption, 3, 5)
+    def _shown(self) -> dict[str, Any]:
+        return {} if self.record is None else on_one_core(self.logits, self.panels.shown, self.log)
 
-    def _show(self) -> None:
-        self._message.value = self._html() if self.logits is None else on_one_core(self.logits, self._html)
-        for draw_button in self._draw_buttons:
-            draw_button.disabled = self.record is None
+    def _band(self) -> dict[str, Any]:
+        if self.record is None:
+            return {}
+        return band(self.prompt, self.token_ids, self.model, self.tokenizer, self.distribution)

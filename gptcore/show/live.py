@@ -11,6 +11,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from gptcore.printable import printable
+from gptcore.show.front import Control, Front
 from gptcore.show.parts import button
 from gptcore.show.settings import Setting
 from gptcore.show.style import caption_html, sentence
@@ -26,6 +27,8 @@ class LiveView:
     Whatever goes wrong in a callback becomes `problem`, and the widget stays as it was before.
     """
 
+    front: str = ""  # the name of the module that draws it
+    hands: tuple[str, ...] = ()  # the methods that the page may call
     view: ipywidgets.DOMWidget
     controls: dict[str, Any]
     record: Any | None = None
@@ -34,6 +37,18 @@ class LiveView:
     _message: ipywidgets.HTML | None = None  # the part of the view that says the caption
     _remembered: tuple[str, ...] = ("record",)  # attributes that are put back if a callback goes wrong
     _changing = False
+
+    def _open(self, **controls: Control) -> None:
+        """Make the view, with a control for each setting."""
+        self.controls, self.view = controls, Front(self.front, self._heard)
+
+    def _heard(self, kind: str, name: Any, value: Any) -> None:
+        """A hand on the page set a control, or pressed a button. A page may send anything."""
+        if kind == "set":
+            control = self.controls.get(name)
+            self.change(**{str(name): value if control is None else control.from_page(value)})
+        elif name in self.hands:
+            self._by_hand(lambda: getattr(self, name)(*value))()
 
     def change(self, **settings: Any) -> None:
         """Change several settings at once, and draw the picture once.
@@ -103,6 +118,8 @@ class LiveView:
             self.problem = self.problem or sentence(error)
             if self._message is not None:
                 self._message.value = caption_html(f"Not changed: {self.problem}.")
+            elif self.front:
+                self.view.tell({**self.view.shown, "caption": f"Not changed: {self.problem}."}, self.controls)
 
     def _by_hand(self, action: Callable[[], Any]) -> Callable[..., None]:
         """`action` for a button, a timer or a control: what goes wrong in it becomes `problem`."""
@@ -148,7 +165,17 @@ class LiveView:
 
     def _show(self) -> None:
         """Draw the record, and say its caption."""
+        self.view.tell(
+            {**self._shown(), "band": self._band(), "caption": self.caption, "about": self.describe()}, self.controls
+        )
+
+    def _shown(self) -> dict[str, Any]:
+        """What the page draws: numbers and texts."""
         raise NotImplementedError
+
+    def _band(self) -> dict[str, Any]:
+        """The numbers of the map above the widget: see `band`."""
+        return {}
 
     @property
     def _has_record(self) -> bool:

@@ -1,24 +1,26 @@
 """`NextToken`: a text that grows by one token per click, with the candidates for the next one."""
 
-import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-import ipywidgets
 from matplotlib.figure import Figure
 
+from gptcore.checks import check_integer
 from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
-from gptcore.sampling import Sampling
-from gptcore.seeds import LIMIT
-from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
+from gptcore.sampling import Sampling, draw
+from gptcore.seeds import Uniforms
+from gptcore.show.band import band
+from gptcore.show.candidates import Candidates, plot_candidates
 from gptcore.show.charts import after, chart
+from gptcore.show.dart import Dart
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import framed, html, text_field
-from gptcore.show.settings import Setting, Shown, TextSetting, check_any_seed, check_sampling, kept, next_seed
-from gptcore.show.style import caption_html, escape, percent
+from gptcore.show.settings import Setting, Shown, TextSetting, check_any_seed, check_sampling, next_seed
+from gptcore.show.style import percent
+from gptcore.show.texts import distribution_after
 from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, token_label
 
@@ -74,15 +76,6 @@ def grown(
     return Growth(prompt_ids, new_ids, parts, last, step, label, candidates, has_ended)
 
 
-def growth_html(record: Growth | None) -> str:
-    """The text, with what is new and what is newest marked."""
-    prompt, middle, last = map(escape, record.parts if record else ("", "", ""))
-    return (
-        f'<div class="gptcore"><div class="gptcore-text">{prompt}<span class="gptcore-new">'
-        f'{middle}<span class="gptcore-last">{last}</span></span></div></div>'
-    )
-
-
 class NextToken(LiveView):
     """A text that grows by one token per click, above the likeliest candidates for the token that comes next.
 
@@ -101,6 +94,7 @@ class NextToken(LiveView):
     temperature, top_k = Setting(check_sampling), Setting(check_sampling)
     text, last, step, candidates = Shown(empty=""), Shown(), Shown(), Shown()
     token_ids = Shown(empty=[])
+    front, hands = "next_token", ("add_token", "choose", "new_story")
     _remembered = "record", "_story"
 
     def __init__(
@@ -115,29 +109,41 @@ class NextToken(LiveView):
         check_model(model)
         check_tokenizer(tokenizer)
         self.model, self.tokenizer = model, tokenizer
-        self._make_controls()
+        self._open(prompt=Control(""), seed=Control(), temperature=Control(1.0), top_k=Control())
         self.change(prompt=prompt, seed=seed, temperature=temperature, top_k=top_k)
 
     def add_token(self) -> None:
         """Draw one of the candidates, and look ahead to the next ones."""
+        if self.step is not None:
+            self._add(self.step)
+
+    def choose(self, token_id: int) -> None:
+        """Write `token_id` instead of drawing one. Raises TypeError or ValueError if it is not in the vocabulary."""
+        check_integer("token_id", token_id, least=0)
         if self.step is None:
             return
-        prompt_ids, new_ids, drawn = self.record.prompt_ids, self.record.new_ids, self.step
-        if drawn.token_id in end_token_ids(self.tokenizer):
-            self.record = grown(self.tokenizer, prompt_ids, new_ids, drawn)
+        if token_id >= self.model.config.vocab_size:
+            raise ValueError(f"token_id must be below {self.model.config.vocab_size:,}, got {token_id:,}")
+        self._add(replace(self.step, token_id=int(token_id)))
+
+    def _add(self, step: Step) -> None:
+        """Write the token of `step`."""
+        prompt_ids, new_ids = self.record.prompt_ids, [*self.record.new_ids, step.token_id]
+        if step.token_id in end_token_ids(self.tokenizer):
+            self.record = grown(self.tokenizer, prompt_ids, self.record.new_ids, step)
         else:
-            new_ids = [*new_ids, drawn.token_id]
-            self.record = grown(self.tokenizer, prompt_ids, new_ids, drawn, self._next_step(len(new_ids)))
+            self.record = grown(self.tokenizer, prompt_ids, new_ids, step, self._next_step(prompt_ids, new_ids))
         self._show()
 
-    def _next_step(self, count: int) -> Step | None:
-        """The step after `count` new tokens; None if there is no more room."""
-        if self._taken != (self._story, count):  # a generator in which something went wrong gives no more steps
-            self._steps = islice(text_steps(*self._story)[1], count, None)
-        self._taken = None
-        step = next(self._steps, None)
-        self._taken = self._story, count + 1
-        return step
+    def _next_step(self, prompt_ids: list[int], new_ids: list[int]) -> Step | None:
+        """The step after a prompt and `new_ids`; None if there is no more room."""
+        count = len(new_ids)
+        if count >= self.model.config.context_length:
+            return None
+        self._drawn.extend(islice(self._luck, count + 1 - len(self._drawn)))
+        distribution = distribution_after(self.model, self.tokenizer, prompt_ids, new_ids, self._sampling)
+        uniform = self._drawn[count]
+        return Step(len(prompt_ids) + count, distribution, uniform, int(draw(distribution, uniform)))
 
     def new_story(self) -> None:
         """Begin again with other luck."""
@@ -150,13 +156,10 @@ class NextToken(LiveView):
         self._show()
 
     def _begin(self) -> Growth:
-        sampling, room = Sampling(self.temperature, self.top_k), self.model.config.context_length
-        self._taken = None
-        seed = secrets.randbelow(LIMIT) if self.seed is None else self.seed
-        self._story = self.model, self.prompt, self.tokenizer, room, sampling, seed
-        prompt_ids, self._steps = text_steps(*self._story)
-        step, self._taken = next(self._steps), (self._story, 1)
-        return grown(self.tokenizer, prompt_ids, [], step=step)
+        self._sampling = Sampling(self.temperature, self.top_k)
+        self._luck, self._drawn = iter(Uniforms(self.seed)), []
+        prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer)
+        return grown(self.tokenizer, prompt_ids, [], step=self._next_step(prompt_ids, []))
 
     def picture(self) -> Figure:
         figure, ax = chart(7, 2.6, titles=[after(self.text)])
@@ -164,17 +167,21 @@ class NextToken(LiveView):
             plot_candidates(ax, self.candidates)
         return figure
 
-    def _make_controls(self) -> None:
-        self.controls = {"prompt": text_field("Beginning"), **kept(seed=1, temperature=1.0, top_k=None)}
-        self._watch()
-        self._add = self._button("Add a token", self.add_token, "plus", button_style="primary")
-        new = self._button("New story", self.new_story, "refresh", "Begin again with other luck")
-        self._text, self._message, self._bars = (html() for _ in range(3))
-        buttons = ipywidgets.HBox([self._add, new])
-        self.view = framed(self.controls["prompt"], buttons, self._text, self._message, self._bars)
+    def _shown(self) -> dict[str, Any]:
+        if self.record is None:
+            return {}
+        step, last = self.step, self.last
+        return {
+            "parts": self.record.parts,
+            "candidates": None if step is None else self.candidates.rows_shown(),
+            "dart": None if step is None else Dart.of(step.distribution, step.uniform, self.tokenizer).shown(),
+            "drawn": None if last is None else {"uniform": last.uniform, "id": last.token_id},
+            "count": len(self.record.new_ids) + self.record.has_ended,
+        }
 
-    def _show(self) -> None:
-        self._text.value = growth_html(self.record)
-        self._message.value = caption_html(self.caption, 1, 2)
-        self._bars.value = candidates_html(self.candidates)
-        self._add.disabled = self.step is None
+    def _band(self) -> dict[str, Any]:
+        if self.record is None:
+            return {}
+        step = self.step
+        known = () if step is None else (self.tokenizer, step.distribution)
+        return band(self.text, self.token_ids, self.model, *known)

@@ -106,6 +106,29 @@ class Panels:
         margin = 0.05 * (high - low) or 0.5
         return low - margin, high + margin
 
+    def shown(self, log: bool = False) -> dict[str, Any]:
+        """The panels for the page, the row of all others last."""
+        drawn = self.counts or [0] * len(self.token_ids)
+        columns = zip(
+            self.token_ids, self.labels, self.logits, self.scaled_logits, self.probs, self.cut_by, drawn, strict=True
+        )
+        names = "id", "label", "logit", "scaled", "prob", "cut", "count"
+        rows = [dict(zip(names, row, strict=True)) | {"isDrawn": row[0] == self.last_id} for row in columns]
+        is_drawn = self.last_id is not None and self.last_id not in self.token_ids
+        cut = "" if self.others_kept or not self.others_count else "every stage"
+        others = dict(zip(names, (None, self.others_label, self.others_logit, None, self.others, cut, self.others_drawn), strict=True))
+        removed = [{"name": STAGE_NAMES[stage], "mass": mass, "count": n} for stage, (mass, n) in self.removed.items()]
+        return {
+            "rows": [*rows, others | {"isDrawn": is_drawn}],
+            "axis": self.axis,
+            "temperature": self.temperature,
+            "log": log,
+            "draws": self.draws,
+            "removed": removed,
+            "keptMass": self.kept_mass,
+            "keptCount": self.kept_count,
+        }
+
     def describe(self, rows: int = 5) -> str:
         """The first probabilities in one line of text."""
         shown = [f"{label} {percent(p)}" for label, p in zip(self.labels[:rows], self.probs, strict=False)]

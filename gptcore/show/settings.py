@@ -67,7 +67,7 @@ class Setting:
     def put(self, control: Any, value: Any) -> None:
         """Set the control, which may not have offered `value` before."""
         if hasattr(control, "options"):
-            value = OFF if value is None else value
+            value = OFF if value is None and OFF in [option for _, option in control.options] else value
             self._offer(control, value)
         elif hasattr(control, "max"):
             control.max = max(control.max, value)
@@ -77,10 +77,10 @@ class Setting:
         options = [option if isinstance(option, tuple) else (str(option), option) for option in control.options]
         if value in [known for _, known in options]:
             return
-        off = [option for option in options if option[1] is OFF]
-        values = [option for option in options if option[1] is not OFF] + [(self.text(value), value)]
+        off = [option for option in options if option[1] in (None, OFF)]
+        values = [option for option in options if option[1] not in (None, OFF)] + [(self.text(value), value)]
         values.sort(key=lambda option: option[1])
-        control.options = off + values if options[0][1] is OFF else values + off
+        control.options = off + values if options[0] in off else values + off
 
 
 class TextSetting(Setting):

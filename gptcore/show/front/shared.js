@@ -1,0 +1,434 @@
+// What the front ends of all widgets share. Python puts this file before that of a widget, and a page does the same.
+//
+// `model` is the state: get(name), set(name, value), on("change:name", callback), save_changes(). It holds `shown`
+// (what is drawn), `settings` (the value of each control), `offers` (what can be chosen), `asked` and `done`.
+// Every text goes to the page as text, never as markup.
+
+// The sentences of another language; English needs none.
+const WORDS = globalThis.gptcoreWords ?? {};
+
+// A sentence of the interface, with what stands in {braces} filled in.
+function t(sentence, values = {}) {
+  return (WORDS[sentence] ?? sentence).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+// ---------------------------------------------------------------------------------------------------- elements
+
+// An element: h("button", { class: "big", onclick: act }, "Text", child). What is null or false is left out.
+function h(tag, properties = {}, ...children) {
+  const element = SVG.has(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  put(element, properties);
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+const SVG = new Set(["svg", "g", "path", "line", "circle", "rect", "text", "polyline", "title", "defs", "marker"]);
+
+// Set attributes and handlers; `text` is the text inside, `style` an object, whose names may be CSS variables.
+function put(element, properties) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "text") {
+      if (element.textContent !== value) element.textContent = value;
+    } else if (name === "style") {
+      for (const [key, what] of Object.entries(value)) element.style.setProperty(key, what);
+    } else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value == null || value === false) element.removeAttribute(name);
+    else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value === true ? "" : value);
+  }
+  return element;
+}
+
+// One element for each item inside `parent`: kept while its key stays, so that what changes can glide.
+// make(item) makes an element, update(element, item) brings it up to date.
+function keyed(parent, items, key, make, update) {
+  const old = (parent.gptcoreKeyed ??= new Map());
+  const now = new Map();
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const name = key(item);
+    const element = old.get(name) ?? make(item);
+    now.set(name, element);
+    if (element === place) place = place.nextElementSibling;
+    else parent.insertBefore(element, place);
+    update(element, item);
+  }
+  for (const [name, element] of old) if (!now.has(name)) element.remove();
+  parent.gptcoreKeyed = now;
+}
+
+let lastName = 0;
+const newName = () => `gc-${++lastName}-${Math.random().toString(36).slice(2, 8)}`;
+
+// ---------------------------------------------------------------------------------------------------- numbers
+
+// A number with one decimal, as Python rounds it: what lies exactly in the middle goes to the even neighbour.
+function decimals(value, digits) {
+  const scaled = value * 10 ** digits;
+  const isMiddle = Math.abs(scaled % 1) === 0.5 && Number.isInteger(value * 2 ** (digits + 1));
+  if (!isMiddle) return value.toFixed(digits);
+  const even = 2 * Math.round(scaled / 2);
+  return (even / 10 ** digits).toFixed(digits);
+}
+
+// A probability for people: what is possible is never shown as 0, nor what is uncertain as 100.
+function percent(prob) {
+  if (prob > 0 && prob < 0.0005) return "<0.1%";
+  if (prob >= 0.9995 && prob < 1) return ">99.9%";
+  return `${decimals(prob * 100, 1)}%`;
+}
+
+const grouped = (count) => String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ",");
+
+// A logit for people, with a real minus sign; null is minus infinity.
+function score(value) {
+  if (value == null) return "−∞";
+  const text = Math.abs(value) < 100 ? decimals(value, 2) : grouped(value);
+  return text === "-0.00" ? "0.00" : text.replace("-", "−");
+}
+
+// The random number of a dart, never rounded up to 1.
+const uniformText = (uniform) => (Math.floor(uniform * 10000) / 10000).toFixed(4);
+
+const shorter = (text, length = 22) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+
+// ---------------------------------------------------------------------------------------------------- asking
+
+// What a hand did, in one growing list, so that nothing is lost on the way; of several values the last one wins.
+function question(model, kind, name, value) {
+  const open = model.get("asked").filter(([number]) => number > model.get("done"));
+  const others = kind === "set" ? open.filter((other) => other[1] !== "set" || other[2] !== name) : open;
+  const number = Math.max(model.get("done"), ...open.map(([number]) => number)) + 1;
+  model.set("asked", [...others, [number, kind, name, value]]);
+  model.save_changes();
+}
+
+const ask = (model, name, ...values) => question(model, "do", name, values);
+const set = (model, name, value) => question(model, "set", name, value);
+
+// Whether a value that was set is still on its way: then the control must not jump back.
+const isOpen = (model, name) =>
+  model.get("asked").some(([number, kind, other]) => number > model.get("done") && kind === "set" && other === name);
+
+// Call `follow` now, and whenever one of `names` changes.
+function following(model, names, follow) {
+  for (const name of names) model.on(`change:${name}`, follow);
+  follow();
+}
+
+// Keep a control on the setting's value: show(value).
+function bound(model, name, show) {
+  following(model, ["settings", "done"], () => {
+    if (!isOpen(model, name)) show(model.get("settings")[name] ?? null);
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- controls
+
+function button(label, act, { icon = "", title = null, primary = false } = {}) {
+  return h(
+    "button",
+    { type: "button", class: primary ? "gc-button gc-primary" : "gc-button", title, onclick: act },
+    icon && h("span", { "aria-hidden": "true", class: "gc-icon" }, icon),
+    h("span", {}, label),
+  );
+}
+
+// A field for a text. It is sent on Enter and when the focus leaves it, or at every key if it is `live`.
+function field(model, name, label, { lines = 1, live = false } = {}) {
+  const id = newName();
+  const input = lines > 1 ? h("textarea", { id, rows: lines }) : h("input", { id, type: "text" });
+  put(input, { spellcheck: "false", autocomplete: "off" });
+  const send = () => input.value !== model.get("settings")[name] && set(model, name, input.value);
+  input.addEventListener(live ? "input" : "change", send);
+  if (lines === 1) input.addEventListener("keydown", (event) => event.key === "Enter" && !event.isComposing && send());
+  bound(model, name, (value) => {
+    if (input.value !== value && !(live && document.activeElement === input)) input.value = value ?? "";
+  });
+  return h("div", { class: "gc-field" }, h("label", { for: id }, label), input);
+}
+
+// A slider over the options of a setting, or between its ends; what it stands for is written and said.
+// `calm` sends the value only when it is let go.
+function slider(model, name, label, { calm = false, said = String } = {}) {
+  const id = newName();
+  const input = h("input", { id, type: "range" });
+  const output = h("output", { for: id });
+  const offered = () => model.get("offers")[name] ?? {};
+  const value = () => (offered().options ? offered().options[input.value][1] : Number(input.value));
+  const text = () => (offered().options ? offered().options[input.value][0] : said(Number(input.value)));
+  const write = () => {
+    output.textContent = text();
+    put(input, { "aria-valuetext": text() });
+    put(input, { style: { "--share": (input.value - input.min) / (input.max - input.min || 1) } });
+  };
+  input.addEventListener("input", () => {
+    write();
+    if (!calm) set(model, name, value());
+  });
+  if (calm) input.addEventListener("change", () => set(model, name, value()));
+  following(model, ["offers", "settings", "done"], () => {
+    const { options, min = 0, max = 1, step = 1 } = offered();
+    if (isOpen(model, name)) return;
+    put(input, options ? { min: 0, max: Math.max(1, options.length - 1), step: 1 } : { min, max, step });
+    const now = model.get("settings")[name] ?? null;
+    input.value = options ? Math.max(0, options.findIndex(([, option]) => option === now)) : now;
+    if (!options || options.length) write();
+  });
+  return h("div", { class: "gc-slider" }, h("label", { for: id }, label), input, output);
+}
+
+// A list of options of which one is chosen.
+function pick(model, name, label) {
+  const id = newName();
+  const select = h("select", { id, onchange: () => set(model, name, model.get("offers")[name].options[select.value][1]) });
+  following(model, ["offers", "settings", "done"], () => {
+    const options = model.get("offers")[name]?.options ?? [];
+    keyed(select, options.map(([text], i) => ({ text, i })), ({ text, i }) => `${i} ${text}`,
+      ({ text, i }) => h("option", { value: i }, text), () => {});
+    if (!isOpen(model, name)) select.value = options.findIndex(([, value]) => value === model.get("settings")[name]);
+  });
+  return h("div", { class: "gc-pick" }, h("label", { for: id }, label), select);
+}
+
+// A switch.
+function toggle(model, name, label) {
+  const input = h("input", { type: "checkbox", onchange: () => set(model, name, input.checked) });
+  bound(model, name, (value) => (input.checked = value === true));
+  return h("label", { class: "gc-toggle" }, input, h("span", {}, label));
+}
+
+// ---------------------------------------------------------------------------------------------------- motion
+
+const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const pace = () => (preferences.slow ? 4 : 1);
+
+// A sequence of pictures. `play(scene)` runs scene(wait), where wait(ms) pauses; a newer scene hurries the one before
+// it to its end, and of several that wait the last one is played.
+function film() {
+  let hurry = () => {};
+  let playing = Promise.resolve();
+  let latest = 0;
+  return {
+    play(scene) {
+      const number = ++latest;
+      hurry();
+      playing = playing.then(async () => {
+        if (number !== latest) return;
+        let isHurried = false;
+        const wait = (ms) =>
+          isHurried || isStill() || number !== latest
+            ? Promise.resolve()
+            : new Promise((done) => {
+                const timer = setTimeout(done, ms * pace());
+                hurry = () => {
+                  isHurried = true;
+                  clearTimeout(timer);
+                  done();
+                };
+              });
+        await scene(wait, () => isHurried || isStill() || number !== latest);
+      });
+      return playing;
+    },
+  };
+}
+
+// Let a copy of `text` fly from one element to another, for `ms`.
+function fly(root, text, from, to, ms) {
+  if (isStill() || !from || !to) return;
+  const [home, start, end] = [root, from, to].map((element) => element.getBoundingClientRect());
+  const copy = h("span", { class: "gc-flying", "aria-hidden": "true" }, text);
+  put(copy, { style: { left: `${start.left - home.left}px`, top: `${start.top - home.top}px` } });
+  root.append(copy);
+  const [x, y] = [end.left - start.left, end.top - start.top];
+  const steps = [
+    { transform: "translate(0, 0) scale(1)", opacity: 1 },
+    { transform: `translate(${x / 2}px, ${y / 2 - 30}px) scale(1.15)`, opacity: 1, offset: 0.5 },
+    { transform: `translate(${x}px, ${y}px) scale(1)`, opacity: 0.9 },
+  ];
+  copy.animate(steps, { duration: ms * pace(), easing: "ease-in-out" }).finished.finally(() => copy.remove());
+}
+
+// ---------------------------------------------------------------------------------------------------- preferences
+
+// What holds for all widgets of a page: large type without seeds and ids, and slow motion.
+const preferences = (globalThis.gptcorePreferences ??= remembered());
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem("gptcore") ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+function preference(name, label, title) {
+  const input = h("input", { type: "checkbox", role: "switch" });
+  input.addEventListener("change", () => {
+    preferences[name] = input.checked;
+    try {
+      localStorage.setItem("gptcore", JSON.stringify(preferences));
+    } catch {} // a page that may remember nothing
+    document.dispatchEvent(new Event("gc-preferences"));
+  });
+  const show = () => (input.checked = preferences[name] === true);
+  document.addEventListener("gc-preferences", show);
+  show();
+  return h("label", { class: "gc-toggle gc-preference", title }, input, h("span", {}, label));
+}
+
+// ---------------------------------------------------------------------------------------------------- the frame
+
+// The map of the machine: the stages, and what they hold for this prompt.
+const STAGES = [
+  ["text", "text", ({ characters }) => characters != null && t("{n} characters", { n: grouped(characters) })],
+  ["tokens", "tokens", ({ tokens }) => tokens != null && grouped(tokens)],
+  ["layers", "layers", ({ layers }) => layers != null && grouped(layers)],
+  ["logits", "logits", ({ logits }) => logits != null && grouped(logits)],
+  ["probabilities", "probabilities", ({ likeliest, prob }) => prob != null && `${shorter(likeliest, 9)} ${percent(prob)}`],
+  ["dart", "dart", ({ uniform }) => uniform != null && uniformText(uniform)],
+  ["next", "next token", ({ next }) => next != null && shorter(next, 9)],
+];
+
+function band(model, lit) {
+  const cells = STAGES.map(([name, label, value]) => {
+    const isLit = lit.includes(name);
+    const number = h("small");
+    following(model, ["shown"], () => put(number, { text: value(model.get("shown").band ?? {}) || " " }));
+    return h("li", { class: isLit ? "gc-lit" : "", "aria-current": isLit && "step" }, h("b", {}, t(label)), number);
+  });
+  return h("ol", { class: "gc-band", "aria-label": t("The way from a text to its next token") }, cells);
+}
+
+// A widget inside `el`: the band with the stages in `lit`, `parts` below it, and the caption. `left` and `right` stand
+// side by side where there is room.
+function frame({ model, el }, name, lit, { top = [], left = [], right = [], bottom = [] }) {
+  const caption = h("p", { role: "status", "aria-live": "polite", class: "gc-caption" });
+  const columns = h(
+    "div",
+    { class: "gc-columns" },
+    h("div", { class: "gc-left" }, left),
+    right.length > 0 && h("div", { class: "gc-right" }, right),
+  );
+  const root = h(
+    "section",
+    { class: `gc gc-${name}`, "aria-label": name.replaceAll("-", " ") },
+    h(
+      "div",
+      { class: "gc-head" },
+      lit.length > 0 && band(model, lit),
+      h("div", { class: "gc-preferences" },
+        preference("slow", t("Slow"), t("Slow motion")),
+        preference("projector", t("Projector"), t("Larger type, without seeds and ids"))),
+    ),
+    top,
+    columns,
+    bottom,
+    caption,
+  );
+  following(model, ["shown"], () => put(caption, { text: model.get("shown").caption ?? "" }));
+  const look = () => root.classList.toggle("gc-projector", preferences.projector === true);
+  document.addEventListener("gc-preferences", look);
+  look();
+  el.append(root);
+  return root;
+}
+
+// ---------------------------------------------------------------------------------------------------- pictures
+
+// Rows of label, bar and value: `show(rows)` with { id, label, prob, kind, note }. The bars glide; a row that can be
+// touched is a button that calls act(row). `scale` is what a full bar stands for, `value` what is written.
+function bars({ act = null, tip = null, label, value = (row) => percent(row.prob) } = {}) {
+  const list = h("div", { class: "gc-bars", role: "group", "aria-label": label });
+  const rows = new Map();
+  const make = (row) => {
+    const canTouch = act !== null && row.id != null;
+    const parts = {
+      label: h("span", { class: "gc-label" }),
+      bar: h("i"),
+      number: h("span", { class: "gc-number" }),
+    };
+    const element = h(canTouch ? "button" : "div", canTouch ? { type: "button", onclick: () => act(rows.get(element)) } : {},
+      parts.label, h("span", { class: "gc-track" }, parts.bar), parts.number);
+    element.parts = parts;
+    return element;
+  };
+  const update = (element, row) => {
+    rows.set(element, row);
+    const { label, bar, number } = element.parts;
+    put(label, { text: row.label });
+    put(number, { text: value(row) });
+    put(bar, { style: { "--share": row.share ?? row.prob } });
+    const kind = `gc-row ${row.id == null ? "gc-others" : ""} ${row.kind ?? ""}`;
+    put(element, { class: kind, "aria-label": act && row.id != null ? (tip?.(row) ?? null) : null,
+      title: row.id == null ? null : `${row.label} · id ${row.id}` });
+  };
+  return {
+    el: list,
+    // Bars are kept by their place, so that they glide from the old length to the new one.
+    show: (shown) => keyed(list, shown.map((row, i) => ({ ...row, i })),
+      (row) => `${row.i}${row.id == null ? " others" : ""}`, make, update),
+    row: (id) => [...rows].find(([element, row]) => row.id === id && element.isConnected)?.[0] ?? null,
+  };
+}
+
+// The bar of length 1, and the dart that falls on it: `show(dart)` draws the pieces, `fall(uniform)` lets the dart fall,
+// `light(id)` marks the piece that was hit.
+function dartStrip({ act = null } = {}) {
+  const pieces = h("div", { class: "gc-dart-pieces" });
+  const pointer = h("span", { class: "gc-dart-pointer", "aria-hidden": "true" }, "▼");
+  const number = h("span", { class: "gc-dart-number" });
+  const hit = h("span", { class: "gc-dart-hit" });
+  const el = h("div", { class: "gc-dart", role: "group" },
+    h("div", { class: "gc-dart-air" }, pointer, number), pieces,
+    h("div", { class: "gc-dart-axis", "aria-hidden": "true" },
+      h("span", {}, "0"), h("span", {}, t("chances, in the order of the vocabulary")), h("span", {}, "1")),
+    h("div", { class: "gc-dart-name" }, hit));
+  const make = (piece) => {
+    const canTouch = act !== null && piece.id != null;
+    return h(canTouch ? "button" : "span", canTouch ? { type: "button", tabindex: "-1", onclick: () => act(piece) } : {},
+      h("span", {}));
+  };
+  const update = (element, piece) => {
+    const width = piece.right - piece.left;
+    const label = shorter(piece.label);
+    put(element, {
+      class: piece.id == null ? "gc-piece gc-piece-others" : "gc-piece",
+      title: `${label} ${percent(width)}`,
+      style: { "--left": piece.left, "--width": width },
+    });
+    put(element.firstChild, { text: width * 60 > label.length + 1 ? label : "" });
+    element.piece = piece;
+  };
+  const light = (id) => {
+    for (const element of pieces.children) element.classList.toggle("gc-hit", id != null && element.piece.id === id);
+    const found = [...pieces.children].find((element) => id != null && element.piece.id === id);
+    if (!found) return put(hit, { text: "" });
+    const { left, right, label } = found.piece;
+    const middle = (left + right) / 2;
+    put(hit, { text: `${shorter(label)} · ${percent(right - left)}`,
+      style: { "--at": middle, "--shift": `${-100 * Math.min(1, Math.max(0, middle))}%` } });
+    return found;
+  };
+  return {
+    el,
+    show(dart) {
+      el.style.visibility = dart ? "visible" : "hidden";
+      if (!dart) return;
+      put(el, { "aria-label": dart.about });
+      keyed(pieces, dart.pieces, (piece) => piece.id ?? `others ${piece.left}`, make, update);
+    },
+    fall(uniform, isQuick = false) {
+      pointer.classList.toggle("gc-away", uniform == null);
+      put(number, { text: uniform == null ? "" : uniformText(uniform) });
+      if (uniform == null) return;
+      for (const element of [pointer, number]) put(element, { style: { "--at": uniform } });
+      number.classList.toggle("gc-before", uniform > 0.8);
+      if (isQuick || isStill()) return;
+      const steps = [{ transform: "translate(-50%, -60px)", opacity: 0 }, { transform: "translate(-50%, 0)", opacity: 1 }];
+      pointer.animate(steps, { duration: 350 * pace(), easing: "cubic-bezier(.5, 0, .9, .6)" });
+    },
+    light,
+    piece: (id) => [...pieces.children].find((element) => id != null && element.piece.id === id) ?? null,
+  };
+}
