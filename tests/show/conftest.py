@@ -1,5 +1,6 @@
 """Hands for widgets: what a person would find by its name and press or move."""
 
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ import torch
 from tokenizers import pre_tokenizers, trainers
 
 from gptcore import GPTConfig, GPTModel, Tokenizer
+from gptcore.show.front import Front
 from gptcore.tokenizer import byte_level_bpe
 
 
@@ -26,7 +28,23 @@ def _control(widget: Any, name: str) -> Any:
     return found[0]
 
 
-def _press(widget: Any, name: str) -> None:
+def _ask(widget: Any, kind: str, name: Any, value: Any) -> None:
+    """What a page sends when a hand does something."""
+    view = widget.view
+    number = max([view.done, *(question[0] for question in view.asked)]) + 1
+    view.set_state({"asked": [*view.asked, [number, kind, name, value]]})
+    assert view.done == number
+
+
+def _move(widget: Any, **settings: Any) -> None:
+    for name, value in settings.items():
+        _ask(widget, "set", name, value)
+
+
+def _press(widget: Any, name: str, *values: Any) -> None:
+    if isinstance(widget.view, Front):
+        assert name in widget.hands, f"no button calls {name!r}"
+        return _ask(widget, "do", name, list(values))
     button = _control(widget, name)
     if button.disabled:
         return
@@ -37,6 +55,8 @@ def _press(widget: Any, name: str) -> None:
 
 
 def _shown(widget: Any) -> str:
+    if isinstance(widget.view, Front):
+        return json.dumps(widget.view.shown, ensure_ascii=False)
     pieces = [part.value for part in _parts(widget.view) if isinstance(part, ipywidgets.HTML)]
     return "".join(piece for piece in pieces if not piece.startswith("<style>"))
 
@@ -85,14 +105,20 @@ def control():
 
 
 @pytest.fixture(scope="session")
+def move():
+    """move(widget, name=value): set controls, as a hand on the page does."""
+    return _move
+
+
+@pytest.fixture(scope="session")
 def press():
-    """press(widget, name): click the button with the label `name`; one that is disabled does nothing."""
+    """press(widget, name, *values): press what calls the method `name` (or the button with that label)."""
     return _press
 
 
 @pytest.fixture(scope="session")
 def shown():
-    """shown(widget): all that the widget shows as HTML, without its style."""
+    """shown(widget): all that the widget shows: as JSON what its front end gets, or as HTML, without its style."""
     return _shown
 
 
