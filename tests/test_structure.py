@@ -17,6 +17,10 @@ PACKAGE = ROOT / "gptcore"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 CORE = ["config", "tokenizer", "model", "sampling", "recording"]  # generation.py calls the quick ways
 PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+HOW_TO_RUN = (
+    "Click here, then press **Shift+Enter**: each press runs one cell and moves on to the next. A widget answers only "
+    "after its cell has run. (**Run → Run All Cells** runs every cell, and leaves you at the last one.)"
+)
 AROUND = {"show", "exercises", "training", "benchmark", "storyteller", "stories"}
 
 
@@ -85,3 +89,11 @@ def test_notebooks_install_the_course_in_colab_from_the_one_address(file):
 def test_notebooks_hold_no_state_of_widgets(file):
     """A page made from it would fetch scripts, and show nothing offline."""
     assert "widgets" not in json.loads(file.read_text(encoding="utf-8"))["metadata"]
+
+
+@pytest.mark.parametrize("file", [file for file in NOTEBOOKS if file.parent.name == "notebooks"], ids=lambda f: f.stem)
+def test_every_lesson_begins_with_how_to_run_it(file):
+    """Cell by cell: after Run All a page stands at its end, and the answers stand below their questions."""
+    cells = ["".join(cell["source"]) for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]]
+    assert HOW_TO_RUN in cells[0]
+    assert not any("Run All" in cell for cell in cells[1:])

@@ -39,3 +39,19 @@ def test_start_here(open_notebook, keep):
     box.press("Enter")
     page.wait_for_function("document.querySelector('.gptcore-text').innerText.startsWith('<img src=x')")
     assert page.locator(".gptcore-text img").count() == 0
+
+
+def test_a_newcomer_who_does_what_the_first_lines_say(open_notebook):
+    """One Shift+Enter after the other, up to the widget: its bars are there, and in sight."""
+    page = open_notebook("00_start_here.ipynb").page
+    page.locator(".jp-MarkdownCell strong", has_text="Shift+Enter").click()
+    cell = page.locator(".jp-CodeCell", has_text="NextToken(model").first
+    for _ in range(page.locator(".jp-Notebook > * .jp-Cell").count()):
+        if "jp-mod-active" in cell.get_attribute("class"):
+            break
+        page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    row = cell.locator(".gptcore-row").first
+    row.wait_for()
+    box, height = row.bounding_box(), page.viewport_size["height"]
+    assert 0 < box["y"] < height - box["height"]
