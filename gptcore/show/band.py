@@ -1,4 +1,4 @@
-"""The band above a widget: the whole machine on one line, text → tokens → layers → logits → probabilities → dart → text."""
+"""The band above a widget: the whole machine on one line, from a text to its next token."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def band(
     uniform: float | None = None,
     token_id: int | None = None,
 ) -> dict[str, Any]:
-    """The numbers of the band: of `text`, the `model`, and if they are known, the next token's distribution and draw."""
+    """The numbers of the band; what is not known yet is left out."""
     numbers = {
         "characters": len(text),
         "tokens": len(token_ids),

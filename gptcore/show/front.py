@@ -107,7 +107,7 @@ def _questions(asked: Sequence[Any]) -> list[tuple[int, str, str, Any]]:
 
 
 def to_page(value: Any, raw: bool = False) -> Any:
-    """`value` as JSON: no infinite number, and in every text control and bidirectional characters visible, unless `raw`.
+    """`value` as JSON, without infinite numbers; unless `raw`, control and bidirectional characters are made visible.
 
     A text is never read as markup, because a front end writes it as text.
     """

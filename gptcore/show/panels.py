@@ -13,7 +13,7 @@ from torch import Tensor
 from gptcore.sampling import STAGES, Distribution
 from gptcore.show.arguments import checked
 from gptcore.show.charts import plot_bars, plot_scores
-from gptcore.show.style import CHOSEN, counted, escape, label_class, others_label, percent, short_label
+from gptcore.show.style import CHOSEN, others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
 STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))
@@ -108,18 +108,18 @@ class Panels:
 
     def shown(self, log: bool = False) -> dict[str, Any]:
         """The panels for the page, the row of all others last."""
-        drawn = self.counts or [0] * len(self.token_ids)
-        columns = zip(
-            self.token_ids, self.labels, self.logits, self.scaled_logits, self.probs, self.cut_by, drawn, strict=True
-        )
         names = "id", "label", "logit", "scaled", "prob", "cut", "count"
-        rows = [dict(zip(names, row, strict=True)) | {"isDrawn": row[0] == self.last_id} for row in columns]
-        is_drawn = self.last_id is not None and self.last_id not in self.token_ids
+        columns = self.token_ids, self.short_labels, self.logits, self.scaled_logits, self.probs, self.cut_by
+        counts = self.counts or [0] * len(self.token_ids)
         cut = "" if self.others_kept or not self.others_count else "every stage"
-        others = dict(zip(names, (None, self.others_label, self.others_logit, None, self.others, cut, self.others_drawn), strict=True))
+        others = None, self.others_label, self.others_logit, None, self.others, cut, self.others_drawn
+        rows = [dict(zip(names, row, strict=True)) for row in (*zip(*columns, counts, strict=True), others)]
+        drawn_row = self.last_id if self.last_id in self.token_ids else None
+        for row in rows:
+            row["isDrawn"] = self.last_id is not None and row["id"] == drawn_row
         removed = [{"name": STAGE_NAMES[stage], "mass": mass, "count": n} for stage, (mass, n) in self.removed.items()]
         return {
-            "rows": [*rows, others | {"isDrawn": is_drawn}],
+            "rows": rows,
             "axis": self.axis,
             "temperature": self.temperature,
             "log": log,
@@ -145,19 +145,6 @@ def row_labels(logits: Tensor, tokenizer: Any, rows: int) -> dict[int, str]:
     return {token_id: token_label(tokenizer, token_id) for token_id in candidates[order].tolist()}
 
 
-def panels_html(panels: Panels | None, rows: int, log: bool = False) -> str:
-    """The panels as HTML of constant height: `rows` rows and the one for all others."""
-    lines = [] if panels is None else [_row_html(panels, i, log) for i in range(len(panels.token_ids))]
-    lines += ['<div class="gptcore-trio"></div>'] * (rows - len(lines))
-    lines.append('<div class="gptcore-trio"></div>' if panels is None else _others_html(panels, log))
-    counted = " gptcore-counted" if panels is not None and panels.draws else ""
-    return (
-        f'<div class="gptcore gptcore-panels{counted}">{_head_html(panels)}'
-        f'<div role="list" aria-label="Tokens with their logit, scaled logit and probability">{"".join(lines)}</div>'
-        f"{_axis_html(panels, log)}{_mass_html(panels)}</div>"
-    )
-
-
 def on_axis(prob: float, log: bool = False) -> float:
     """Where a probability lies on its axis, from 0 to 1."""
     if not log:
@@ -173,136 +160,12 @@ def number(value: float) -> str:
     return "0.00" if text == "-0.00" else text.replace("-", "−")
 
 
-def expected(panels: Panels, prob: float) -> str:
-    """How many of the draws were expected, with one decimal where it matters."""
-    count = panels.draws * prob
-    return f"{count:.1f}" if 0 < count < 99.95 else in_short(count)
-
-
-def in_short(count: float) -> str:
-    """A count as a narrow column has room for it: "9,999", "71.2k", "712k"."""
-    if count < 9_999.5:
-        return f"{count:,.0f}"
-    if count < 99_950:
-        return f"{count / 1e3:.1f}k"
-    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.0f}M"
-
-
-def _row_html(panels: Panels, i: int, log: bool) -> str:
-    token_id, label, cut_by = panels.token_ids[i], panels.labels[i], panels.cut_by[i]
-    kind = " gptcore-cut" if cut_by else ""
-    if token_id == panels.last_id:
-        kind += " gptcore-drawn"
-    low, high = panels.axis
-    scaled, scaled_number = "", "–"
-    if panels.temperature > 0:
-        scaled, scaled_number = _bar_html(panels.scaled_logits[i], low - high, 0.0), number(panels.scaled_logits[i])
-    cut = f"<em>cut by {cut_by.replace('temperature', 'T =')}</em>" if cut_by else ""
-    return (
-        f'<div class="gptcore-trio{kind}" role="listitem">'
-        f'<span class="{label_class(label, 10)}" title="{escape(label)} (id {token_id})">'
-        f"{escape(short_label(label, token_id))}</span>"
-        f'<div class="gptcore-lane">{_dot_html(panels.logits[i], low, high)}</div>'
-        f'<span class="gptcore-number">{number(panels.logits[i])}</span>'
-        f'<div class="gptcore-lane">{scaled}</div><span class="gptcore-number">{scaled_number}</span>'
-        f"{_prob_html(panels, panels.probs[i], panels.counts[i] if panels.counts else 0, log, cut)}</div>"
-    )
-
-
-def _others_html(panels: Panels, log: bool) -> str:
-    drawn = panels.last_id is not None and panels.last_id not in panels.token_ids
-    kind = " gptcore-drawn" if drawn else ""
-    cut = "" if panels.others_kept or not panels.others_count else "<em>all of them cut</em>"
-    largest = f"≤ {number(panels.others_logit)}" if panels.others_count else ""
-    return (
-        f'<div class="gptcore-trio gptcore-others{kind}" role="listitem">'
-        f'<span class="gptcore-label" title="{panels.others_kept:,} of them are kept">{panels.others_label}</span>'
-        f'<span></span><span class="gptcore-number">{largest}</span><span></span><span></span>'
-        f"{_prob_html(panels, panels.others, panels.others_drawn, log, cut)}</div>"
-    )
-
-
-def _dot_html(value: float, low: float, high: float) -> str:
-    """A dot at `value` on an axis from `low` to `high`; a bar would begin at 0, which means nothing to a logit."""
-    if value == float("-inf"):
-        return ""
-    return f'<i class="gptcore-dot" style="margin-left:{(value - low) / (high - low):.1%};width:0%"></i>'
-
-
-def _bar_html(value: float, low: float, high: float) -> str:
-    """A bar from 0 to `value` on an axis from `low` to `high`; it fades out where the axis ends before it does."""
-    if value == float("-inf"):
-        return ""
-    start, end = sorted((0.0, max(value, low)))
-    beyond = ' class="gptcore-beyond"' if value < low - 1e-6 else ""
-    before, width = (start - low) / (high - low), (end - start) / (high - low)
-    return f'<i{beyond} style="margin-left:{before:.1%};width:{width:.1%}"></i>'
-
-
-def _prob_html(panels: Panels, prob: float, count: int, log: bool, cut: str) -> str:
-    bar = f'<i style="width:{on_axis(prob, log):.2%}"></i>' if prob > 0 else ""
-    share = count / panels.draws if panels.draws else 0.0
-    mark = f'<u style="width:{on_axis(share, log):.2%}"></u>' if count else ""
-    drawn = ""
-    if panels.draws:
-        drawn = f'<span class="gptcore-number gptcore-count">{in_short(count)} / {expected(panels, prob)}</span>'
-    return (
-        f'<div class="gptcore-lane gptcore-p">{bar}{mark}{cut}</div>'
-        f'<span class="gptcore-number">{escape(percent(prob))}</span>{drawn}'
-    )
-
-
 def scaled_title(panels: Panels | None) -> str:
     if panels is None:
         return ""
     if panels.temperature == 0:
         return "nothing is divided by 0: the largest is taken"
     return f"(logit − largest) ÷\u00a0{panels.temperature:g}"  # the number stays beside its sign
-
-
-def _head_html(panels: Panels | None) -> str:
-    drawn = "drawn / expected" if panels is not None and panels.draws else ""
-    return (
-        '<div class="gptcore-trio gptcore-head"><span></span>'
-        "<div><b>logit</b><small>the model’s score</small></div>"
-        f"<div><b>→ scaled</b><small>{scaled_title(panels)}</small></div>"
-        "<div><div><b>→ probability</b><small>softmax of what is kept</small></div>"
-        f'<span class="gptcore-number gptcore-count">{drawn}</span></div></div>'
-    )
-
-
-def _axis_html(panels: Panels | None, log: bool) -> str:
-    low, high = (0.0, 1.0) if panels is None else panels.axis
-    ends = [(low, high), (low - high, 0.0)]
-    ticks = [[f"{value:.3g}".replace("-", "−") for value in pair] for pair in ends]
-    ticks.append(["0.0001%", "0.1%", "100%"] if log else ["0%", "50%", "100%"])
-    lanes = "<span></span>".join(f"<div>{''.join(f'<span>{tick}</span>' for tick in lane)}</div>" for lane in ticks)
-    return f'<div class="gptcore-trio gptcore-axis" aria-hidden="true"><span></span>{lanes}</div>'
-
-
-def _mass_html(panels: Panels | None) -> str:
-    """One bar of all probability before any cut: what is kept, and what each stage removed."""
-    if panels is None:
-        return '<div class="gptcore-mass"></div><div class="gptcore-legend"></div>'
-    removed = "".join(
-        f'<div class="gptcore-cut" style="width:{mass:.2%}" title="cut by {STAGE_NAMES[stage]}"></div>'
-        for stage, (mass, _) in panels.removed.items()
-    )
-    return (
-        f'<div class="gptcore-mass"><div style="width:{panels.kept_mass:.2%}" title="kept"></div>{removed}</div>'
-        f'<div class="gptcore-legend">{escape(mass_sentence(panels))}</div>'
-    )
-
-
-def mass_sentence(panels: Panels) -> str:
-    """What the stages left, and what each of them removed."""
-    parts = [f"kept {percent(panels.kept_mass)} ({counted(panels.kept_count, 'token')})"]
-    parts += [
-        f"{STAGE_NAMES[stage]} cut {percent(mass)} ({counted(count, 'token')})"
-        for stage, (mass, count) in panels.removed.items()
-    ]
-    before = "Of the softmax of all logits" if panels.temperature == 0 else "Of the softmax of all scaled logits"
-    return f"{before}: {' · '.join(parts)}."
 
 
 @checked

@@ -36,12 +36,12 @@ def _ask(widget: Any, kind: str, name: Any, value: Any) -> None:
     assert view.done == number
 
 
-def _move(widget: Any, **settings: Any) -> None:
+def move(widget: Any, **settings: Any) -> None:
     for name, value in settings.items():
         _ask(widget, "set", name, value)
 
 
-def _press(widget: Any, name: str, *values: Any) -> None:
+def press(widget: Any, name: str, *values: Any) -> None:
     if isinstance(widget.view, Front):
         assert name in widget.hands, f"no button calls {name!r}"
         return _ask(widget, "do", name, list(values))
@@ -104,16 +104,16 @@ def control():
     return _control
 
 
-@pytest.fixture(scope="session")
-def move():
+@pytest.fixture(scope="session", name="move")
+def move_fixture():
     """move(widget, name=value): set controls, as a hand on the page does."""
-    return _move
+    return move
 
 
-@pytest.fixture(scope="session")
-def press():
+@pytest.fixture(scope="session", name="press")
+def press_fixture():
     """press(widget, name, *values): press what calls the method `name` (or the button with that label)."""
-    return _press
+    return press
 
 
 @pytest.fixture(scope="session")

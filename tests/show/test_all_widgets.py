@@ -12,6 +12,8 @@ import torch
 from traitlets import TraitError
 
 from gptcore import GPTConfig, show
+from gptcore.show.front import Front
+from tests.show.conftest import move, press
 
 SAMPLING = {"temperature": 0.8, "top_k": 5}
 CUTS = {"top_p": 0.9, "min_p": 0.01}
@@ -93,6 +95,9 @@ ODD = [
 ]
 
 
+SENT = [thing for thing in ODD if isinstance(thing, (str, int, float, list, dict, type(None)))]  # what JSON has
+
+
 @pytest.fixture(params=KINDS)
 def kind(request, monkeypatch):
     for owner in (show.SettingsComparison, show.ModelComparison, show.StreamingGenerator):
@@ -134,6 +139,8 @@ class Walk:
         self.done["attribute"] += 1
 
     def control(self) -> None:
+        if isinstance(self.widget.view, Front):
+            return self.page()
         part = self.luck.choice(self.parts)
         if isinstance(part, ipywidgets.Button):
             for callback in part._click_handlers.callbacks:  # `click` would swallow what they raise
@@ -147,6 +154,19 @@ class Walk:
         except TraitError:
             return  # no hand on the page could do that
         self.done["control"] += 1
+
+    def page(self) -> None:
+        """A page may send anything for any control, and any values with any button."""
+        if self.widget.hands and self.luck.random() < 0.4:
+            name = self.luck.choice(self.widget.hands)
+            values = self.luck.choice([(), *self.kind.calls.get(name, ()), (self.luck.choice(SENT),)])
+            press(self.widget, name, *values)
+            self.done["button"] += 1
+        elif self.widget.controls:
+            name = self.luck.choice(list(self.widget.controls))
+            offered = self.widget.view.offers.get(name, {}).get("options", [])
+            move(self.widget, **{name: self.luck.choice([*(value for _, value in offered), *SENT])})
+            self.done["control"] += 1
 
     def call(self) -> None:
         if not self.kind.calls:
@@ -194,6 +214,13 @@ def act(widget: Any, kind: Kind, parts: list[Any]) -> None:
     """Every setting, every button and every control once, with a value that is allowed."""
     for name, value in kind.good.items():
         setattr(widget, name, value)
+    if isinstance(widget.view, Front):
+        for name in widget.hands:
+            press(widget, name, *kind.calls.get(name, [()])[0])
+        for name, offer in widget.view.offers.items():
+            for _, value in offer.get("options", [])[:3]:
+                move(widget, **{name: value})
+        return
     for part in parts:
         if isinstance(part, ipywidgets.Button):
             for callback in part._click_handlers.callbacks:

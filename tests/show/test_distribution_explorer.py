@@ -1,6 +1,5 @@
 import base64
 import json
-import math
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import torch
 from gptcore import GPTConfig, GPTModel, Sampling, Tokenizer, draw, next_token_distribution, token_label
 from gptcore.show.distribution_explorer import DistributionExplorer, Exploration, draw_more, logits_after
 from gptcore.show.panels import row_labels
-from gptcore.show.settings import OFF
 
 
 @pytest.fixture
@@ -38,64 +36,60 @@ def test_the_record_is_that_of_the_sampler(explorer):
 
 
 @pytest.mark.parametrize("settings", [{}, {"top_k": 3}, {"temperature": 0.3, "top_p": 0.8}, {"min_p": 0.2}])
-def test_the_bars_are_the_probabilities_of_the_record(explorer, tokenizer, settings, rows_of, shown):
+def test_the_bars_are_the_probabilities_of_the_record(explorer, tokenizer, settings):
     explorer.change(**settings)
-    rows = rows_of(shown(explorer))[:11]
+    rows = explorer.view.shown["rows"]
     probs, token_ids = explorer.distribution.probs, explorer.panels.token_ids
+    assert sum(row["prob"] for row in rows) == pytest.approx(1)
     for row, token_id in zip(rows[:10], token_ids, strict=True):
-        assert row["text"][0] == token_label(tokenizer, token_id)
-        shown = row["bars"][-1] if len(row["bars"]) == 3 else 0.0
-        assert shown == pytest.approx(probs[token_id].item(), abs=6e-5)
-        assert ("gptcore-cut" in row["kind"]) == (probs[token_id] == 0)
+        assert row["label"] == token_label(tokenizer, token_id) and row["id"] == token_id
+        assert row["prob"] == probs[token_id].item()
+        assert (row["cut"] != "") == (probs[token_id] == 0)
     shown = probs[token_ids].sum().item()
     assert explorer.panels.others == pytest.approx(1 - shown, abs=1e-6)
     assert sum([*explorer.panels.probs, explorer.panels.others]) == pytest.approx(1)
 
 
-def test_the_axis_and_the_number_of_rows_change_only_the_look(explorer, rows_of, shown):
+def test_the_axis_and_the_number_of_rows_change_only_the_look(explorer):
     explorer.draw(100)
     record, counts = explorer.distribution, explorer.counts.clone()
     explorer.log = True
     explorer.rows = 15
     assert explorer.distribution is record and torch.equal(explorer.counts, counts)
-    assert len(rows_of(shown(explorer))) == 16
-    first = rows_of(shown(explorer))[0]["bars"][-1]
-    assert first == pytest.approx(1 + math.log10(explorer.panels.probs[0]) / 6, abs=1e-4)
+    assert len(explorer.view.shown["rows"]) == 16 and explorer.view.shown["log"] is True
 
 
-def test_a_slider_reuses_the_logits_and_a_prompt_calls_the_model(explorer, model):
+def test_a_slider_reuses_the_logits_and_a_prompt_calls_the_model(explorer, model, move):
     calls = []
     model.register_forward_pre_hook(lambda *_: calls.append("forward"))
     model.blocks[0].register_forward_pre_hook(lambda *_: calls.append("block"))
     logits = explorer.logits
-    for name, slider in explorer.controls.items():
-        if name not in ("prompt", "log", "rows"):
-            slider.index = 3
+    for name in ("temperature", "top_k", "top_p", "min_p"):
+        move(explorer, **{name: explorer.view.offers[name]["options"][3][1]})
     assert calls == [] and explorer.logits is logits
     assert (explorer.temperature, explorer.top_k, explorer.top_p, explorer.min_p) == (0.15, 4, 0.2, 0.005)
-    explorer.controls["prompt"].value = "Once"
+    move(explorer, prompt="Once")
     assert len(calls) == 1 and not torch.equal(explorer.logits, logits)
 
 
-def test_rows_keep_their_order_and_the_logit_axis_holds_still(explorer, rows_of, shown):
-    token_ids, axis, tags = explorer.panels.token_ids, explorer.panels.axis, len(rows_of(shown(explorer)))
+def test_rows_keep_their_order_and_the_logit_axis_holds_still(explorer):
+    token_ids, axis = explorer.panels.token_ids, explorer.panels.axis
     order = sorted(range(len(explorer.logits)), key=lambda i: (-explorer.logits[i].item(), i))
     assert token_ids == order[:10]
     for settings in ({"temperature": 0}, {"temperature": 100}, {"temperature": 0.05, "top_k": 1}, {"top_p": 0.05}):
         explorer.change(**settings)
         assert explorer.panels.token_ids == token_ids and explorer.panels.axis == axis
-        assert len(rows_of(shown(explorer))) == tags
+        assert [row["id"] for row in explorer.view.shown["rows"]] == [*token_ids, None]
 
 
-def test_temperature_0_is_greedy_and_says_so(explorer, rows_of, shown):
-    explorer.controls["temperature"].index = 0
+def test_temperature_0_is_greedy_and_says_so(explorer, move):
+    move(explorer, temperature=0)
     assert explorer.temperature == 0
     assert explorer.distribution.probs.max() == 1 and explorer.choices == 1
     assert "Temperature 0 is greedy" in explorer.caption
-    assert "nothing is divided by 0" in shown(explorer) and "cut by T = 0" in shown(explorer)
-    first, second = rows_of(shown(explorer))[:2]
-    assert first["bars"][-1] == 1 and len(first["bars"]) == 2  # a logit, no scaled logit, a probability
-    assert "cut by T = 0" in second["text"]
+    first, second = explorer.view.shown["rows"][:2]
+    assert (first["prob"], first["cut"]) == (1, "") and second["cut"] == "temperature 0"
+    assert explorer.view.shown["temperature"] == 0
     explorer.picture()
 
 
@@ -109,29 +103,30 @@ def test_tokens_whose_chance_rounds_to_0_cannot_be_drawn(explorer):
     assert expected in explorer.caption
 
 
-def test_what_each_stage_removed_adds_up(explorer, shown):
+def test_what_each_stage_removed_adds_up(explorer):
     explorer.change(top_k=20, top_p=0.7, min_p=0.2)
     panels, record = explorer.panels, explorer.distribution
     assert panels.kept_mass + sum(mass for mass, _ in panels.removed.values()) == pytest.approx(1)
     assert panels.kept_count + sum(count for _, count in panels.removed.values()) == record.probs.numel()
     for stage, (mass, _) in panels.removed.items():
         assert mass == pytest.approx(record.removed_mass[stage].item())
-    assert "top-k cut" in shown(explorer) and "top-p cut" in shown(explorer)
+    shown = explorer.view.shown
+    assert [stage["name"] for stage in shown["removed"]][:2] == ["top-k", "top-p"]
+    assert shown["keptMass"] + sum(stage["mass"] for stage in shown["removed"]) == pytest.approx(1)
 
 
-def test_draws_are_counted_beside_what_was_expected(explorer, rows_of, shown, press):
-    for name, total in (("Draw 1", 1), ("Draw 100", 101), ("Draw 1,000", 1101)):
-        press(explorer, name)
-        assert explorer.draws == total == explorer.panels.draws
-        assert (explorer.record.last_id is not None) == (name == "Draw 1")
-        assert ("gptcore-drawn" in shown(explorer)) == (name == "Draw 1")
+def test_draws_are_counted_beside_what_was_expected(explorer, press):
+    for count, total in ((1, 1), (100, 101), (1000, 1101)):
+        press(explorer, "draw", count)
+        assert explorer.draws == total == explorer.panels.draws == explorer.view.shown["draws"]
+        assert (explorer.record.last_id is not None) == (count == 1)
+        assert sum(row["isDrawn"] for row in explorer.view.shown["rows"]) == (count == 1)
     uniforms = torch.rand(1101, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     expected = torch.bincount(draw(explorer.distribution, uniforms), minlength=len(explorer.counts))
     assert (explorer.counts - expected).abs().sum() <= 4  # the same luck, however it is cut into portions
-    marks = [sum(row["marks"]) for row in rows_of(shown(explorer))[:11]]
-    shares = [count / 1101 for count in [*explorer.panels.counts, explorer.panels.others_drawn]]
-    assert marks == pytest.approx(shares, abs=6e-5)
-    assert "Of 1,101 draws" in explorer.caption and "drawn / expected" in shown(explorer)
+    shown = [row["count"] for row in explorer.view.shown["rows"]]
+    assert shown == [*explorer.panels.counts, explorer.panels.others_drawn] and sum(shown) == 1101
+    assert "Of 1,101 draws" in explorer.caption
     explorer.picture()
 
     explorer.temperature = 0.5
@@ -147,11 +142,11 @@ def test_the_luck_begins_again_with_every_change(explorer):
     assert torch.equal(explorer.counts, counts)
 
 
-def test_a_token_without_a_row_is_outlined_among_the_others(explorer, shown):
+def test_a_token_without_a_row_is_outlined_among_the_others(explorer):
     explorer.change(temperature=100.0, rows=1)
     while explorer.record.last_id in (None, *explorer.panels.token_ids):
         explorer.draw(1)
-    assert "gptcore-others gptcore-drawn" in shown(explorer)
+    assert [row["isDrawn"] for row in explorer.view.shown["rows"]] == [False, True]
 
 
 def test_an_exploration_needs_no_widget(model, tokenizer):
@@ -172,7 +167,7 @@ def test_reset_is_the_beginning(explorer, shown, press):
     before = explorer.describe(), shown(explorer), explorer.caption
     explorer.change(prompt="fox", temperature=0.1, top_k=3, top_p=0.5, min_p=0.3, log=True, rows=5)
     explorer.draw(10)
-    press(explorer, "Reset")
+    press(explorer, "reset")
     assert (explorer.describe(), shown(explorer), explorer.caption) == before
 
 
@@ -191,10 +186,11 @@ def test_reset_is_the_beginning(explorer, shown, press):
 def test_a_value_between_the_stops_of_a_slider_is_taken_as_it_is(explorer, name, value, text):
     setattr(explorer, name, value)
     control = explorer.controls[name]
-    assert getattr(explorer, name) == value and control.label == text and explorer.problem is None
-    numbers = [option[1] for option in control.options if option[1] is not OFF]
+    assert getattr(explorer, name) == value and (text, value) in control.options and explorer.problem is None
+    assert [text, value] in explorer.view.offers[name]["options"]
+    numbers = [option[1] for option in control.options if option[1] is not None]
     assert numbers == sorted(numbers)
-    assert [option[1] for option in control.options].count(OFF) == (name in ("top_k", "top_p", "min_p"))
+    assert [option[1] for option in control.options].count(None) == (name in ("top_k", "top_p", "min_p"))
 
 
 @pytest.mark.parametrize(
@@ -235,21 +231,19 @@ def test_an_unknown_setting_becomes_a_sentence(explorer):
     assert explorer.temperature == 0.5 and explorer.problem is None
 
 
-def test_a_prompt_that_cannot_be_read_becomes_a_sentence(model, tokenizer, shown, control):
+def test_a_prompt_that_cannot_be_read_becomes_a_sentence(model, tokenizer, shown):
     endless = Tokenizer(tokenizer.backend, eos_token=None)
     explorer = DistributionExplorer(model, endless, "")
     assert explorer.distribution is None and explorer.panels is None and explorer.entropy is None
     assert "There is nothing to show: prompt must not be empty" in shown(explorer)
-    assert all(control(explorer, name).disabled for name in ("Draw 1", "Draw 100", "Draw 1,000"))
+    assert "rows" not in explorer.view.shown
     explorer.draw(10)
     explorer.rows = 5
     assert "prompt must not be empty" in explorer.caption and "must not be empty" in explorer.describe()
     explorer.picture()
-    lines = shown(explorer).count('class="gptcore-trio')
     explorer.prompt = "Once"
     assert explorer.problem is None and explorer.distribution is not None
-    assert shown(explorer).count('class="gptcore-trio') == lines
-    assert not control(explorer, "Draw 1").disabled
+    assert len(explorer.view.shown["rows"]) == 6
 
 
 def test_nan_logits_become_a_sentence(explorer, model):
@@ -259,7 +253,7 @@ def test_nan_logits_become_a_sentence(explorer, model):
     assert explorer.distribution is None and "NaN" in explorer.caption
 
 
-def test_unusual_prompts(explorer, shown):
+def test_unusual_prompts(explorer):
     explorer.prompt = ""  # begins with the end-of-text token
     assert explorer.problem is None
     explorer.prompt = "Once "
@@ -267,7 +261,6 @@ def test_unusual_prompts(explorer, shown):
     explorer.prompt = "Once upon a time " * 30
     assert "only its last 12 tokens" in explorer.caption
     explorer.prompt = "<img src=x onerror=alert(1)> $x$"
-    assert "<img" not in shown(explorer)
     explorer.picture()
 
 

@@ -50,7 +50,13 @@ def test_a_token_may_be_chosen_and_the_luck_goes_on_as_it_was(widget, press, sho
 
 def test_a_page_may_send_anything(widget, shown):
     before = widget.describe()
-    for asked in ([[1, "do", "__init__", []]], [[2, "do", "_begin", []]], [["x", "do", "add_token", []]], [7], [[3, "go"]]):
+    for asked in (
+        [[1, "do", "__init__", []]],
+        [[2, "do", "_begin", []]],
+        [["x", "do", "add_token", []]],
+        [7],
+        [[3, "go"]],
+    ):
         widget.view.set_state({"asked": asked})
         assert widget.describe() == before
     widget.view.set_state({"asked": [[4, "do", "add_token", 5]]})

@@ -20,11 +20,12 @@ function expected(prob, draws) {
 function panels() {
   const lane = () => h("div", { class: "gc-lane" });
   const list = h("div", { role: "list", "aria-label": t("Tokens with their logit, scaled logit and probability") });
-  const heads = [h("span"), h("span", {}, t("logit")), h("span"), h("span")];
+  const details = [...Array(3)].map(() => h("small"));
+  const heads = [t("logit"), t("→ scaled"), t("→ probability")].map((name, i) => h("span", {}, name, details[i]));
   const ends = [...Array(6)].map(() => h("span"));
   const axis = h("div", { class: "gc-trio gc-panels-axis", "aria-hidden": "true" },
     h("span"), h("span", {}, ends[0], ends[1]), h("span"), h("span", {}, ends[2], ends[3]), h("span"), h("span", {}, ends[4], ends[5]));
-  const el = h("div", { class: "gc-panels" }, h("div", { class: "gc-trio gc-panels-head" }, heads), list, axis);
+  const el = h("div", { class: "gc-panels" }, h("div", { class: "gc-trio gc-panels-head" }, h("span"), heads), list, axis);
 
   const make = () => {
     const parts = {
@@ -51,7 +52,8 @@ function panels() {
     put(row, { class: `gc-trio${token.cut ? " gc-cut" : ""}${others ? " gc-others" : ""}${token.isDrawn ? " gc-drawn" : ""}` });
     if (token.cut && !wasCut && row.isSeen && !isStill()) row.classList.add("gc-falling");
     row.isSeen = true;
-    put(label, { text: token.label, title: others ? null : `${token.label} · id ${token.id}` });
+    named(label, token.label, 10);
+    put(label, { title: others ? null : `${token.label} · id ${token.id}` });
     at(logit, others ? null : token.logit, low, high);
     put(logitText, { text: others ? (token.logit == null ? "" : `≤ ${score(token.logit)}`) : score(token.logit) });
     const isScaled = shown.temperature > 0 && !others;
@@ -65,10 +67,11 @@ function panels() {
   };
   const show = (shown) => {
     el.classList.toggle("gc-counted", shown.draws > 0);
-    put(heads[2], { text: shown.temperature > 0 ? t("÷ {temperature}", { temperature: shown.temperature }) : t("greedy") });
-    heads[2].append(h("small", {}, shown.temperature > 0 ? t("from the largest") : t("no scaling")));
-    put(heads[3], { text: t("probability") });
-    heads[3].append(h("small", {}, shown.draws ? t("and drawn / expected of {n}", { n: grouped(shown.draws) }) : t("of what is left, 100%")));
+    const scaling = shown.temperature > 0
+      ? t("(logit − largest) ÷\u00a0{temperature}", { temperature: shown.temperature })
+      : t("nothing is divided by 0: the largest is taken");
+    const drawn = shown.draws ? t("and drawn / expected of {n} draws", { n: grouped(shown.draws) }) : t("softmax of what is kept");
+    [t("the model’s score"), scaling, drawn].forEach((text, i) => put(details[i], { text }));
     const [low, high] = shown.axis;
     const names = [score(low), score(high), score(low - high), "0", shown.log ? "0.0001%" : "0%", "100%"];
     ends.forEach((end, i) => put(end, { text: names[i] }));

@@ -89,6 +89,13 @@ function score(value) {
 // The random number of a dart, never rounded up to 1.
 const uniformText = (uniform) => (Math.floor(uniform * 10000) / 10000).toFixed(4);
 
+// The columns that a text takes: Hangul and its like take two.
+const columns = (text) => [...text].reduce((sum, letter) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60]/.test(letter) ? 2 : 1), 0);
+
+// Write a token's label; one that is wider than `room` columns is set smaller, in two lines.
+const named = (element, label, room) =>
+  put(element, { text: label, class: columns(label) > room ? "gc-label gc-long" : "gc-label" });
+
 const shorter = (text, length = 22) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
 // ---------------------------------------------------------------------------------------------------- asking
@@ -356,7 +363,7 @@ function bars({ act = null, tip = null, label, value = (row) => percent(row.prob
   const update = (element, row) => {
     rows.set(element, row);
     const { label, bar, number } = element.parts;
-    put(label, { text: row.label });
+    named(label, row.label, 13);
     put(number, { text: value(row) });
     put(bar, { style: { "--share": row.share ?? row.prob } });
     const kind = `gc-row ${row.id == null ? "gc-others" : ""} ${row.kind ?? ""}`;
