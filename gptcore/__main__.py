@@ -1,7 +1,6 @@
 """A GPT in the terminal: python -m gptcore "Once upon a time"."""
 
 import argparse
-import errno
 import os
 import sys
 import unicodedata
@@ -12,6 +11,7 @@ from typing import Any
 
 from gptcore.checkpoint import load
 from gptcore.checks import check_integer
+from gptcore.command_line import Parser, exit_code, say
 from gptcore.generation import Step
 from gptcore.printable import printable
 from gptcore.sampling import Sampling
@@ -22,7 +22,7 @@ CANDIDATES, LABEL_WIDTH, BAR_WIDTH = 5, 16, 30
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m gptcore",
         description="Continue a text, token by token.",
         epilog='examples: python -m gptcore "Once upon a time" --seed 7    '
@@ -41,36 +41,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # a terminal without UTF-8 gets \\uXXXX for the rest
-        stream.reconfigure(errors="backslashreplace")
+    return exit_code("gptcore", _write)
+
+
+def _write() -> None:
     arguments, warnings.showwarning = _parser().parse_args(), _say
-    try:
-        return _write(arguments)
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # now Python's last flush cannot fail
-        if error.errno in (errno.EPIPE, errno.EINVAL):  # EINVAL is Windows' error for a closed pipe
-            return 141
-        _say(f"the text cannot be written: {error.strerror or error}")
-        return 1
+    is_terminal = sys.stdout.isatty()  # on which an escape sequence would act
+    for piece in _pieces(arguments):
+        print(printable(piece) if is_terminal else piece, end="", flush=True)
+    print()
 
 
-def _write(arguments: argparse.Namespace) -> int:
-    try:
-        is_terminal = sys.stdout is not None and sys.stdout.isatty()  # on which an escape sequence would act
-        for piece in _pieces(arguments):
-            print(printable(piece) if is_terminal else piece, end="", flush=True)
-        print(flush=True)
-    except (ValueError, TypeError, MemoryError) as error:
-        _say(error)
-        return 2
-    except KeyboardInterrupt:
-        print(flush=True)
-        return 130
-    return 0
-
-
-def _say(sentence: Any, *_: Any) -> None:
-    print(f"gptcore: {printable(str(sentence))}", file=sys.stderr)
+def _say(warning: Any, *_: Any) -> None:
+    say("gptcore", warning)
 
 
 def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
@@ -118,7 +101,7 @@ def _columns(text: str) -> int:
 
 def _as_written(text: str) -> str:
     """`text` as standard output writes it, with \\uXXXX for what its encoding lacks."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 

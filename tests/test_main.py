@@ -88,7 +88,10 @@ def test_a_terminal_without_utf8_gets_escapes(tiny_folder):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows closes no stream like this")
-@pytest.mark.parametrize(("closed", "code", "errors"), [(0, 2, rb"gptcore: prompt .*closed\n"), (1, 0, b"")])
+@pytest.mark.parametrize(
+    ("closed", "code", "errors"),
+    [(0, 2, rb"gptcore: prompt .*closed\n"), (1, 1, rb"gptcore: standard output is closed.*\n")],
+)
 def test_a_closed_stream_causes_no_traceback(tiny_folder, closed, code, errors):
     arguments = ("-", "--model", tiny_folder, "--max-new-tokens", 2, "--steps")
     found = python(*arguments, stdin=b"Once", preexec_fn=lambda: os.close(closed))
@@ -103,7 +106,7 @@ def test_a_full_disk_is_a_sentence(tiny_folder):
             command("Once", "--model", tiny_folder), stdout=full, stderr=subprocess.PIPE, timeout=120, env=UTF8
         )
     assert found.returncode == 1
-    assert re.fullmatch(rb"gptcore: the text cannot be written: .+\n", found.stderr)
+    assert re.fullmatch(rb"gptcore: standard output cannot be written: .+\n", found.stderr)
 
 
 def test_a_closed_pipe_ends_it_without_a_message(endless):

@@ -1,6 +1,5 @@
 """python -m gptcore.benchmark [section …] [--repeats N] [--json]"""
 
-import argparse
 import json
 import os
 import platform
@@ -13,6 +12,7 @@ import torch
 
 from gptcore.benchmark import generation, start, training
 from gptcore.benchmark.measure import Row
+from gptcore.command_line import Parser, exit_code
 
 SECTIONS: dict[str, Callable[[int], list[Row]]] = {
     "generation": generation.generation,
@@ -41,7 +41,7 @@ def machine() -> dict[str, str | int]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m gptcore.benchmark",
         description="Measure gptcore beside its peers, in one run. Compare ratios: figures depend on the machine.",
         epilog="Sections: " + "; ".join(f"{name}: {section.__doc__}" for name, section in SECTIONS.items()),
@@ -91,4 +91,4 @@ def _cpu() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code("gptcore.benchmark", main))

@@ -6,6 +6,7 @@ python -m gptcore.storyteller measure    measures the model and prints the card'
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
@@ -14,6 +15,7 @@ import torch
 
 from gptcore import GPTConfig, GPTModel, generate, load, load_tokenizer, save, stories
 from gptcore.checks import check_integer
+from gptcore.command_line import Parser, exit_code
 from gptcore.files import write_text
 from gptcore.hub import STORYTELLER
 from gptcore.model import resolve_device
@@ -201,7 +203,7 @@ MIT licence, like the rest of gptcore.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m gptcore.storyteller", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=["make", "measure"])
@@ -224,4 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code("gptcore.storyteller", main))
