@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import stat
 import time
 import zlib
@@ -73,14 +74,18 @@ def _reason(error: Exception) -> str | None:
 
 
 def write_whole(file: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` with a temporary path in the folder of `file`; what it has written there then replaces `file`.
+    """Call `write` with a path in a hidden folder beside `file`; what it has written there then replaces `file`.
 
-    Two processes that write the same file wait for each other. What a killed one leaves, the next one clears.
+    Two processes that write the same file wait for each other. What a killed one leaves, the next one clears: also
+    files that a library has written beside the path that it was given.
     """
     hidden = f".gptcore-{zlib.crc32(os.fsencode(file.name)):08x}"
-    temporary = file.with_name(f"{hidden}-new")
+    new = file.with_name(f"{hidden}-new")
+    temporary = new / "file"
     with locked(file.with_name(f"{hidden}-lock")):
         try:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
             temporary.write_bytes(b"")
             mode = temporary.stat().st_mode  # some libraries write files that only their owner may read
             write(temporary)
@@ -88,7 +93,10 @@ def write_whole(file: Path, write: Callable[[Path], None]) -> None:
             sync(temporary)
             replace(temporary, file)
         finally:
-            temporary.unlink(missing_ok=True)
+            try:
+                shutil.rmtree(new, ignore_errors=True)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)  # in case an interrupt came into the first
 
 
 def write_text(file: Path, text: str) -> None:

@@ -16,7 +16,7 @@ def test_a_file_is_replaced_when_all_is_written(tmp_path):
 
     def write(temporary):
         temporary.write_text("new")
-        assert file.read_text() == "old" and temporary.parent == tmp_path
+        assert file.read_text() == "old" and temporary.parent.parent == tmp_path
 
     write_whole(file, write)
     assert file.read_text() == "new" and list(tmp_path.iterdir()) == [file]
@@ -41,12 +41,14 @@ def test_what_a_killed_process_leaves_is_cleared_by_the_next_one(tmp_path):
 
     def write(temporary):
         temporary.write_text("new")
-        left.extend(tmp_path.iterdir())
+        temporary.with_name(".tmp1234").write_text("half")  # as safetensors does
+        left.extend(tmp_path.rglob("*"))
 
     write_whole(file, write)
+    assert len(left) == 4  # the lock, and the folder with two files
     for leftover in left:
-        leftover.write_text("half")
-    assert len(left) == 2  # the temporary file and its lock
+        leftover.parent.mkdir(exist_ok=True)
+        leftover.mkdir() if leftover.name.endswith("-new") else leftover.write_text("half")
     write_whole(file, write)
     assert list(tmp_path.iterdir()) == [file]
 

@@ -2,6 +2,9 @@ import errno
 import json
 import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -224,3 +227,10 @@ def test_a_full_disk_is_said_in_a_sentence_and_keeps_model_and_checkpoint(tmp_pa
     with pytest.raises(OSError, match="checkpoint .* cannot be written: there is no room"):
         fit(model, CIRCLE, CIRCLE[:50], **quick(max_steps=8, eval_interval=2), checkpoint=file)
     assert file.read_bytes() == before and changed(model) and not model.head.weight.isnan().any()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="divides a process that has loaded PyTorch")
+def test_training_that_is_killed_at_any_moment_resumes_with_the_same_numbers(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-m", "tests.training.killed", str(tmp_path), "12"]
+    ended = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=600)
+    assert (ended.stdout, ended.stderr) == ("whole", "")
