@@ -4,6 +4,7 @@ import ast
 import json
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ def test_notebooks_install_the_course_in_colab_from_the_one_address(file):
         f'    %pip install -q "gptcore[{extra}] @ git+{address}"'
     )
     assert sum(address in "".join(cell["source"]) for cell in cells) == 1
+
+
+@pytest.mark.parametrize("file", [file for file in NOTEBOOKS if file.parent.name == "notebooks"], ids=lambda f: f.stem)
+def test_lessons_ask_before_they_show(file):
+    """Three to six questions in each, with a sentence for every answer, and then the cell that settles it."""
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    places = []
+    for cell, following in pairwise(cells):
+        source = "".join(cell["source"])
+        if not source.startswith("Prediction("):
+            continue
+        assert following["cell_type"] == "code" and not "".join(following["source"]).startswith("Prediction(")
+        assert cell["metadata"]["jupyter"]["source_hidden"], "a page would show the answers below the question"
+        prediction = eval(source, {"Prediction": gptcore.show.Prediction})
+        question = prediction.record
+        places.append(list(question.options).index(question.right))
+        for text in (question.question, *question.options, *question.options.values()):
+            assert not set("`*<$") & set(text), "a widget shows no markup"
+        assert all(said.endswith((".", "?")) for said in question.options.values())
+    assert 3 <= len(places) <= 6 and len(set(places)) > 1, "the right answer is not always in the same place"
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
