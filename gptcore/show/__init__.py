@@ -24,6 +24,7 @@ _MODULES = {
     "style": ["percent"],
     "stepper": ["GenerationStepper"],
     "streaming": ["StreamingGenerator"],
+    "text_scorer": ["TextScorer"],
     "timing": ["plot_time_per_token"],
     "token_explorer": ["TokenExplorer"],
     "training_monitor": ["TrainingMonitor"],
