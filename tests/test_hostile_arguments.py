@@ -244,6 +244,7 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
             widget | {"text": "the fox", "layer": 0, "head": 0, "position": None},
         ),
         "show.LogitLens": (show.LogitLens, widget | {"text": "the fox", "position": None}),
+        "show.TextScorer": (show.TextScorer, widget | {"text": "the fox", "position": None}),
         "show.TokenExplorer": (show.TokenExplorer, {"tokenizers": {"ours": tokenizer}, "text": "the fox"}),
         "show.Prediction": (
             show.Prediction,

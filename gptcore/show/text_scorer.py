@@ -45,9 +45,7 @@ class TextScorer(LiveView):
         self.model, self.tokenizer = model, tokenizer
         self.scored: ScoredText | None = None  # None if the text cannot be read
         self._open(text=Control(""), position=Control(0))
-        self.change(text=text)
-        if position is not None:
-            self.position = position
+        self.change(text=text, **{} if position is None else {"position": position})
 
     @property
     def labels(self) -> list[str]:
@@ -129,13 +127,14 @@ class TextScorer(LiveView):
         if "text" in names:
             self.record = self.scored = None
             self._try(self._read)
+            if self.scored is not None and "position" not in names:
+                self._put(position=max(1, self.scored.most_surprising.start))
         if self.scored is not None:
             self._try(self._look)
         self._show()
 
     def _read(self) -> None:
         self.scored = score_text(self.model, self.tokenizer, self.text)
-        self._put(position=max(1, self.scored.most_surprising.start))
 
     def _look(self) -> ScoredPlace:
         if self.position >= len(self.labels):

@@ -76,6 +76,11 @@ KINDS = {
         {"prompt": "Once upon", **SAMPLING, **CUTS, "seed": 3, "max_length": 4, "speed": None},
         {"start": [()], "stop": [()]},
     ),
+    "TextScorer": Kind(
+        show.TextScorer,
+        {"text": "Once upon", "position": 1},
+        {"replace": [(5,), (-1,), (10**9,), (None,), ("x",)]},
+    ),
     "TokenExplorer": Kind(
         lambda model, tokenizer, **settings: show.TokenExplorer(tokenizer, **settings), {"text": "Once"}
     ),

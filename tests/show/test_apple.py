@@ -74,6 +74,12 @@ def lens(model, tokenizer):
     return widget
 
 
+def scorer(model, tokenizer):
+    widget = show.TextScorer(model, tokenizer, "Once upon a time there was a fox")
+    widget.position = 1
+    return widget
+
+
 def models(model, tokenizer):
     widget = show.ModelComparison({"one": model, "other": model}, tokenizer, "Once", max_length=4)
     widget.position = 2
@@ -84,7 +90,7 @@ def settings(model, tokenizer):
     return show.SettingsComparison(model, tokenizer, "Once", max_length=5)
 
 
-WIDGETS = [explorer, stepper, streaming, next_token, attention, lens, models, settings]
+WIDGETS = [explorer, stepper, streaming, next_token, attention, lens, scorer, models, settings]
 
 
 @pytest.mark.parametrize("make", WIDGETS, ids=lambda make: make.__name__)

@@ -1,4 +1,5 @@
 import base64
+import json
 
 import pytest
 import torch
@@ -67,7 +68,10 @@ def test_the_first_token_is_not_predicted(scorer):
 def test_the_caption_says_what_there_is_to_know_of_the_token(scorer):
     scorer.position = 2
     prob, rank, surprise = scorer.scores[2]
-    assert f"“{scorer.labels[2]}” (position 2): chance {percent(prob)}, rank {rank} of 340, {surprise:.1f} nats." in scorer.caption
+    assert (
+        f"“{scorer.labels[2]}” (position 2): chance {percent(prob)}, rank {rank} of 340, {surprise:.1f} nats."
+        in scorer.caption
+    )
 
 
 def test_a_syllable_is_whole_and_its_bytes_are_named_only_where_they_are_looked_at(bytes_only):
@@ -141,3 +145,42 @@ def test_a_perplexity_stays_readable():
         "3.0e+30",
         "inf",
     ]
+
+
+def test_a_hand_on_the_page_chooses_a_token_and_writes_another_text(scorer, move):
+    move(scorer, position=3)
+    assert scorer.position == scorer.view.shown["position"] == 3
+    assert scorer.view.shown["label"] == scorer.labels[3]
+    move(scorer, text="the fox")
+    assert "".join(piece for piece, *_ in scorer.view.shown["pieces"]) == "the fox"
+    assert scorer.view.settings["text"] == "the fox"
+    move(scorer, position=99)
+    assert "Not changed: position must be from 0 to" in scorer.caption and scorer.position < 99
+
+
+def test_another_token_can_be_put_in_the_place_of_one(scorer, press, tokenizer):
+    scorer.text = "the fox and the queen"
+    scorer.position = place = scorer.labels.index("␣fox")
+    press(scorer, "replace", tokenizer.encode(" the")[0])
+    assert scorer.text == "the the and the queen" and scorer.position == place
+    press(scorer, "replace", 10**6)
+    assert scorer.text == "the the and the queen" and "token_id must be below" in scorer.problem
+
+
+def test_the_page_gets_each_piece_with_surprise_and_rank_and_the_bars_that_add_up(scorer):
+    scorer.position = 2
+    shown = scorer.view.shown
+    assert "".join(piece for piece, *_ in shown["pieces"]) == TEXT
+    scores = [score for _, *scores in shown["pieces"] for score in scores]
+    assert scores == [None, *([round(score.surprise, 4), score.rank] for score in scorer.scores[1:])]
+    assert sum(row["prob"] for row in shown["expected"]) == pytest.approx(1)
+    assert [row.get("came", False) for row in shown["expected"]].count(True) == 1
+
+
+def test_the_page_gets_a_syllable_whole_and_little_of_a_long_text(bytes_only, model, tokenizer):
+    torch.manual_seed(0)
+    small = GPTModel(GPTConfig(vocab_size=256, context_length=40, emb_dim=8, n_heads=2, n_layers=1))
+    shown = TextScorer(small, bytes_only, "a 용\u202e").view.shown
+    assert [piece for piece, *_ in shown["pieces"]] == ["a", " ", "용", "<U+202E>"]
+    scorer = TextScorer(model, tokenizer, "the fox and the queen 용 " * 230)
+    assert len(scorer.text) == 5_000 and len(json.dumps(scorer.view.shown)) < 90_000
