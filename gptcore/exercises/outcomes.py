@@ -74,16 +74,23 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str | bytes | dict) or value is None or "return_types" in str(type(value)):
         return value
     try:
-        if isinstance(value, list | tuple) and value and all(isinstance(item, Tensor) for item in value):
-            value = torch.stack(list(value))
-        tensor = torch.as_tensor(value).detach()
+        tensor = _as_tensor(value).detach()
         return value if tensor.is_complex() else tensor.double()
     except Exception:  # it is no tensor
         return value
 
 
+def _as_tensor(value: Any) -> Tensor:
+    """A tensor of numbers, of rows of them, or of tensors and NumPy's arrays, from whose lists PyTorch makes none, or
+    only slowly and with a warning.
+    """
+    if isinstance(value, list | tuple) and any(isinstance(i, list | tuple) or hasattr(i, "__array__") for i in value):
+        return torch.stack([_as_tensor(item) for item in value])
+    return torch.as_tensor(value)
+
+
 def _is_boolean(value: Any) -> bool:
-    return torch.as_tensor(value).dtype == torch.bool if isinstance(value, Tensor | bool | list) else False
+    return _as_tensor(value).dtype == torch.bool if isinstance(value, Tensor | bool | list) else False
 
 
 def _numbers(tensor: Tensor, digits: int, thousands: str = ",") -> str:
