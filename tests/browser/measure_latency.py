@@ -31,9 +31,11 @@ SETUP = """
 import torch
 import gptcore
 from gptcore import GPTConfig, GPTModel, next_token_distribution, stories
-from gptcore.show import Candidates, DistributionExplorer, GenerationStepper, StreamingGenerator, TokenExplorer
-from gptcore.show.candidates import candidates_html
-from gptcore.show.style import stylesheet
+from gptcore.show import Candidates, DistributionExplorer, GenerationStepper, StreamingGenerator, TokenExplorer, chart
+from gptcore.show import front
+from gptcore.show.front import Control
+from gptcore.show.live import LiveView
+from gptcore.show.settings import Setting, check_sampling
 from gptcore.tokenizer import byte_level_bpe
 import ipywidgets
 from tokenizers import pre_tokenizers, trainers
@@ -70,20 +72,47 @@ english = gptcore.Tokenizer(backend)
 mixed = " ".join(stories.sample(language, seed) for seed in range(12) for language in ("en", "ko"))[:1960]
 """
 SLIDERS = {
-    "one panel, gptcore": """
-slider = ipywidgets.SelectionSlider(options=temperatures, value=1.0)
-bars = ipywidgets.HTML()
+    "one panel, gptcore": '''
+ONE_PANEL = """
+export default {
+  render({ model, el }) {
+    const rows = bars({ label: "Candidates" });
+    frame({ model, el }, "one-panel", [], { left: [slider(model, "temperature", "Temperature"), rows.el] });
+    following(model, ["shown"], () => rows.show(model.get("shown").rows));
+  },
+};
+"""
+modules = front.module
+shared = (front.FOLDER / "shared.js").read_text(encoding="utf-8")
+front.module = lambda name: shared + ONE_PANEL if name == "one_panel" else modules(name)
 
 
-def show(change=None):
-    distribution = next_token_distribution(logits, slider.value)
-    bars.value = candidates_html(Candidates.of(distribution, tokenizer, 20), 20)
+class OnePanel(LiveView):
+    front = "one_panel"
+    temperature = Setting(check_sampling)
+
+    def __init__(self):
+        self._open(temperature=Control(1.0, options=[(f"{t:g}", t) for t in temperatures]))
+        self.change(temperature=1.0)
+
+    def _update(self, names):
+        self.record = Candidates.of(next_token_distribution(logits, self.temperature), tokenizer, 20)
+        self._show()
+
+    def _shown(self):
+        return {"rows": self.record.rows_shown()}
+
+    def describe(self):
+        return "One panel"
+
+    def picture(self):
+        return chart(2, 2)[0]
+
+    caption = "One panel"
 
 
-slider.observe(show, names="value")
-show()
-ipywidgets.VBox([ipywidgets.HTML(stylesheet()), slider, bars])
-""",
+OnePanel()
+''',
     "three panels, gptcore": "DistributionExplorer(model, tokenizer, 'x', rows=20)",
     "one panel, interact and matplotlib": """
 import matplotlib.pyplot as plt
@@ -121,7 +150,7 @@ WATCH = """
   });
   new MutationObserver((changes) => {
     if (pressed === null) return;
-    const control = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest(".widget-slider, textarea");
+    const control = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest(".widget-slider, .gc-slider, .gc-field");
     const added = changes.filter((change) => !control(change.target));
     if (!added.length) return;
     const image = output.querySelector("img");
@@ -183,7 +212,7 @@ def slide(page: Page, cell: int) -> list[float]:
     """Milliseconds of each move of the slider."""
     output = output_of(page, cell)
     output.evaluate(WATCH, False)
-    output.locator(".noUi-handle").first.focus()
+    output.locator(".noUi-handle, input[type=range]").first.focus()
     return _press(page, ["ArrowRight" if i % 20 < 10 else "ArrowLeft" for i in range(MOVES + WARM_UP)])
 
 

@@ -18,10 +18,13 @@ function t(sentence, values = {}) {
 function h(tag, properties = {}, ...children) {
   const element = SVG.has(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   put(element, properties);
+  // Where these have the focus, JupyterLab would take Enter and the arrow keys for itself.
+  if (TOUCHED.has(tag) || properties.tabindex != null) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.flat().filter((child) => child != null && child !== false));
   return element;
 }
 
+const TOUCHED = new Set(["button", "input", "select", "textarea"]);
 const SVG = new Set(["svg", "g", "path", "line", "circle", "rect", "text", "polyline", "title", "defs", "marker"]);
 
 // Set attributes and handlers; `text` is the text inside, `style` an object, whose names may be CSS variables.
