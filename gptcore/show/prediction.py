@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from textwrap import wrap
 from typing import Any
 
@@ -13,10 +12,10 @@ from gptcore.checks import check_text, given
 from gptcore.language import _
 from gptcore.printable import printable
 from gptcore.show.charts import chart, drawable, styled
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import framed, html
-from gptcore.show.settings import Setting, Shown, kept
-from gptcore.show.style import caption_html, columns, escape
+from gptcore.show.settings import Setting, Shown
+from gptcore.show.style import columns
 
 LETTERS = "ABCDE"
 LONGEST = 500  # characters of each text
@@ -101,6 +100,7 @@ class Prediction(LiveView):
     Raises TypeError or ValueError if a text is none, or is empty, and if `right` is no option.
     """
 
+    front = "prediction"
     choice = Setting()
     said, is_right = Shown(), Shown()
 
@@ -110,15 +110,7 @@ class Prediction(LiveView):
         if not isinstance(right, str) or right not in options:
             raise ValueError(f"right must be one of the options, got {given(right)}")
         self.record = Question(question, dict(options), right)
-        self.controls = kept(choice=None)
-        self._message = html()
-        buttons = [
-            self._button(printable(row), partial(self.change, choice=option), "", layout={"width": "auto"})
-            for row, option in zip(self.record.rows, options, strict=True)
-        ]
-        heading = html()
-        heading.value = f'<div class="gptcore"><b>{escape(question)}</b></div>'
-        self.view = framed(heading, *buttons, self._message)
+        self._open(choice=Control(options=[(printable(option), option) for option in options]))
         self._show()
 
     def picture(self) -> Figure:
@@ -139,8 +131,10 @@ class Prediction(LiveView):
         self._try(lambda: replace(self.record, choice=self.choice))
         self._show()
 
-    def _show(self) -> None:
-        self._message.value = caption_html(self.caption)
+    def _shown(self) -> dict[str, Any]:
+        record = self.record
+        chosen = None if record.choice is None else list(record.options).index(record.choice)
+        return {"question": record.question, "chosen": chosen, "is_right": record.is_right}
 
 
 def _check_line(name: str, text: Any) -> None:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from matplotlib.text import Text
 
@@ -25,12 +27,13 @@ def test_nothing_is_said_before_a_choice(prediction, shown):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_each_option_is_met_with_its_own_sentence_and_a_verdict_in_words(prediction, shown, press, option):
-    press(prediction, f"{'ABC'[list(OPTIONS).index(option)]}  {option}")
+def test_each_option_is_met_with_its_own_sentence_and_a_verdict_in_words(prediction, shown, move, option):
+    move(prediction, choice=option)
     assert prediction.choice == option and prediction.said == OPTIONS[option]
     assert prediction.is_right == (option == "rarer")
     assert prediction.caption == f"{'Right.' if option == 'rarer' else 'Not quite.'} {OPTIONS[option]}"
     assert prediction.caption in shown(prediction)
+    assert prediction.view.shown["chosen"] == list(OPTIONS).index(option)
 
 
 def test_another_option_may_be_chosen_afterwards(prediction, shown):
@@ -105,6 +108,13 @@ def test_a_wrong_construction_is_one_sentence(change, sentence):
     with pytest.raises((TypeError, ValueError)) as raised:
         Prediction(**arguments)
     assert str(raised.value) == sentence or raised.match(f"^{sentence}$")
+
+
+def test_a_page_that_is_not_answered_yet_holds_no_answer(prediction):
+    known = json.dumps([prediction.view.shown, prediction.view.offers, prediction.view.settings])
+    assert all(option in known for option in OPTIONS) and not any(said in known for said in OPTIONS.values())
+    before = prediction.view.shown
+    assert Prediction(prediction.record.question, OPTIONS, right="likelier").view.shown == before
 
 
 def test_what_is_changed_in_the_callers_dictionary_later_changes_no_question():
