@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from gptcore.model import GPTModel
 from gptcore.recording import Recording
-from gptcore.show.charts import drawable, plot_shares, styled
+from gptcore.show.charts import DPI, HEIGHT, SMALL, WIDTH, Chart, drawable, styled
 from gptcore.show.parts import framed, html, side_by_side
+from gptcore.show.plots import plot_shares
 from gptcore.show.recorded import Index, RecordedText, RecordedTextView, index_slider
 from gptcore.show.settings import Shown
 from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, escape, others_label, percent, row_html
@@ -122,11 +123,11 @@ def plot_maps(axes: Any, weights: torch.Tensor | None) -> None:
     attention. In a text longer than 48 tokens a dot stands for several, and shows the largest weight among them.
     """
     for layer, row in enumerate(axes):
-        row[0].set_ylabel(f"layer {layer}", fontsize=8)
+        row[0].set_ylabel(f"{layer}", fontsize=SMALL, rotation="horizontal", ha="right", va="center")
         for head, ax in enumerate(row):
             ax.spines[:].set_visible(True)
             ax.set(xticks=[], yticks=[])
-            ax.set_title(f"head {head}" if layer == 0 else "", loc="center", fontsize=8)
+            ax.set_title(f"{head}" if layer == 0 else "", loc="center", fontsize=SMALL, pad=3)
             if weights is not None:
                 _plot_map(ax, weights[layer, head])
 
@@ -146,7 +147,7 @@ def mark_map(ax: Axes, attention: HeadAttention) -> None:
         spine.set(color=CHOSEN, linewidth=2.5)
     tokens = len(attention.text.labels)
     ax.set_yticks([(attention.position + 0.5) * min(tokens, MAP_SIZE) / tokens - 0.5], [""])
-    ax.tick_params(axis="y", color=CHOSEN, width=2.5, length=5)
+    ax.tick_params(axis="y", color=CHOSEN, width=2.5, length=6, direction="in")
 
 
 @styled
@@ -154,7 +155,8 @@ def plot_attention(ax: Axes, attention: HeadAttention) -> None:
     """The strongest positions as bars on `ax`."""
     plot_shares(ax, attention.rows, "share of the attention")
     token = attention.text.name(attention.position)
-    ax.set_title(drawable(f"Layer {attention.layer}, head {attention.head}: where {token} looks"))
+    ax.set_title(drawable(f"Layer {attention.layer}, head {attention.head}: where\n{token} looks"), fontsize=11)
+    ax.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
 
 
 class AttentionView(RecordedTextView):
@@ -197,15 +199,17 @@ class AttentionView(RecordedTextView):
 
     @styled
     def picture(self) -> Figure:
-        """A small map for each head, a layer to a row, and below them where the chosen token looks, as bars.
+        """A small map for each head, a layer to a row, and beside them where the chosen token looks, as bars.
 
         The chosen head has a frame, the chosen token a tick.
         """
         layers, heads = self.model.config.n_layers, self.model.config.n_heads
-        sizes = min(12.0, 1.3 * layers + 0.5), 2.2
-        figure = Figure(figsize=(max(7.0, min(13.0, 1.3 * heads + 0.6)), sum(sizes)), layout="constrained")
-        top, bottom = figure.subfigures(2, height_ratios=sizes)
-        maps, ax = top.subplots(layers, heads, squeeze=False), bottom.subplots()
+        figure = Chart(figsize=(WIDTH, max(3.2, min(HEIGHT, 0.85 * layers + 1.1))), dpi=DPI, layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=(5, 4))
+        left.suptitle("Head, from left to right", fontsize=11)
+        left.supylabel("Layer, from top to bottom", fontsize=11)
+        left.supxlabel("Each map: a token looks (down) at tokens (across); darker: more", fontsize=SMALL)
+        maps, ax = left.subplots(layers, heads, squeeze=False), right.subplots()
         plot_maps(maps, None if self.recording is None else self.recording.attention)
         if self.record is None:
             ax.set_axis_off()

@@ -9,7 +9,7 @@ from torch import Tensor
 from gptcore.any_tokenizer import check_decoder
 from gptcore.checks import check_integer
 from gptcore.show.arguments import checked
-from gptcore.show.charts import plot_pairs
+from gptcore.show.plots import PERCENTS, plot_pairs
 from gptcore.show.style import others_label, percent
 from gptcore.tokenizer import token_label
 
@@ -39,4 +39,4 @@ def plot_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer:
     pairs = {"truth": true, "the model's belief": believed}
     texts = {name: [percent(prob) for prob in probs] for name, probs in pairs.items()}
     plot_pairs(ax, labels, pairs, texts, xlabel="probability")
-    ax.set(xlim=(0, 1.15 * max(true + believed)))
+    ax.set(**PERCENTS)

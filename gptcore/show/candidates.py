@@ -10,7 +10,7 @@ from gptcore.checks import check_integer
 from gptcore.fast.cores import on_one_core
 from gptcore.sampling import Distribution
 from gptcore.show.arguments import checked
-from gptcore.show.charts import plot_shares
+from gptcore.show.plots import plot_shares
 from gptcore.show.style import EMPTY_ROW, others_label, percent, row_html, short_label
 from gptcore.tokenizer import token_label
 

@@ -1,35 +1,39 @@
-"""One look for all charts: `chart` makes the axes, and the `plot_*` functions here draw what many lessons need."""
+"""One look for all charts: `chart` makes a figure and its axes; what is written on them, and said of them in words."""
 
+import io
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.checks import given, is_integer
+from gptcore.checks import given
 from gptcore.printable import printable
 from gptcore.show.arguments import checked
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, ending, percent
+from gptcore.show.style import CHOSEN, KEPT, columns, ending, shortened
 
-HATCHED = {"facecolor": "white", "edgecolor": OTHERS, "hatch": "///"}
+INK, QUIET, GUIDE = "#212121", "#616161", "#E3E3E3"  # of texts, of axes, and of lines that only lead the eye
+SMALL = 9.5  # points: 13 pixels, and no text is smaller
 # A line is known by its colour, its dashes and its marks.
 LINES = (
     (KEPT, "-", "o"),
     (CHOSEN, "--", "s"),
-    ("#009E73", "-.", "^"),
+    ("#00805E", "-.", "^"),
     ("#555555", ":", "D"),
     ("#AA4499", (0, (6, 1, 1, 1, 1, 1)), "v"),
 )
-MOST_ROWS = 1_000  # of a chart: nobody could read more, nor wait for them
+WIDTH, HEIGHT = 8.9, 5.5  # inches: what fits into the column of a notebook, and on a projector, without a scroll bar
+DPI = 100
+TICKS = {"color": QUIET, "labelcolor": INK, "labelsize": 10}
 MOST_AXES, MOST_INCHES = 100, 500
-FEW_POINTS = 40  # of a line with more points, the points are not marked
 
 
 @cache
@@ -61,11 +65,20 @@ def _glyphs() -> frozenset[int]:
 _style = matplotlib.rc_context(
     {
         "font.family": fonts(),
+        "font.size": 11,
         "text.parse_math": False,  # a `$` is a dollar
-        "axes.titlelocation": "left",
+        "text.color": INK,
+        "axes.edgecolor": QUIET,
+        "axes.labelcolor": INK,
+        "axes.prop_cycle": cycler(color=[color for color, *_ in LINES]),
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 12,
+        "figure.titlesize": 12,
+        "hatch.linewidth": 1,
         "legend.frameon": False,
+        **{f"{axis}tick.{name}": value for axis in "xy" for name, value in TICKS.items()},
     }
 )
 
@@ -73,6 +86,44 @@ _style = matplotlib.rc_context(
 def styled(function: Callable) -> Callable:
     """For every function that makes text or axes, when matplotlib reads its settings; the arguments are checked."""
     return checked(_style(function))
+
+
+class Chart(Figure):
+    """A figure that says in words what it shows, for those who do not see it.
+
+    The words are the label of the figure, or if it has none, those of its axes: each `plot_*` writes them there.
+    """
+
+    @property
+    def words(self) -> str:
+        """What is to be seen."""
+        parts = [self.get_suptitle(), *(_words(ax) for ax in self.axes)]
+        said = self.get_label() or " ".join(f"{part.rstrip('.')}." for part in parts if part)
+        return printable(" ".join(said.split()))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        return picture_bundle(self, self.words)
+
+
+def picture_bundle(figure: Figure, words: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """A figure as Jupyter displays it, with `words` as its alternative text.
+
+    It has dark lines on white, and says so: in a dark theme the stylesheet of the widgets turns it around.
+    """
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.06)
+    picture = b64encode(file.getvalue()).decode("ascii")
+    return {"image/png": picture}, {"image/png": {"alt": words}, "needs_background": "light"}
+
+
+def _words(ax: Axes) -> str:
+    said = ax.get_label()
+    return ": ".join(filter(None, (ax.get_title(loc="left"), said))) if said else ""
+
+
+def say(ax: Axes, words: str) -> None:
+    """Add a sentence to what is said of `ax` in words."""
+    ax.set_label(" ".join(filter(None, (ax.get_label(), f"{words.rstrip('.')}."))))
 
 
 @styled
@@ -85,10 +136,11 @@ def chart(
     title: str = "",
     titles: Iterable[str] = (),
     **layout: Any,
-) -> tuple[Figure, Any]:
+) -> tuple[Chart, Any]:
     """A figure of so many inches, and its axes: one, or an array of them if there are more `rows` or `columns`.
 
-    `title` stands above the whole, `titles` above each of the axes; `layout` is that of `Figure.subplots`.
+    `title` stands above the whole, `titles` above each of the axes; `layout` is that of `Figure.subplots`. The figure's
+    alternative text is made of what is drawn, or it is the figure's label: `figure.set_label("Two curves that cross")`.
 
     >>> figure, (before, after) = chart(8, 3.6, rows=2, titles=["no cut", "top-k 10"])
     """
@@ -98,7 +150,7 @@ def chart(
     for name, inches in (("width", width), ("height", height)):
         if not 0 < inches <= MOST_INCHES:
             raise ValueError(f"{name} must be above 0 and at most {MOST_INCHES} inches, got {given(inches)}")
-    figure = Figure(figsize=(float(width), float(height)), layout="constrained")
+    figure = Chart(figsize=(float(width), float(height)), dpi=DPI, layout="constrained")
     axes = figure.subplots(rows, columns, **layout)
     if title:
         figure.suptitle(drawable(title), x=0.01, ha="left")
@@ -112,179 +164,48 @@ def after(text: str, room: int = 50) -> str:
     return f"After “{ending(drawable(text[-room - 1 :]), room)}”"
 
 
+def wrapped(text: str, width: int, most: int) -> str:
+    """The first `most` lines of `text`, each at most `width` columns wide, for a chart."""
+    lines = [""]
+    for word in drawable(text).split():
+        word = shortened(word, width // 2)  # a word that is all Hangul is twice as wide
+        if columns(f"{lines[-1]} {word}") > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join([*lines[: most - 1], " ".join(lines[most - 1 : most]) + " …"] if len(lines) > most else lines)
+
+
 @styled
-def plot_bars(
-    ax: Axes,
-    labels: Sequence[str],
-    values: Sequence[float],
-    texts: Sequence[str] = (),
-    *,
-    hatched: Iterable[int] = (),
-    xlabel: str = "",
-    fontsize: float = 10,
-    **style: Any,
+def write_beside(
+    ax: Axes, text: str, place: tuple[float, float], *, room: float = 4, rise: float = 0, **style: Any
 ) -> None:
-    """A bar from 0 to each of `values`, from top to bottom, with a text beside it; those in `hatched` are hatched."""
-    _check_rows(labels, values=values)
-    bars = ax.barh(range(len(values)), [float(value) for value in values], **{"color": KEPT} | style)
-    for row in hatched:
-        if not (is_integer(row) and -len(values) <= row < len(values)):
-            raise ValueError(f"hatched must be numbers of rows, from 0 to {len(values) - 1}, got {given(row)}")
-        bars[row].set(**HATCHED)
-    write_values(ax, bars, texts, fontsize)
-    _label_rows(ax, labels, xlabel)
+    """`text` to the right of `place`, after so many points of `room`; beyond the axes, the layout makes room for it."""
+    style = {"va": "center", "annotation_clip": False} | style
+    ax.annotate(drawable(text), place, (room, rise), textcoords="offset points", **style)
 
 
-@checked
-def plot_shares(ax: Axes, shares: Sequence[tuple[str, float]], xlabel: str) -> None:
-    """Bars for (label, share) that add up to 1; the last, hatched, is that of all others together."""
-    if not shares:
-        raise ValueError("shares must be at least one, got none")
-    labels, values = zip(*shares, strict=True)
-    plot_bars(ax, labels, values, [percent(share) for share in values], hatched=[len(labels) - 1], xlabel=xlabel)
-    ax.set(xlim=(0, 1.1), xticks=[0, 0.25, 0.5, 0.75, 1])
-
-
-@styled
-def plot_scores(
-    ax: Axes, labels: Sequence[str], scores: Sequence[float], texts: Sequence[str] = (), *, xlabel: str = "logit"
-) -> None:
-    """A dot at each of `scores`, from top to bottom, and the gap from it to the largest, with a text to the right.
-
-    Scores have no zero to begin at: only their differences mean something, so nothing is drawn from 0. Without `texts`
-    each score is written with its gap.
-
-    >>> plot_scores(ax, ["time", "fox"], [3.0, 2.0])
-    """
-    _check_rows(labels, scores=scores)
-    if not len(scores):
-        raise ValueError("scores must be at least one, got none")
-    values, rows = [float(score) for score in scores], range(len(scores))
-    largest = max(values)
-    gaps = [f" ({largest - value:.1f} less)" if value < largest else "" for value in values]
-    ax.hlines(rows, values, largest, color=OTHERS, lw=2, zorder=1)
-    ax.axvline(largest, color="#555555", lw=1, ls="--", zorder=1)
-    ax.plot(values, rows, "o", color=KEPT, ms=8)
-    for row, text in enumerate(list(texts) or [f"{value:.1f}{gap}" for value, gap in zip(values, gaps, strict=True)]):
-        ax.annotate(drawable(text.replace("-", "−")), (largest, row), (10, 0), textcoords="offset points", va="center")
-    ax.margins(x=0.05)
-    _label_rows(ax, labels, xlabel)
+def legend(ax: Axes) -> None:
+    """The names of what is drawn, above the axes, where they hide nothing."""
+    names = ax.get_legend_handles_labels()[1]
+    if not names:
+        return
+    widths = [columns(name) + 8 for name in names]  # in letters, with the mark before the name
+    room = 15 * ax.figure.get_figwidth() * ax.get_position().width
+    ncols = len(names) if sum(widths) <= room else max(1, int(room / max(widths)))
+    style = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.1, "borderpad": 0.1}
+    ax.legend(ncols=ncols, columnspacing=1.6, handlelength=2.4, **style)
+    lines = math.ceil(len(names) / ncols)
+    room_above(ax, 19 * lines)
 
 
 @styled
-def plot_pairs(
-    ax: Axes,
-    labels: Sequence[str],
-    pairs: Mapping[str, Sequence[float]],
-    texts: Mapping[str, Sequence[str]] | None = None,
-    *,
-    xlabel: str = "",
-) -> None:
-    """Two bars for each label, one below the other: the first of `pairs`, hatched, is what the second is held against.
-
-    >>> plot_pairs(ax, ["a", "b"], {"expected": [500, 500], "drawn": [512, 488]}, xlabel="of 1,000 draws")
-    """
-    if len(pairs) != 2:
-        raise ValueError(f"pairs must be two, got {len(pairs)}")
-    for values in pairs.values():
-        _check_rows(labels, pairs=values)
-        if len(values) < len(labels):
-            raise ValueError(f"pairs must each have a value for each of {len(labels)} labels, got {len(values)}")
-    for (name, values), side, style in zip(pairs.items(), (-0.2, 0.2), (HATCHED, {"color": KEPT}), strict=True):
-        rows = [row + side for row in range(len(labels))]
-        bars = ax.barh(rows, [float(value) for value in values], 0.4, label=drawable(name), **style)
-        write_values(ax, bars, (texts or {}).get(name, ()), fontsize=8)
-    _label_rows(ax, labels, xlabel)
-    ax.legend(loc="best")
+def room_above(ax: Axes, points: float) -> None:
+    """Leave so many points between the axes and their title."""
+    ax.set_title(ax.get_title(loc="left"), pad=6 + points)
 
 
-@styled
-def plot_lines(
-    ax: Axes,
-    x: Sequence[float],
-    lines: Mapping[str, Sequence[float]],
-    *,
-    xlabel: str = "",
-    ylabel: str = "",
-    log: bool = False,
-    ends: bool = False,
-) -> None:
-    """A line over `x` for each of `lines`, with its name in a legend; one that has fewer points ends earlier.
-
-    With `log` the vertical axis is logarithmic. With `ends` the lines are thin and grey, and each has its name at its
-    end: what something else is held against.
-    """
-    x, named = list(x), sum(not line.get_label().startswith("_") for line in ax.lines)
-    for name, values in lines.items():
-        if not len(values) <= len(x):
-            raise ValueError(
-                f"lines must have at most {len(x)} points, as many as x, got {len(values)} for {given(name)}"
-            )
-    for (name, values), (color, dashes, mark) in zip(lines.items(), islice(cycle(LINES), named, None), strict=False):
-        if ends and len(values):
-            ax.plot(x[: len(values)], values, color="#555555", lw=1)
-            ax.annotate(
-                drawable(name), (x[len(values) - 1], values[-1]), (4, 0), textcoords="offset points", va="center"
-            )
-            continue
-        few = len(values) <= FEW_POINTS
-        style = {"color": color, "linestyle": dashes, "marker": mark if few else None, "ms": 5}
-        ax.plot(x[: len(values)], values, label=drawable(name), **style)
-    if log:
-        ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:g}")
-    ax.set(xlabel=drawable(xlabel) or ax.get_xlabel(), ylabel=drawable(ylabel) or ax.get_ylabel())
-    if any(line.get_label() and not line.get_label().startswith("_") for line in ax.lines):
-        ax.legend()
-
-
-@styled
-def plot_futures(ax: Axes, rows: Sequence[Mapping[str, float]], outlined: Collection[str] = ()) -> None:
-    """Texts end to end on bars of length 1, a bar for each length of the texts, those in `outlined` outlined.
-
-    The texts of a row stand below the texts that they continue, which they follow in the same order. A piece is as wide
-    as its text is likely, and bears the last word of it.
-
-    >>> plot_futures(ax, [{"a": 0.6, "b": 0.4}, {"a c": 0.3, "a d": 0.3, "b c": 0.4}], outlined=["b c"])
-    """
-    outlined = set(outlined)
-    room = 13 * ax.figure.get_figwidth()  # how many characters fit on a bar
-    for row, texts in enumerate(rows):
-        left = 0.0
-        for text, prob in texts.items():
-            ax.barh(row, prob, 0.8, left=left, color=KEPT, edgecolor="white")
-            if text in outlined:
-                ax.barh(row, prob, 0.8, left=left, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3)
-            lines = [drawable((text.split() or [""])[-1]), percent(prob)]
-            if prob * room > max(map(columns, lines)) + 1:
-                style = {"color": "white", "fontsize": 9, "ha": "center", "va": "center"}
-                ax.text(left + prob / 2, row, "\n".join(lines), **style)
-            left += prob
-    _label_rows(ax, [f"word {row + 1}" for row in range(len(rows))], "the chances end to end")
-    ax.set(xlim=(0, 1), xticks=[0, 0.25, 0.5, 0.75, 1])
-    ax.spines["left"].set_visible(False)
-
-
-@styled
-def write_values(ax: Axes, bars: Iterable[Any], texts: Iterable[str], fontsize: float = 10) -> None:
-    """The text of each bar, to its right; of a bar that goes to the left, to the right of 0."""
-    for bar, text in zip(bars, texts, strict=False):
-        end = max(bar.get_x(), bar.get_x() + bar.get_width()), bar.get_y() + bar.get_height() / 2
-        ax.annotate(drawable(text), end, (4, 0), textcoords="offset points", va="center", fontsize=fontsize)
-        ax.margins(x=0.15)  # room for them
-
-
-def _label_rows(ax: Axes, labels: Sequence[str], xlabel: str) -> None:
-    ax.set_yticks(range(len(labels)), [drawable(label) for label in labels])
-    ax.set(ylim=(len(labels) - 0.5, -0.5), xlabel=drawable(xlabel))
-
-
-def _check_rows(labels: Sequence[str], **columns: Sequence[float]) -> None:
-    """Raise ValueError unless each of `columns` has no more values than there are `labels`, and all can be drawn."""
-    if len(labels) > MOST_ROWS:
-        raise ValueError(f"labels must be at most {MOST_ROWS:,}, got {len(labels):,}")
-    for name, values in columns.items():
-        if len(values) > len(labels):
-            raise ValueError(f"{name} must be no more than labels, {len(labels)}, got {len(values)}")
-        if any(math.isinf(value) for value in map(float, values)):
-            raise ValueError(f"{name} must be finite numbers, or NaN for no mark, got one that is infinite")
+def say_rows(ax: Axes, name: str, labels: Sequence[str], values: Sequence[Any]) -> None:
+    """Say the value of each row in words."""
+    said = (value if isinstance(value, str) else f"{float(value):.3g}" for value in values)
+    rows = " · ".join(f"{label} {value}" for label, value in zip(labels, said, strict=False))
+    say(ax, f"{name}: {rows}" if name else rows)

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from gptcore.checks import given
 from gptcore.config import GPT2_SIZES, GPTConfig
 from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
-from gptcore.show.charts import chart, plot_bars, styled
+from gptcore.show.charts import HEIGHT, WIDTH, chart, styled
 from gptcore.show.live import LiveView
 from gptcore.show.parts import choice_slider, framed, html, side_by_side
+from gptcore.show.plots import plot_marks
 from gptcore.show.settings import Setting, check_named
 from gptcore.show.style import caption_html, escape
 from gptcore.units import bytes_text, seconds_text, three_digits
@@ -155,15 +156,14 @@ def _cell_html(value: float, title: str, axis: LogAxis) -> str:
 
 @styled
 def plot_costs(axes: Iterable[Axes], costs: Costs) -> None:
-    """A bar for each model on each of three `axes`: weights, KV cache, and time."""
+    """A dot for each model on each of three `axes`, which are logarithmic: weights, KV cache, and time."""
     names = [cost.name for cost in costs.models]
     for ax, (field, (_, title, axis)) in zip(axes, LANES.items(), strict=True):
         values = [getattr(cost, field) for cost in costs.models]
-        plot_bars(ax, names, [axis.share(value) for value in values], [axis.text(value) for value in values])
+        plot_marks(ax, names, [axis.share(value) for value in values], [axis.text(value) for value in values])
         shares, texts = zip(*axis.marks, strict=True)
-        ax.set_xticks(shares, texts)
-        ax.set_xlim(0, 1.2)
-        ax.set_title(title, fontsize=10)
+        ax.set_xticks(shares, [text if i % 2 == 0 else "" for i, text in enumerate(texts)])
+        ax.set(xlim=(0, 1), title=title, xlabel="logarithmic")
 
 
 def _speed_text(bandwidth: float) -> str:
@@ -215,8 +215,8 @@ class CostExplorer(LiveView):
         return self.record.models
 
     def picture(self) -> Figure:
-        height, title = 1.3 + 0.38 * len(self.configs), self.record.setting
-        figure, axes = chart(11, height, columns=3, title=title, sharey=True)
+        height, title = min(HEIGHT, 1.5 + 0.38 * len(self.configs)), self.record.setting
+        figure, axes = chart(WIDTH, height, columns=3, title=title, sharey=True)
         plot_costs(axes, self.record)
         return figure
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.markers import CARETDOWN
 
 from gptcore.any_tokenizer import check_decoder
 from gptcore.sampling import Distribution, draw
 from gptcore.show.arguments import checked
-from gptcore.show.charts import HATCHED, drawable, styled
+from gptcore.show.charts import SMALL, drawable, room_above, say, styled, write_beside
+from gptcore.show.plots import HATCHED
 from gptcore.show.style import CHOSEN, KEPT, columns, counted, escape, others_label, percent, shortened
 from gptcore.tokenizer import token_label
 
@@ -145,29 +147,24 @@ def _beside(x: float, text: str) -> str:
 @styled
 def plot_dart(ax: Axes, dart: Dart) -> None:
     """The bar and the dart on `ax`."""
-    room = 13 * ax.figure.get_figwidth()  # how many characters fit on the bar
+    room = 11.5 * ax.figure.get_figwidth()  # how many characters fit on the bar
     for segment in dart.segments:
         single = segment.token_id is not None
         style = {"color": KEPT, "edgecolor": "white"} if single else HATCHED
         ax.barh(0, segment.width, left=segment.left, height=1, **style)
         if segment.width * room > columns(segment.label) + 1:
             text = {"color": "white"} if single else {"style": "italic", "bbox": {"color": "white", "pad": 1.5}}
-            _text(ax, (segment.left + segment.right) / 2, 0, segment.label, ha="center", fontsize=9, **text)
+            place = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
+            ax.text((segment.left + segment.right) / 2, 0, drawable(segment.label), **place, **text)
     hit = dart.hit
     width = max(hit.width, 0.006)
     left = min(hit.left, 1 - width)
-    ax.barh(0, width, left=left, height=1, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3)
-    ax.plot(dart.uniform, 0.68, marker="v", markersize=11, color=CHOSEN, clip_on=False, zorder=4)
-    _text(
-        ax, dart.uniform, 0.72, f"  {dart.uniform_text}  ", color=CHOSEN, ha="left" if dart.uniform < 0.5 else "right"
-    )
-    middle = left + width / 2
-    side = "left" if middle < 0.15 else "right" if middle > 0.85 else "center"
-    _text(ax, middle, -0.8, dart.name, color=CHOSEN, ha=side)
-    ax.set(xlim=(0, 1), ylim=(-1.05, 1), xticks=[0, 0.25, 0.5, 0.75, 1], yticks=[])
+    ax.barh(0, width, left=left, height=1, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3, clip_on=False)
+    ax.plot(dart.uniform, 0.5, marker=CARETDOWN, markersize=12, color=CHOSEN, clip_on=False, zorder=4)
+    side = {"room": 10, "ha": "left"} if dart.uniform < 0.5 else {"room": -10, "ha": "right"}
+    write_beside(ax, f"{dart.uniform_text} hits {dart.name}", (dart.uniform, 0.5), rise=11, color=CHOSEN, **side)
+    room_above(ax, 20)
+    ax.set(xlim=(0, 1), ylim=(-0.5, 0.5), xticks=[0, 0.25, 0.5, 0.75, 1], yticks=[])
     ax.set_xlabel("the chances end to end, in the order of the vocabulary")
     ax.spines[["left"]].set_visible(False)
-
-
-def _text(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    ax.text(x, y, drawable(text), va="center", **style)
+    say(ax, dart.describe().rstrip("."))

@@ -14,7 +14,7 @@ from gptcore.fast.cores import on_one_core
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.band import band
-from gptcore.show.charts import chart, drawable
+from gptcore.show.charts import HEIGHT, WIDTH, chart, drawable
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.panels import Panels, plot_panels, row_labels
@@ -234,8 +234,8 @@ class DistributionExplorer(LiveView):
 
     def picture(self) -> Figure:
         title = f"After “{ending(drawable(self.prompt[-71:]), 70)}”, temperature {self.temperature:g}"
-        height, ratios = 1.4 + 0.27 * self.rows, [1, 1, 1.2]
-        figure, axes = chart(11, height, columns=3, title=title, width_ratios=ratios)
+        height, layout = min(HEIGHT, 1.5 + 0.27 * self.rows), {"columns": 3, "width_ratios": [1, 1, 1.1]}
+        figure, axes = chart(WIDTH, height, title=title, **layout)
         if self.record is not None:
             plot_panels(axes, self.panels, self.log)
         return figure

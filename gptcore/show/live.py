@@ -1,7 +1,5 @@
 """What all widgets share: settings as plain attributes, a live view, and a picture and a line of text for elsewhere."""
 
-import base64
-import io
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +9,7 @@ import ipywidgets
 from matplotlib.figure import Figure
 
 from gptcore.printable import printable
+from gptcore.show.charts import picture_bundle
 from gptcore.show.front import Control, Front
 from gptcore.show.parts import button
 from gptcore.show.settings import Setting
@@ -198,11 +197,9 @@ class LiveView:
         """The widget as it is now, as a chart."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        file = io.BytesIO()
-        self.picture().savefig(file, format="png", dpi=100, bbox_inches="tight")
-        picture = base64.b64encode(file.getvalue()).decode("ascii")
-        bundle: dict[str, Any] = {"text/plain": self.describe(), "image/png": picture}
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        picture, metadata = picture_bundle(self.picture(), self.describe())
+        bundle: dict[str, Any] = picture | {"text/plain": self.describe()}
         if self.view.comm is not None:  # None once the view was closed
             # The view as Jupyter's message format names it: ipywidgets 7 and 8 have no other way in common.
             bundle["application/vnd.jupyter.widget-view+json"] = {
@@ -210,7 +207,7 @@ class LiveView:
                 "version_minor": 0,
                 "model_id": self.view.model_id,
             }
-        return bundle
+        return bundle, metadata
 
 
 def _traits(control: Any) -> dict[str, Any]:

@@ -7,17 +7,19 @@ from typing import Any, NamedTuple
 import ipywidgets
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from gptcore.model import GPTModel
 from gptcore.recording import lens_logits
-from gptcore.show.charts import chart, drawable, styled
+from gptcore.show.charts import HEIGHT, SMALL, WIDTH, chart, drawable, say, styled, write_beside
 from gptcore.show.parts import framed, html
 from gptcore.show.recorded import RecordedText, RecordedTextView, record_text
 from gptcore.show.settings import Shown
-from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, escape, percent
+from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, columns, escape, percent
 from gptcore.tokenizer import token_label
 
 WINDOW = 9  # how many positions the table shows at once
@@ -192,18 +194,20 @@ def plot_table(ax: Axes, rise: Rise) -> None:
     """The table on `ax`: a column for each position of the window, a row for each layer, the last on top."""
     window, rows = rise.window, rise.lens.table
     probs = [[row[position].prob for position in window] for row in rows]
-    ax.imshow(probs, cmap="Blues", vmin=0, vmax=1.6, aspect="auto", origin="lower")
+    colours = LinearSegmentedColormap.from_list("lens", ["white", "#A9D2EC"])  # pale, so that frames can be seen
+    ax.imshow(probs, cmap=colours, vmin=0, vmax=1, aspect="auto", origin="lower")
+    style = {"ha": "center", "va": "center", "fontsize": SMALL, "linespacing": 1.05}
     for y, row in enumerate(rows):
         for x, position in enumerate(window):
             cell = row[position]
-            ax.text(x, y, f"{_cut(cell.label)}\n{percent(cell.prob)}", ha="center", va="center", fontsize=8)
+            ax.text(x, y, f"{_cut(cell.label)}\n{percent(cell.prob)}", **style)
             if cell.is_answer:
-                ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, ec=KEPT, lw=1.5))
+                ax.add_patch(Rectangle((x - 0.47, y - 0.46), 0.94, 0.92, fill=False, ec=KEPT, lw=1.6))
     ax.set_xticks(range(len(window)), [_cut(rise.lens.labels[position]) for position in window])
-    ax.get_xticklabels()[rise.position - window.start].set(color=CHOSEN, bbox={"fc": "none", "ec": CHOSEN})
+    ax.get_xticklabels()[rise.position - window.start].set(color=CHOSEN, bbox={"fc": "none", "ec": CHOSEN, "pad": 2})
     ax.set_yticks(range(len(rows)), map(_short_name, range(len(rows))))
     ax.spines[:].set_visible(True)
-    ax.set_title("the likeliest next token after each layer (framed: already the final answer)")
+    ax.set_title("the likeliest next token after each layer\n(framed: already the final answer)")
 
 
 @styled
@@ -212,14 +216,18 @@ def plot_rise(ax: Axes, rise: Rise) -> None:
     rows = range(len(rise.ranks))
     ax.plot(rise.ranks, rows, color=KEPT, marker="o")
     for row, rank in enumerate(rise.ranks):
-        ax.annotate(f"{rank:,}", (rank, row), xytext=(-7, 4), textcoords="offset points", ha="right", fontsize=8)
-    ax.set(xscale="log", xlim=(rise.lens.vocab_size * 10, 0.7), ylim=(-0.6, len(rows) - 0.4))
-    ax.set_yticks(rows, map(_short_name, rows))
-    ax.set(xlabel="rank (1 is the likeliest)", title=drawable(f"how {rise.answer} rises"))
+        write_beside(ax, f"{rank:,}", (rank, row), room=-8, ha="right", fontsize=SMALL)
+    ax.set(xscale="log", xlim=(rise.lens.vocab_size * 30, 0.7), ylim=(-0.5, len(rows) - 0.5))
+    ax.set_xticks([10.0**power for power in range(0, int(math.log10(rise.lens.vocab_size)) + 1, 3)])
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(rows, [""] * len(rows))
+    ax.set(xlabel="rank", title=f"how {_cut(rise.answer)} rises\n(1: the likeliest)")
+    say(ax, rise.describe())
 
 
 def _cut(label: str) -> str:
-    return drawable(label if len(label) <= 11 else label[:8] + "…")  # bytes are written with wide letters
+    return drawable(label if columns(label) <= 8 else label[:5] + "…")
 
 
 class LogitLens(RecordedTextView):
@@ -259,7 +267,8 @@ class LogitLens(RecordedTextView):
     def picture(self) -> Figure:
         """The window of the table, a row for each layer, the last on top; beside it the rank of the answer."""
         rows = self.model.config.n_layers + 1
-        figure, (left, right) = chart(12, 1.5 + 0.45 * rows, columns=2, width_ratios=[3.2, 1])
+        height, layout = min(HEIGHT, 1.5 + 0.45 * rows), {"columns": 2, "width_ratios": [3.6, 1]}
+        figure, (left, right) = chart(WIDTH, height, **layout)
         if self.record is None:
             left.set_axis_off()
             right.set_axis_off()

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from textwrap import wrap
 from typing import Any
 
 import ipywidgets
@@ -13,10 +12,11 @@ from gptcore.checks import given, is_integer, is_number
 from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
-from gptcore.show.charts import chart, drawable, plot_bars, styled
+from gptcore.show.charts import WIDTH, chart, drawable, say, styled, wrapped
 from gptcore.show.dart import Dart, dart_html
 from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
+from gptcore.show.plots import plot_bars, plot_level
 from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
     LARGEST_LOSS,
@@ -33,7 +33,7 @@ from gptcore.show.settings import (
     next_seed,
 )
 from gptcore.show.settings_comparison import sampling_text
-from gptcore.show.style import CHOSEN, KEPT, caption_html, escape
+from gptcore.show.style import KEPT, caption_html, escape
 from gptcore.show.texts import Text, step_again, write_text
 from gptcore.tokenizer import check_tokenizer
 
@@ -138,10 +138,10 @@ def _text_html(record: ModelsRecord, name: str) -> str:
 def plot_texts(axes: Collection[Axes], texts: Mapping[str, str]) -> None:
     """Each text below its name, on axes of its own."""
     for ax, (name, text) in zip(axes, texts.items(), strict=False):
-        height = ax.get_gridspec().get_height_ratios()[ax.get_subplotspec().rowspan.start]
         ax.set_axis_off()
-        ax.text(0, 1, drawable(name), va="top", transform=ax.transAxes, color=KEPT, fontsize=11)
-        ax.text(0, 1 - 0.25 / height, drawable(text), va="top", transform=ax.transAxes, fontsize=9.5)
+        ax.set_title(drawable(name), color=KEPT, fontsize=11, pad=3)
+        ax.text(0, 1, drawable(text), va="top", transform=ax.transAxes, fontsize=10)
+        say(ax, " ".join(text.split()))
 
 
 @styled
@@ -149,11 +149,10 @@ def plot_model_losses(ax: Axes, losses: Mapping[str, float], floor: float | None
     """A bar for each loss, in nats per token, and a line at the lowest that can be expected."""
     texts = [f"{loss:.2f}" for loss in losses.values()]
     xlabel = "loss on tales that no model has read, nats per token"
-    plot_bars(ax, list(losses), list(losses.values()), texts, xlabel=xlabel, height=0.6, fontsize=9)
+    plot_bars(ax, list(losses), list(losses.values()), texts, xlabel=xlabel, height=0.6)
     if floor is not None:
-        ax.axvline(floor, color=CHOSEN, linewidth=2, linestyle="--", label=_floor(floor))
-        ax.legend(loc="lower right", fontsize=9)
-    ax.set_xlim(0, 1.1 * max(losses.values()))
+        plot_level(ax, floor, _floor(floor), vertical=True)
+    ax.set_xlim(0, 1.05 * max(losses.values()))
 
 
 def _floor(floor: float) -> str:
@@ -246,12 +245,13 @@ class ModelComparison(LiveView):
 
     def picture(self) -> Figure:
         """The texts, and below them the losses."""
-        texts = {name: wrap(" ".join(drawable(text).split()), 84)[:6] for name, text in self.texts.items()}
-        heights = [0.4 + 0.18 * len(lines) for lines in texts.values()]
+        texts = {name: wrapped(text, 110, 6) for name, text in self.texts.items()}
+        heights = [0.35 + 0.19 * (1 + text.count("\n")) for text in texts.values()]
         if self.losses:
-            heights.append(0.6 + 0.35 * len(self.losses))
-        figure, axes = chart(8, sum(heights), rows=len(heights), height_ratios=heights, squeeze=False)
-        plot_texts(axes[:, 0], {name: "\n".join(lines) for name, lines in texts.items()})
+            heights.append(0.95 + 0.3 * len(self.losses))
+        layout = {"rows": len(heights), "height_ratios": heights, "squeeze": False}
+        figure, axes = chart(WIDTH, sum(heights), **layout)
+        plot_texts(axes[:, 0], texts)
         if self.losses:
             plot_model_losses(axes[-1, 0], self.losses, self.floor)
         return figure

@@ -162,7 +162,7 @@ class NextToken(LiveView):
         return grown(self.tokenizer, prompt_ids, [], step=self._next_step(prompt_ids, []))
 
     def picture(self) -> Figure:
-        figure, ax = chart(7, 2.6, titles=[after(self.text)])
+        figure, ax = chart(7, 2.7, titles=[after(self.text)])
         if self.candidates is not None:
             plot_candidates(ax, self.candidates)
         return figure

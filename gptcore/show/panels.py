@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
-from gptcore.show.arguments import checked
-from gptcore.show.charts import plot_bars, plot_scores
-from gptcore.show.style import CHOSEN, others_label, percent, short_label
+from gptcore.show.charts import styled
+from gptcore.show.plots import plot_bars, plot_marks, plot_scores
+from gptcore.show.style import CHOSEN, OTHERS, counted, others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
 STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))
@@ -168,31 +168,49 @@ def scaled_title(panels: Panels | None) -> str:
     return f"(logit − largest) ÷\u00a0{panels.temperature:g}"  # the number stays beside its sign
 
 
-@checked
+@styled
 def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None:
     """The three panels on three `axes` side by side."""
     logit_ax, scaled_ax, prob_ax = axes
-    width = panels.axis[1] - panels.axis[0]
-    logits = [logit if logit > float("-inf") else float("nan") for logit in panels.logits]
+    low, high = panels.axis
     labels = [*panels.short_labels, panels.others_label]
+    logits = [logit if logit > float("-inf") else float("nan") for logit in panels.logits]
     plot_scores(logit_ax, labels, logits, [number(logit) for logit in panels.logits])
-    logit_ax.set_xlim(panels.axis[0], panels.axis[1] + 0.3 * width)
+    logit_ax.set_xlim(low, high)
 
-    scaled = [max(logit, -width) for logit in panels.scaled_logits] if panels.temperature > 0 else []
-    _plot_panel(scaled_ax, panels, scaled, [number(logit) for logit in panels.scaled_logits], scaled_title(panels))
-    scaled_ax.set_xticks([-width, -width / 2, 0], [f"{-width:.3g}", f"{-width / 2:.3g}", "0"])
-    scaled_ax.set_xlim(-1.02 * width, 0.35 * width)
+    scaled = panels.scaled_logits if panels.temperature > 0 else []
+    texts = [number(logit) for logit in scaled]
+    _plot_panel(scaled_ax, panels, [max(logit, low - high) for logit in scaled], texts, scaled_title(panels))
+    beyond = [row for row, logit in enumerate(scaled) if logit < low - high - 1e-6]
+    scaled_ax.plot([0.985 * (low - high)] * len(beyond), beyond, "<", mfc="white", mec=OTHERS, ms=7)  # it goes on
+    scaled_ax.set_xlim(low - high, 0)
+    scaled_ax.spines["left"].set_visible(False)
+    scaled_ax.spines["right"].set_visible(True)
 
+    probs = [*panels.probs, panels.others]
     texts = [f"cut by {cut}" if cut else percent(prob) for prob, cut in zip(panels.probs, panels.cut_by, strict=True)]
-    probs = [on_axis(prob, log) for prob in [*panels.probs, panels.others]]
-    _plot_panel(prob_ax, panels, probs, [*texts, percent(panels.others)], "probability")
-    if panels.draws:
-        shares = [on_axis(count / panels.draws, log) for count in [*panels.counts, panels.others_drawn]]
+    texts.append(percent(panels.others) if panels.others_kept or not panels.others_count else "all cut")
+    shares = [count / panels.draws for count in [*panels.counts, panels.others_drawn]] if panels.draws else []
+    if log:
+        _plot_log_probs(prob_ax, labels, probs, texts, shares)
+    else:
+        _plot_panel(prob_ax, panels, probs, texts, "probability")
         prob_ax.barh([i + 0.38 for i in range(len(shares))], shares, height=0.18, color=CHOSEN)
-    prob_ax.set_xticks([0, 0.5, 1], ["0.0001%", "0.1%", "100%"] if log else ["0%", "50%", "100%"])
-    prob_ax.set_xlim(0, 1.42)
+        prob_ax.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0%", "50%", "100%"])
+    if shares:
+        prob_ax.set_title(f"orange: {counted(panels.draws, 'draw')}", color=CHOSEN)
     for ax in (scaled_ax, prob_ax):
         ax.set_yticks([])
+    for ax in (logit_ax, scaled_ax):
+        ax.locator_params(axis="x", nbins=4)
+
+
+def _plot_log_probs(ax: Axes, labels: list[str], probs: list[float], texts: list[str], shares: list[float]) -> None:
+    """Marks, since the length of a bar means nothing on a logarithmic axis."""
+    places = [[on_axis(prob, log=True) if prob > 0 else float("nan") for prob in row] for row in (probs, shares)]
+    plot_marks(ax, labels, places[0], texts, xlabel="probability, logarithmic")
+    ax.plot(places[1], range(len(shares)), "|", color=CHOSEN, ms=14, mew=3, clip_on=False)
+    ax.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0.0001%", "0.1%", "100%"])
 
 
 def _plot_panel(ax: Axes, panels: Panels, values: list[float], texts: list[str], xlabel: str) -> None:
@@ -200,4 +218,4 @@ def _plot_panel(ax: Axes, panels: Panels, values: list[float], texts: list[str],
     values = [0.0 if value == float("-inf") else value for value in values]
     cut = [i for i, cut_by in enumerate([*panels.cut_by, "others"][: len(values)]) if cut_by]
     labels = [*panels.short_labels, panels.others_label]
-    plot_bars(ax, labels, values, texts, hatched=cut, xlabel=xlabel, height=0.62, fontsize=9)
+    plot_bars(ax, labels, values, texts, hatched=cut, xlabel=xlabel, height=0.62)

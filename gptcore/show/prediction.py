@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from gptcore.checks import check_text, given
 from gptcore.language import _
 from gptcore.printable import printable
-from gptcore.show.charts import chart, drawable, styled
+from gptcore.show.charts import WIDTH, chart, drawable, say, styled
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.settings import Setting, Shown
@@ -19,7 +19,7 @@ from gptcore.show.style import columns
 
 LETTERS = "ABCDE"
 LONGEST = 500  # characters of each text
-PER_LINE = 88  # columns of a picture
+PER_LINE = 80  # columns of a picture
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def plot_question(ax: Axes, question: Question) -> None:
     for row, line in enumerate(_lines(question)):
         ax.text(0, -row, line, va="center")
     ax.set(xlim=(0, 1), ylim=(-row - 0.5, 0.5))
+    say(ax, " ".join(_lines(question)))
 
 
 def _lines(question: Question) -> list[str]:
@@ -115,7 +116,7 @@ class Prediction(LiveView):
 
     def picture(self) -> Figure:
         """The question and its options, for paper."""
-        figure, ax = chart(9, 0.27 * len(_lines(self.record)))
+        figure, ax = chart(WIDTH, 0.27 * len(_lines(self.record)))
         plot_question(ax, self.record)
         return figure
 

@@ -11,7 +11,8 @@ from gptcore.language import _
 from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import Distribution, next_token_distribution
 from gptcore.show.candidates import Candidates
-from gptcore.show.charts import drawable, plot_shares, styled
+from gptcore.show.charts import SMALL, drawable, styled
+from gptcore.show.plots import plot_shares
 from gptcore.show.scored_text import Score, ScoredText
 from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, others_label, percent, short_label
 from gptcore.show.tokens import Piece, Token
@@ -201,9 +202,8 @@ def plot_surprise(ax: Axes, place: ScoredPlace) -> None:
             x += _width(piece)
     bottom = min(len(lines), MOST_LINES)
     if hidden := len(place.scored.scores) - lines[bottom - 1][-1].stop:
-        ax.text(
-            0, bottom - 0.25, drawable(_("… and {hidden:,} more tokens").format(hidden=hidden)), va="top", fontsize=9
-        )
+        more = drawable(_("… and {hidden:,} more tokens").format(hidden=hidden))
+        ax.text(0, bottom - 0.25, more, va="top", fontsize=SMALL)
     ax.set(xlim=(-0.2, LINE + 0.4), ylim=(bottom + 0.1, -0.6))
     ax.set_axis_off()
 
@@ -214,9 +214,9 @@ def _plot_piece(ax: Axes, x: float, y: float, piece: Piece, place: ScoredPlace) 
     edge = {"ec": KEPT, "lw": 2} if chosen else {"ec": OTHERS, "lw": 0.5}
     ax.add_patch(Rectangle((x, y - 0.4), width, 0.5, fc=CHOSEN, alpha=0.75 * place.scored.share(surprise), lw=0))
     ax.add_patch(Rectangle((x, y - 0.4), width, 0.5, fill=False, **edge, zorder=3 if chosen else 2))
-    ax.text(x + width / 2, y - 0.15, drawable(piece_label(piece)), ha="center", va="center", fontsize=9)
+    ax.text(x + width / 2, y - 0.15, drawable(piece_label(piece)), ha="center", va="center", fontsize=SMALL)
     number = "–" if piece.stop == 1 else f"{surprise:.1f}"
-    ax.text(x + width / 2, y + 0.24, number, ha="center", va="center", fontsize=7, color="#555555")
+    ax.text(x + width / 2, y + 0.24, number, ha="center", va="center", fontsize=SMALL, color="#555555")
 
 
 @styled

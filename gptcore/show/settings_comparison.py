@@ -14,7 +14,7 @@ from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.arguments import checked
-from gptcore.show.charts import chart
+from gptcore.show.charts import WIDTH, chart
 from gptcore.show.dart import Dart, dart_html, plot_dart
 from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
@@ -254,7 +254,8 @@ class SettingsComparison(LiveView):
 
     def picture(self) -> Figure:
         titles = [f"{name}: {sampling_text(s)}" for name, s in zip(NAMES, self.record.samplings, strict=True)]
-        figure, axes = chart(8, 4.2, rows=2, title=self.record.caption, titles=titles)
+        layout = {"rows": 2, "title": self.record.caption, "titles": titles}
+        figure, axes = chart(WIDTH, 3.6, **layout)
         plot_settings(axes, self.record)
         return figure
 

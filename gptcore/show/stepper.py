@@ -101,7 +101,8 @@ class GenerationStepper(LiveView):
         return printable(f"GenerationStepper: {self.text!r}, {self.record.describe()}")
 
     def picture(self) -> Figure:
-        figure, (top, bottom) = chart(8, 4.4, rows=2, titles=[after(self.text)], height_ratios=[3, 1.5])
+        layout = {"rows": 2, "titles": [after(self.text)], "height_ratios": [3, 1]}
+        figure, (top, bottom) = chart(8, 4.2, **layout)
         if self.is_over:
             top.set_axis_off()
             bottom.set_axis_off()

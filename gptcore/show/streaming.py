@@ -134,7 +134,7 @@ class StreamingGenerator(LiveView):
         return None if self.distribution is None else Candidates.of(self.distribution, self.tokenizer)
 
     def picture(self) -> Figure:
-        figure, ax = chart(7, 2.6, titles=[after(self.text)])
+        figure, ax = chart(7, 2.7, titles=[after(self.text)])
         if self.candidates is not None:
             plot_candidates(ax, self.candidates)
         return figure

@@ -9,7 +9,7 @@ from gptcore.checks import check_integer, given
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.show.band import band
-from gptcore.show.charts import chart
+from gptcore.show.charts import WIDTH, chart
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.scored_place import MOST_LINES, ScoredPlace, look_at, piece_lines, plot_expected, plot_surprise
@@ -90,17 +90,17 @@ class TextScorer(LiveView):
     def picture(self) -> Figure:
         """The text, the darker the more it surprised; below it what was expected at the position."""
         if self.record is None:
-            figure, ax = chart(9, 1, title=self.caption)
+            figure, ax = chart(WIDTH, 1, title=self.caption)
             ax.set_axis_off()
             return figure
         lines = min(MOST_LINES, len(piece_lines(self.scored.pieces))) + 0.5
         title = _("Surprise in nats, below each piece of the text")
         if self.record.candidates is None:
-            figure, top = chart(9, 0.6 + 0.5 * lines, titles=[title])
+            figure, top = chart(WIDTH, 0.6 + 0.5 * lines, titles=[title])
         else:
             expected = _("What was expected in the place of {token}").format(token=self.record.place)
             ratios = {"height_ratios": [0.5 * lines, 2]}
-            figure, (top, below) = chart(9, 3 + 0.5 * lines, rows=2, titles=[title, expected], **ratios)
+            figure, (top, below) = chart(WIDTH, 3 + 0.5 * lines, rows=2, titles=[title, expected], **ratios)
             plot_expected(below, self.record)
         plot_surprise(top, self.record)
         return figure

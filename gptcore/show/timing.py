@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from gptcore.checks import given
 from gptcore.show.arguments import checked
-from gptcore.show.charts import plot_lines
+from gptcore.show.plots import plot_lines
 
 
 @checked

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from gptcore.checks import given
-from gptcore.show.charts import chart, drawable, styled
+from gptcore.show.charts import HEIGHT, INK, SMALL, WIDTH, chart, drawable, say, styled
 from gptcore.show.live import LiveView
 from gptcore.show.parts import WIDE, framed, html
 from gptcore.show.settings import TextSetting
@@ -24,8 +24,10 @@ MOST_TYPED = 20_000  # characters: more would not be read between two keys
 MOST_CHIPS = 300  # of a longer text only the last ones are drawn: there one types
 BLOCK = 25  # chips that are sent to the browser together: a key changes few blocks, and the rest stays as it is
 STEP = 100  # so many are left out at once, since then all blocks change; a multiple of BLOCK
-MOST_DRAWN = 120  # the same for a chart
-LINE, PITCH, GAP = 84, 1.3, 0.6  # letters on a line of a chart; between lines, in heights; between chips, in letters
+MOST_DRAWN = 120  # the same for a chart, if its lines have room for them
+MOST_SAID = 40  # and for what is said of it in words
+LINE, GAP = 92, 0.6  # letters on a line of a chart, and between two chips
+CHIP = 0.62  # inches: the chips of a chart are six tenths of it high
 
 
 class Chips:
@@ -96,28 +98,37 @@ def _chip_html(token: Token, hue: int) -> str:
 
 
 @styled
-def plot_tokens(ax: Axes, tokens: Tokens) -> None:
-    """The first chips on `ax`, from left to right and line by line."""
-    lines = chip_lines(tokens)
+def plot_tokens(ax: Axes, tokens: Tokens, most: int = 12) -> None:
+    """The first chips on `ax`, from left to right and in at most so many lines."""
+    lines, pitch = chip_lines(tokens, most), line_pitch(tokens)
     for line, pieces in enumerate(lines):
         x = 0.0
         for piece in pieces:
-            x = _plot_piece(ax, x, line * PITCH, piece)
-    bottom = (len(lines) - 1) * PITCH + 0.35
+            x = _plot_piece(ax, x, line * pitch, piece)
+    bottom = (len(lines) - 1) * pitch + 0.35
     hidden = len(tokens.tokens) - (lines[-1][-1].stop if lines else 0)
     if hidden:
-        ax.text(0, bottom, f"… and {hidden:,} more", va="top", fontsize=9)
-    ax.set(xlim=(-0.2, LINE), ylim=(bottom, -0.8))
+        ax.text(0, bottom, f"… and {hidden:,} more", va="top", fontsize=10)
+    ax.set(xlim=(-0.2, LINE), ylim=(bottom, 0.5 - pitch))
+    said = [f"{token.label} {token.token_id}" for token in tokens.tokens[:MOST_SAID]]
+    say(ax, ", ".join(said) + (" …" if len(tokens.tokens) > MOST_SAID else ""))
     ax.set_axis_off()
 
 
-def chip_lines(tokens: Tokens) -> list[list[Piece]]:
-    """The first pieces, as many as a chart has room for, broken into lines."""
+def line_pitch(tokens: Tokens) -> float:
+    """From line to line, in units of `CHIP`: there is room for brackets where there are any."""
+    return 1.3 if any(piece.text is not None for piece in tokens.pieces()[:MOST_DRAWN]) else 0.85
+
+
+def chip_lines(tokens: Tokens, most: int) -> list[list[Piece]]:
+    """The first pieces, as many as a chart has room for, broken into at most so many lines."""
     lines: list[list[Piece]] = []
     room = 0.0
     for piece in takewhile(lambda piece: piece.stop <= MOST_DRAWN, tokens.pieces()):
         width = sum(_width(token) + GAP for token in piece.tokens)
         if not lines or width > room:
+            if len(lines) == most:
+                break
             lines.append([])
             room = LINE
         lines[-1].append(piece)
@@ -133,7 +144,7 @@ def _plot_piece(ax: Axes, left: float, y: float, piece: Piece) -> float:
         x += _width(token) + GAP
     if piece.text is not None:
         right = x - GAP
-        ax.plot([left, left, right, right], [y - 0.36, y - 0.43, y - 0.43, y - 0.36], "k", lw=1)
+        ax.plot([left, left, right, right], [y - 0.36, y - 0.43, y - 0.43, y - 0.36], color=INK, lw=1)
         _write(ax, (left + right) / 2, y - 0.46, visible(piece.text), va="bottom")
     return x
 
@@ -141,8 +152,8 @@ def _plot_piece(ax: Axes, left: float, y: float, piece: Piece) -> float:
 def _plot_chip(ax: Axes, x: float, y: float, token: Token, hue: str) -> None:
     width, box = _width(token), "round,pad=0,rounding_size=0.1"
     ax.add_patch(FancyBboxPatch((x, y - 0.3), width, 0.6, box, fc=hue + "38", ec=hue, lw=1.2))
-    _write(ax, x + width / 2, y - 0.08, short_label(token.label, token.token_id), va="center", fontsize=9.5)
-    _write(ax, x + width / 2, y + 0.18, str(token.token_id), va="center", fontsize=7, color="#555555")
+    _write(ax, x + width / 2, y - 0.08, short_label(token.label, token.token_id), va="center", fontsize=10.5)
+    _write(ax, x + width / 2, y + 0.17, str(token.token_id), va="center", fontsize=SMALL, color="#555555")
 
 
 def _write(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
@@ -211,12 +222,15 @@ class TokenExplorer(LiveView):
         return {name: tokens.labels for name, tokens in self.tokens.items()}
 
     def picture(self) -> Figure:
-        heights = [0.7 + PITCH * max(1, len(chip_lines(tokens))) for tokens in self.tokens.values()]
+        pitches = [line_pitch(tokens) for tokens in self.tokens.values()]
+        most = [max(1, int((HEIGHT / CHIP / len(pitches) - 0.9) / pitch)) for pitch in pitches]
+        lines = [len(chip_lines(tokens, count)) for tokens, count in zip(self.tokens.values(), most, strict=True)]
+        heights = [0.3 + pitch * max(1, count) for pitch, count in zip(pitches, lines, strict=True)]
         titles = [f"{self.record.prefix(name)}{tokens.heading}" for name, tokens in self.tokens.items()]
         layout = {"titles": titles, "height_ratios": heights, "squeeze": False}
-        figure, axes = chart(7.6, 0.55 * sum(heights), rows=len(heights), **layout)
-        for ax, tokens in zip(axes.flat, self.tokens.values(), strict=True):
-            plot_tokens(ax, tokens)
+        figure, axes = chart(WIDTH, CHIP * (sum(heights) + 0.5 * len(heights)), rows=len(heights), **layout)
+        for ax, tokens, count in zip(axes.flat, self.tokens.values(), most, strict=True):
+            plot_tokens(ax, tokens, count)
         return figure
 
     def _update(self, names: Collection[str]) -> None:

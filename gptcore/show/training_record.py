@@ -1,14 +1,14 @@
 """What `TrainingMonitor` shows: a training as far as it has come, as a record, as a chart and as HTML."""
 
 import math
-import textwrap
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from gptcore.show.charts import drawable, styled
-from gptcore.show.style import CHOSEN, KEPT, OTHERS, escape, sentence
+from gptcore.show.charts import legend, say, styled, wrapped
+from gptcore.show.plots import plot_level
+from gptcore.show.style import CHOSEN, KEPT, escape, sentence
 from gptcore.training import Progress
 
 Curve = list[tuple[int, float]]  # (step, loss in nats per token)
@@ -81,6 +81,11 @@ class Training:
         )
 
     @property
+    def best_loss(self) -> float | None:
+        """The validation loss of the best step; None as long as there is none."""
+        return dict(self.val_losses).get(self.best_step)
+
+    @property
     def numbers(self) -> dict[str, str]:
         """What is to be seen in numbers, each with its name."""
         known = self.floor is not None and self.val_losses
@@ -125,29 +130,42 @@ def _clock(seconds: float) -> str:
 
 @styled
 def plot_losses(ax: Axes, training: Training) -> None:
-    """Both losses of a training, where it started and the floor, on an axis whose lines are powers of two."""
-    if training.losses:
-        ax.plot(*zip(*training.losses, strict=True), color=KEPT, label="training loss")
-    if training.val_losses:
-        ax.plot(*zip(*training.val_losses, strict=True), "o-", color=CHOSEN, markersize=4, label="validation loss")
-    styles = {"start": {"color": OTHERS, "linestyle": ":"}, "floor": {"color": "black", "linestyle": "--", "lw": 1}}
-    for name, (loss, label) in training.levels.items():
-        ax.axhline(loss, label=label, **styles[name])
+    """Both losses of a training, where it started and the floor, on an axis whose lines are powers of two.
+
+    A ring marks the validation loss of the best step, whose weights the model has in the end.
+    """
+    names = {"training loss": training.losses, "validation loss": training.val_losses}
+    for (name, curve), style in zip(names.items(), ("-", "o-"), strict=True):
+        if curve:
+            color = KEPT if style == "-" else CHOSEN
+            ax.plot(*zip(*curve, strict=True), style, color=color, markersize=4, label=name)
+            say(ax, f"{name} from {curve[0][1]:.2f} to {curve[-1][1]:.2f} nats per token")
+    for loss, label in training.levels.values():
+        plot_level(ax, loss, label.replace(": ", "\n"))
+    if training.best_loss is not None:
+        best = f"best: step {training.best_step:,}, {training.best_loss:.2f}"
+        ring = {"ms": 11, "mew": 2, "mfc": "none", "mec": CHOSEN, "clip_on": False}
+        ax.plot(training.best_step, training.best_loss, "o", **ring, label=best)
+        say(ax, best)
+    if not training.losses:
+        ax.text(0.5, 0.5, training.caption, transform=ax.transAxes, ha="center", va="center")
+        say(ax, training.caption)
     ax.set_yscale("log", base=2)
     ax.set(xlim=(0, max(training.max_steps, 1)), ylim=training.limits, xlabel="step", ylabel="nats per token")
     ax.set_yticks(training.ticks, [f"{tick:g}" for tick in training.ticks])
     if not training.max_steps:
         ax.set_xticks([0])
-    ax.legend(loc="best")
+    legend(ax)
 
 
 @styled
 def plot_samples(ax: Axes, training: Training) -> None:
     """The first and the last text on `ax`."""
     ax.set_axis_off()
-    for (step, text), height in zip((training.samples[0], training.samples[-1]), (0.95, 0.45), strict=True):
-        wrapped = textwrap.fill(drawable(f"after {step:,} steps: {text}"), 105, max_lines=4, placeholder=" …")
-        ax.text(0, height, wrapped, va="top", fontsize=9)
+    for (step, text), height in zip((training.samples[0], training.samples[-1]), (1, 0.46), strict=True):
+        told = f"after {step:,} steps: {text}"
+        ax.text(0, height, wrapped(told, 108, 4), va="top", fontsize=10, transform=ax.transAxes)
+        say(ax, told)
 
 
 def numbers_html(training: Training) -> str:

@@ -99,7 +99,7 @@ def test_a_widget_shows_what_it_shows_on_the_cpu(make, on, tokenizer, shown):
     assert found.problem is None and expected.problem is None
     assert found.describe() == expected.describe() and found.caption == expected.caption
     assert shown(found) == shown(expected) != ""
-    assert found._repr_mimebundle_()["image/png"] == expected._repr_mimebundle_()["image/png"]
+    assert found._repr_mimebundle_()[0]["image/png"] == expected._repr_mimebundle_()[0]["image/png"]
 
 
 def test_pictures_are_those_of_the_cpu(on, tokenizer):

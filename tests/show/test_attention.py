@@ -138,7 +138,7 @@ def test_the_bars_of_the_picture_are_the_weights(text):
     ax = Figure().subplots()
     plot_attention(ax, attention)
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([weight for _, weight in attention.rows])
-    assert ax.get_title(loc="left") == f"Layer 2, head 1: where {text.name(6)} looks"
+    assert ax.get_title(loc="left") == f"Layer 2, head 1: where\n{text.name(6)} looks"
 
 
 def test_the_maps_of_a_long_text_keep_the_strongest_weights(model_of_noise, tokenizer):
@@ -153,7 +153,7 @@ def test_the_line_the_picture_and_the_view(view):
     view.change(layer=0, head=0, position=0)
     name = f"{view.labels[0]} (position 0)"
     assert view.describe() == f"AttentionView: layer 0, head 0, {name} looks most at {name}, 100.0%"
-    bundle = view._repr_mimebundle_()
+    bundle = view._repr_mimebundle_()[0]
     assert bundle["text/plain"] == view.describe() and "\n" not in view.describe()
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in bundle

@@ -1,20 +1,18 @@
+import base64
+import struct
+
+import matplotlib
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 import gptcore
-from gptcore.show.charts import (
-    chart,
-    drawable,
-    fonts,
-    plot_bars,
-    plot_futures,
-    plot_lines,
-    plot_pairs,
-    plot_scores,
-    plot_shares,
-)
+from gptcore.show import front
+from gptcore.show.charts import DPI, Chart, chart, drawable, fonts, say, wrapped
+from gptcore.show.plots import plot_bars, plot_futures, plot_level, plot_lines, plot_marks, plot_pairs, plot_scores
+from gptcore.show.style import columns
 from gptcore.tokenizer import token_label
+from tests.show.readable import INVERTED, dark
 
 
 def test_every_token_of_gpt2_can_be_drawn_without_a_warning(gpt2_folder, recwarn):
@@ -32,18 +30,6 @@ def test_what_no_font_can_draw_is_named(text, drawn):
     assert drawable(text) == drawn
 
 
-def widths(ax):
-    return [bar.get_width() for bar in ax.patches]
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
-
-
-def rows(ax):
-    return [label.get_text() for label in ax.get_yticklabels()]
-
-
 def test_a_chart_is_a_figure_of_its_size_with_a_title_for_each_of_its_axes():
     figure, (first, second) = chart(6, 4, rows=2, title="both", titles=["a", "b"])
     assert figure.get_size_inches().tolist() == [6, 4] and figure.get_suptitle() == "both"
@@ -53,104 +39,59 @@ def test_a_chart_is_a_figure_of_its_size_with_a_title_for_each_of_its_axes():
     assert not ax.spines["top"].get_visible() and ax.spines["left"].get_visible()
 
 
-@pytest.mark.parametrize("text", ["$$", "$100 and 50% of $200", "\\frac", "옛날", "🦊"])
-def test_no_text_of_a_chart_is_read_as_mathematics(recwarn, text):
-    figure, ax = chart(6, 4, title=text, titles=[text])
-    plot_bars(ax, [text, text], [1, 2], [text, text], xlabel=text)
-    plot_lines(ax, [1, 2], {text: [1, 2]}, xlabel=text, ylabel=text)
-    figure.canvas.draw()
-    assert [str(warning.message) for warning in recwarn.list] == []
-
-
 def test_a_chart_leaves_matplotlib_as_it_was():
-    import matplotlib
-
     before = dict(matplotlib.rcParams)
     _, ax = chart(6, 4)
     plot_bars(ax, ["a"], [1])
     assert dict(matplotlib.rcParams) == before
 
 
-def test_bars_are_the_values_from_top_to_bottom():
-    _, ax = chart(6, 4)
-    plot_bars(ax, ["a", "b", "c"], [3, -2.5, 1], ["three", "less", "one"], hatched=[2], xlabel="logit")
-    assert widths(ax) == [3, -2.5, 1] and rows(ax) == ["a", "b", "c"] and texts(ax) == ["three", "less", "one"]
-    assert [text.xy[0] for text in ax.texts] == [3, 0, 1]  # beside a bar to the left, beyond its right end
-    assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, False, True]
-    assert ax.yaxis_inverted() and ax.get_xlabel() == "logit"
+def test_a_chart_says_in_words_what_is_drawn():
+    figure, (left, right) = chart(8, 3, columns=2, title="Two\nmodels", titles=["small", "large"])
+    plot_bars(left, ["a", "b"], [1, 2.25], ["one", "two"], xlabel="loss")
+    plot_scores(right, ["c", "d"], [3, 1])
+    assert figure.words == "Two models. small: loss: a one · b two. large: logit: c 3.0 · d 1.0 (2.0 less)."
+    figure.set_label("Two curves\u202e")
+    assert figure.words == "Two curves<U+202E>"
 
 
-def test_shares_add_up_and_the_last_is_for_all_others():
-    _, ax = chart(6, 4)
-    plot_shares(ax, [("a", 0.75), ("2 others", 0.25)], "probability")
-    assert widths(ax) == [0.75, 0.25] and texts(ax) == ["75.0%", "25.0%"]
-    assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, True]
-
-
-def test_scores_are_dots_with_the_gap_to_the_largest_and_nothing_begins_at_0():
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda ax: plot_bars(ax, ["a"], [0.5]), "a 0.5."),
+        (lambda ax: plot_marks(ax, ["a"], [0.5], ["1 kB"], xlabel="memory"), "memory: a 1 kB."),
+        (lambda ax: plot_pairs(ax, ["a"], {"x": [1], "y": [2]}), "x: a 1. y: a 2."),
+        (lambda ax: plot_lines(ax, [0, 1], {"loss": [2, 1.5]}), "loss from 2 to 1.5."),
+        (lambda ax: plot_lines(ax, [0, 1], {"": [2, 1]}, ylabel="rate"), "rate from 2 to 1."),
+        (lambda ax: plot_level(ax, 0.5, "floor 0.50"), "floor 0.50."),
+        (lambda ax: plot_futures(ax, [{"a": 1.0}, {"a b": 1.0}]), "word 1: a 100.0%. word 2: a b 100.0%."),
+        (lambda ax: say(ax, "Nothing yet."), "Nothing yet."),
+        (lambda ax: ax.set_title("empty", loc="left"), ""),
+    ],
+)
+def test_each_kind_of_chart_has_its_words(draw, words):
     figure, ax = chart(6, 4)
-    plot_scores(ax, ["a", "b", "c"], [14.5, 17, -3.25])
-    largest, dots = ax.lines
-    assert list(dots.get_xdata()) == [14.5, 17, -3.25] and list(dots.get_ydata()) == [0, 1, 2]
-    assert set(largest.get_xdata()) == {17} and dots.get_linestyle() == "None"
-    assert [line[:, 0].tolist() for line in ax.collections[0].get_segments()] == [[14.5, 17], [17, 17], [-3.25, 17]]
-    assert texts(ax) == ["14.5 (2.5 less)", "17.0", "−3.2 (20.2 less)"] and rows(ax) == ["a", "b", "c"]
-    assert ax.yaxis_inverted() and ax.get_xlabel() == "logit" and not ax.patches
-    figure.draw_without_rendering()
-    assert max(text.get_window_extent().x1 for text in ax.texts) <= figure.bbox.x1
+    draw(ax)
+    assert figure.words == words
 
 
-def test_an_axis_of_scores_that_are_alike_shows_their_gaps_and_texts_can_be_given():
-    _, ax = chart(6, 4)
-    plot_scores(ax, ["a", "b"], [1001, 1000], ["more", "less"], xlabel="score")
-    low, high = ax.get_xlim()
-    assert 999 < low < 1000 and 1001 < high < 1002 and texts(ax) == ["more", "less"] and ax.get_xlabel() == "score"
-
-
-def test_pairs_of_bars_have_a_legend():
-    _, ax = chart(6, 4)
-    plot_pairs(ax, ["a", "b"], {"expected": [5, 6], "drawn": [4, 7]}, {"drawn": ["four", "seven"]}, xlabel="draws")
-    assert widths(ax) == [5, 6, 4, 7] and texts(ax) == ["four", "seven"] and rows(ax) == ["a", "b"]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["expected", "drawn"]
-    centres = [bar.get_y() + bar.get_height() / 2 for bar in ax.patches]
-    assert centres == pytest.approx([-0.2, 0.8, 0.2, 1.2])
-
-
-def test_lines_are_told_apart_without_their_colour_and_one_may_end_earlier():
-    _, ax = chart(6, 4)
-    plot_lines(ax, [0, 10, 20], {"all": [1, 2, 3], "some": [5, 4]}, xlabel="step", ylabel="loss")
-    plot_lines(ax, [0, 10], {"later": [6, 6]})
-    assert [list(line.get_xdata()) for line in ax.lines] == [[0, 10, 20], [0, 10], [0, 10]]
-    assert [list(line.get_ydata()) for line in ax.lines] == [[1, 2, 3], [5, 4], [6, 6]]
-    assert len({line.get_linestyle() for line in ax.lines}) == len({line.get_marker() for line in ax.lines}) == 3
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["all", "some", "later"]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss")
-
-
-def test_five_lines_are_told_apart_by_their_dashes_by_their_marks_and_by_their_colour():
-    _, ax = chart(6, 4)
-    plot_lines(ax, [0, 1], {name: [0, 1] for name in "abcde"})
-    for looks in (Line2D.get_color, Line2D.get_marker, lambda line: str(line._dash_pattern)):
-        assert len(set(map(looks, ax.lines))) == 5
-
-
-def test_lines_named_at_their_ends_on_a_logarithmic_axis():
+def test_a_notebook_gets_a_picture_with_its_words_and_the_size_of_the_figure():
     figure, ax = chart(6, 4)
-    plot_lines(ax, [0, 10], {"limit": [1, 1000]}, log=True, ends=True)
-    assert texts(ax) == ["limit"] and ax.get_legend() is None and ax.get_yscale() == "log"
-    plot_lines(ax, range(100), {"": range(1, 101)})
-    assert ax.get_legend() is None and ax.lines[-1].get_marker() in ("None", None, "")
-    figure.canvas.draw()
-    assert "1000" in [label.get_text() for label in ax.get_yticklabels()]
+    plot_bars(ax, ["a"], [1], ["one"])
+    bundle, metadata = figure._repr_mimebundle_(include=None, exclude=None)
+    png = base64.b64decode(bundle["image/png"])
+    width, height = struct.unpack(">II", png[16:24])
+    assert abs(width - 6 * DPI) < 20 and abs(height - 4 * DPI) < 20 and png.startswith(b"\x89PNG")
+    assert metadata == {"image/png": {"alt": "a one."}, "needs_background": "light"}
+    assert isinstance(figure, Chart) and repr(figure).startswith("<Chart size 600x400")
 
 
-def test_each_future_stands_below_the_text_that_it_continues_and_is_as_wide_as_it_is_likely():
-    _, ax = chart(8, 2)
-    plot_futures(ax, [{"$a": 0.6, "b": 0.4}, {"$a c": 0.3, "$a d": 0.3, "b c": 0.38, "b d": 0.02}], ["b c"])
-    plain = [bar for bar in ax.patches if bar.get_fill()]
-    assert [round(bar.get_x(), 2) for bar in plain] == [0, 0.6, 0, 0.3, 0.6, 0.98]
-    assert [round(bar.get_width(), 2) for bar in plain] == [0.6, 0.4, 0.3, 0.3, 0.38, 0.02]
-    (outline,) = (bar for bar in ax.patches if not bar.get_fill())
-    assert outline.get_x() == 0.6 and outline.get_width() == 0.38
-    assert texts(ax) == ["$a\n60.0%", "b\n40.0%", "c\n30.0%", "d\n30.0%", "c\n38.0%"]  # no room for the last
-    assert rows(ax) == ["word 1", "word 2"]
+def test_a_dark_theme_turns_pictures_around_until_white_is_its_own_page():
+    assert f"filter: invert({INVERTED}) hue-rotate(180deg)" in front.style()
+    assert dark((1, 1, 1)) == pytest.approx(to_rgb("#111111"), abs=0.002)
+
+
+def test_a_text_is_broken_into_lines_of_a_width():
+    lines = wrapped("옛날 옛적에 a fox " + "x" * 99 + " lived", 20, 9).split("\n")
+    assert max(map(columns, lines)) <= 20 and lines[0] == "옛날 옛적에 a fox" and lines[-1].endswith("lived")
+    assert wrapped("a b c d", 3, 2) == "a b\nc d" and wrapped("a b c d e", 3, 2) == "a b\nc d …"

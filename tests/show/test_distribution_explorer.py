@@ -267,13 +267,13 @@ def test_unusual_prompts(explorer):
 @pytest.mark.parametrize("prompt", ["x" * 2000, "🦊" * 300, "$$ " * 50])
 def test_a_long_prompt_has_a_picture_of_the_usual_size(explorer, recwarn, prompt):
     explorer.prompt = prompt
-    png = base64.b64decode(explorer._repr_mimebundle_()["image/png"])
+    png = base64.b64decode(explorer._repr_mimebundle_()[0]["image/png"])
     assert int.from_bytes(png[16:20], "big") < 1200  # pixels wide
     assert [str(warning.message) for warning in recwarn.list] == []
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle = explorer._repr_mimebundle_()[0]
     assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"} <= bundle.keys()
     assert bundle["text/plain"] == explorer.describe()
     assert explorer.describe().startswith("DistributionExplorer: after 'Once upon' at temperature 1.0: ")

@@ -121,14 +121,14 @@ def test_a_view_begins_with_the_style(adder):
 
 
 def test_a_notebook_gets_a_view_that_is_shown_with_any_ipywidgets(adder):
-    bundle = adder._repr_mimebundle_()
+    bundle = adder._repr_mimebundle_()[0]
     view = bundle["application/vnd.jupyter.widget-view+json"]
     assert view == {"version_major": 2, "version_minor": 0, "model_id": adder.view.model_id}
     assert bundle["text/plain"] == adder.describe() and bundle["image/png"].startswith("iVBOR")
     displayed = getattr(adder.view, "_repr_mimebundle_", None)  # ipywidgets 7 has none
     assert displayed is None or displayed()["application/vnd.jupyter.widget-view+json"] == view
     adder.view.close()
-    assert set(adder._repr_mimebundle_()) == {"image/png", "text/plain"}
+    assert set(adder._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
 
 
 def test_a_switch_is_true_or_false():

@@ -114,7 +114,7 @@ def test_the_line_the_picture_and_the_view(widget):
     ranks = " → ".join(f"{rank:,}" for rank in widget.ranks)
     after = f"after {widget.labels[2]} (position 2)"
     assert widget.describe() == f"LogitLens: {after} the answer {widget.answer} rises: rank {ranks}"
-    bundle = widget._repr_mimebundle_()
+    bundle = widget._repr_mimebundle_()[0]
     assert bundle["text/plain"] == widget.describe()
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     line = widget.picture().axes[1].lines[0]

@@ -81,7 +81,7 @@ def test_losses_and_the_floor(comparison, models, tokenizer, shown):
 
 
 def test_the_line_of_text_says_nothing_that_differs_between_machines(comparison):
-    bundle = comparison._repr_mimebundle_()
+    bundle = comparison._repr_mimebundle_()[0]
     assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
     assert bundle["text/plain"] == (
         "ModelComparison: one, two, three go on from 'Once upon', temperature 0.7, top-k 10, seed 3"

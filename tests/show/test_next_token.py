@@ -120,7 +120,7 @@ def test_characters_that_cannot_be_seen_are_shown(widget):
 @pytest.mark.parametrize("prompt", ["$$", "$5 and $6", "\\frac{1}{2} $", "fox " * 500, "x" * 2000, "🦊" * 300, "\n\n"])
 def test_any_prompt_has_a_picture_without_a_warning(widget, recwarn, prompt):
     widget.prompt = prompt
-    png = base64.b64decode(widget._repr_mimebundle_()["image/png"])
+    png = base64.b64decode(widget._repr_mimebundle_()[0]["image/png"])
     assert int.from_bytes(png[16:20], "big") < 1000  # pixels wide
     assert [str(warning.message) for warning in recwarn.list] == []
 
@@ -146,7 +146,7 @@ def test_a_prompt_that_cannot_be_read_becomes_a_sentence(shown, press, move):
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(widget):
-    bundle = widget._repr_mimebundle_()
+    bundle = widget._repr_mimebundle_()[0]
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"] == widget.describe()

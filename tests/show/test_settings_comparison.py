@@ -158,7 +158,7 @@ def test_a_prompt_that_cannot_be_read_is_a_sentence(comparison, shown):
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(comparison):
-    bundle = comparison._repr_mimebundle_()
+    bundle = comparison._repr_mimebundle_()[0]
     assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
     assert bundle["text/plain"].startswith(
         "SettingsComparison: temperature 0.7, top-k 10 against temperature 1, top-k 10, seed 3: The first token"

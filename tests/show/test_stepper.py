@@ -307,7 +307,7 @@ def test_temperature_zero_has_one_candidate(model, tokenizer, parts):
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(stepper):
-    bundle = stepper._repr_mimebundle_()
+    bundle = stepper._repr_mimebundle_()[0]
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"].startswith("GenerationStepper: 'Once upon', 0 new tokens, may go on with ")

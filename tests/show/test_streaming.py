@@ -258,7 +258,7 @@ def test_what_a_running_cell_does_with_an_interrupt_is_left_alone(model, tokeniz
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(generator):
-    bundle = generator._repr_mimebundle_()
+    bundle = generator._repr_mimebundle_()[0]
     assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
     assert bundle["text/plain"] == generator.describe()
 

@@ -133,7 +133,7 @@ def test_the_line_and_the_picture(scorer):
         f"{scorer.perplexity:.1f}; most surprising: {scorer.labels[most]} (position {most}), "
         f"{scorer.surprises[most]:.1f} nats"
     )
-    bundle = scorer._repr_mimebundle_()
+    bundle = scorer._repr_mimebundle_()[0]
     assert bundle["text/plain"] == scorer.describe()
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
 

@@ -226,7 +226,7 @@ def test_the_longest_tokens_of_gpt2_stay_on_their_line(gpt2_folder):
 
 
 def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle = explorer._repr_mimebundle_()[0]
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"] == explorer.describe()

@@ -214,6 +214,6 @@ def test_the_line_of_text_never_changes(monitor, tales):
     assert monitor.describe() == line
     train(monitor, tales)
     assert monitor.describe() == line
-    bundle = monitor._repr_mimebundle_()
+    bundle = monitor._repr_mimebundle_()[0]
     assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
     assert bundle["text/plain"] == line
