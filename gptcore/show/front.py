@@ -56,7 +56,9 @@ class Control:
         return next((text for text, known in getattr(self, "options", ()) if known is value), str(value))
 
     def from_page(self, value: Any) -> Any:
-        """The value that is known on the page as `value`."""
+        """The value that is known on the page as `value`; half a character, as a keyboard may send, becomes a "?"."""
+        if isinstance(value, str):
+            value = value.encode(errors="replace").decode()
         return next((known for _, known in getattr(self, "options", ()) if self.to_page(known) == value), value)
 
 

@@ -1,100 +1,47 @@
 """`TokenExplorer`: type, and see the tokens that a model would read, for one tokenizer or for several."""
 
-import math
 from collections.abc import Collection, Mapping
-from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
-import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from gptcore.checks import given
 from gptcore.show.charts import HEIGHT, INK, SMALL, WIDTH, chart, drawable, say, styled
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import WIDE, framed, html
 from gptcore.show.settings import TextSetting
-from gptcore.show.style import HUES, caption_html, columns, escape, short_label
+from gptcore.show.style import HUES, columns, short_label
 from gptcore.show.tokens import Piece, Token, Tokens, Vocabulary, tokenize
 from gptcore.tokenizer import check_tokenizer, visible
 
 MOST_TYPED = 20_000  # characters: more would not be read between two keys
 MOST_CHIPS = 300  # of a longer text only the last ones are drawn: there one types
-BLOCK = 25  # chips that are sent to the browser together: a key changes few blocks, and the rest stays as it is
-STEP = 100  # so many are left out at once, since then all blocks change; a multiple of BLOCK
 MOST_DRAWN = 120  # the same for a chart, if its lines have room for them
 MOST_SAID = 40  # and for what is said of it in words
 LINE, GAP = 92, 0.6  # letters on a line of a chart, and between two chips
 CHIP = 0.62  # inches: the chips of a chart are six tenths of it high
 
 
-class Chips:
-    """The chips of one tokenizer under its name, in a box that scrolls.
-
-    They are sent in blocks. If all were one piece of HTML, the browser would lay out and paint all of them at each key.
-    """
-
-    def __init__(self, name: str):
-        self.name = name
-        self._heading, self._more = ipywidgets.HTML(), ipywidgets.HTML()
-        self.blocks = [ipywidgets.HTML() for _ in range(MOST_CHIPS // BLOCK)]
-        chips = ipywidgets.Box(self.blocks).add_class("gptcore-chips")
-        name = escape(f"Tokens of {name}; the arrow keys scroll them")
-        end = ipywidgets.HTML(f'<div class="gptcore-tokens-end" tabindex="0" role="group" aria-label="{name}"></div>')
-        box = ipywidgets.Box([ipywidgets.Box([self._more, chips, end])]).add_class("gptcore-tokens-box")
-        self.view = ipywidgets.Box([self._heading, box]).add_class("gptcore-tokens")
-
-    def show(self, tokens: Tokens) -> None:
-        """Show `tokens`; a block that stays as it was is not sent again."""
-        blocks, hidden = last_blocks(tokens)
-        heading = escape(f"{self.name}: {tokens.heading}")
-        self._heading.value = f'<div class="gptcore gptcore-tokens-name">{heading}</div>'
-        more = f'<div class="gptcore gptcore-tokens-more">{hidden:,} more before these …</div>'
-        self._more.value = more if hidden else ""
-        for part, pieces in zip(self.blocks, blocks, strict=True):
-            part.value = block_html(self.name, pieces)
-
-
-def last_blocks(tokens: Tokens) -> tuple[list[tuple[Piece, ...]], int]:
-    """The last pieces, as many as are drawn, in blocks; and how many tokens are left out before them."""
+def shown_tokens(name: str, tokens: Tokens) -> dict[str, Any]:
+    """What the page shows of one tokenizer: of a long text the last tokens, since there one types."""
     count = len(tokens.tokens)
-    first = max(0, math.ceil((count - MOST_CHIPS) / STEP)) * STEP
-    pieces = tokens.pieces(first)
-    blocks: list[list[Piece]] = [[] for _ in range(MOST_CHIPS // BLOCK)]
-    for piece in pieces:
-        blocks[(piece.start - first) // BLOCK].append(piece)
-    return [tuple(block) for block in blocks], pieces[0].start if pieces else count
-
-
-@lru_cache(200)  # most blocks stay as they are while one types
-def block_html(name: str, pieces: tuple[Piece, ...]) -> str:
-    """Neighbouring chips as a list; tokens that only are text together stand under a bracket."""
-    if not pieces:
-        return ""
-    title = escape(f"tokens of {name}, {pieces[0].start + 1:,} to {pieces[-1].stop:,}")
-    chips = "".join(map(_piece_html, pieces))
-    return f'<div class="gptcore gptcore-block" role="list" aria-label="{title}">{chips}</div>'
-
-
-def _piece_html(piece: Piece) -> str:
-    chips = "".join([_chip_html(token, i % len(HUES)) for i, token in enumerate(piece.tokens, piece.start)])
-    if len(piece.tokens) == 1:
-        return chips
-    text = escape(visible(piece.text))
-    return (
-        f'<span class="gptcore-joined" role="listitem" aria-label="{text}, made of {len(piece.tokens)} tokens">'
-        f'<b>{text}</b><span role="list">{chips}</span></span>'
-    )
-
-
-def _chip_html(token: Token, hue: int) -> str:
-    name, part = escape(f"{token.label}, id {token.token_id}"), "" if token.is_text else " gptcore-part"
-    return (
-        f'<span class="gptcore-chip gptcore-hue{hue}{part}" role="listitem" aria-label="{name}" '
-        f'title="bytes {token.data.hex(" ")}"><span>{escape(token.label)}</span><small>{token.token_id}</small></span>'
-    )
+    pieces = tokens.pieces(max(0, count - MOST_CHIPS))
+    return {
+        "name": name,
+        "heading": tokens.heading,
+        "hidden": pieces[0].start if pieces else count,
+        "pieces": [
+            {
+                "start": piece.start,
+                "text": None if piece.text is None else visible(piece.text),
+                "tokens": [[token.token_id, token.label, token.data.hex(" "), token.is_text] for token in piece.tokens],
+            }
+            for piece in pieces
+        ],
+    }
 
 
 @styled
@@ -194,15 +141,12 @@ class TokenExplorer(LiveView):
     """
 
     text = TextSetting(most=MOST_TYPED)
+    front = "token_explorer"
 
     def __init__(self, tokenizers: Any, text: str = "Once upon a time"):
         tokenizers = _named(tokenizers)
         self._vocabularies = {name: Vocabulary(tokenizer) for name, tokenizer in tokenizers.items()}
-        field = ipywidgets.Textarea(description="Text", rows=2, continuous_update=True, layout=WIDE)
-        self.controls = {"text": field}
-        self._message, self._chips = html(), {name: Chips(name) for name in tokenizers}
-        self.view = framed(field, self._message, *(chips.view for chips in self._chips.values()))
-        self._watch()
+        self._open(text=Control(""))
         self._update({"text"})
         self.text = text
 
@@ -237,7 +181,8 @@ class TokenExplorer(LiveView):
         self.record, self.problem = tokenize(self.text, self._vocabularies), None
         self._show()
 
-    def _show(self) -> None:
-        self._message.value = caption_html(self.caption)
-        for name, tokens in self.tokens.items():
-            self._chips[name].show(tokens)
+    def _shown(self) -> dict[str, Any]:
+        return {"boxes": [shown_tokens(name, tokens) for name, tokens in self.tokens.items()]}
+
+    def _band(self) -> dict[str, Any]:
+        return {"characters": len(self.text), "tokens": len(next(iter(self.tokens.values())).tokens)}

@@ -150,7 +150,8 @@ WATCH = """
   });
   new MutationObserver((changes) => {
     if (pressed === null) return;
-    const control = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest(".widget-slider, .gc-slider, .gc-field");
+    const controls = ".widget-slider, .gc-slider, .gc-field";
+    const control = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest(controls);
     const added = changes.filter((change) => !control(change.target));
     if (!added.length) return;
     const image = output.querySelector("img");

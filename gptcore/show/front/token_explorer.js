@@ -1,0 +1,77 @@
+// TokenExplorer: type, and see the tokens that a model would read, for one tokenizer or for several.
+
+// The chips of one tokenizer: `show(box)`. about(token) is called for the chip that is looked at, and with null.
+function chips(about, choose) {
+  const heading = h("h4", { class: "gc-tokens-name" });
+  const more = h("p", { class: "gc-tokens-more" });
+  const list = h("div", { class: "gc-chips" });
+  const el = h("div", { class: "gc-chips-box", role: "group" }, more, list);
+  let count = null;
+  const chip = (token, number) => h("button", {
+    type: "button", class: `gc-chip gc-hue${number % 4}${token[3] ? "" : " gc-part"}`, tabindex: "-1",
+    "aria-label": t("{label}, id {id}", { label: token[1], id: token[0] }), "data-id": token[0],
+    onclick: () => choose(token[0]), onfocus: () => about(token), onpointerenter: () => about(token), onpointerleave: () => about(null),
+  }, h("span", {}, token[1]), h("small", { class: "gc-detail" }, String(token[0])));
+  const make = ({ start, text, tokens }) => {
+    const made = tokens.map((token, i) => chip(token, start + i));
+    if (text === null) return made[0];
+    const name = t("{text}, made of {n} tokens", { text, n: tokens.length });
+    return h("span", { class: "gc-joined", role: "group", "aria-label": name }, h("b", {}, text), h("span", {}, made));
+  };
+  // The tab key reaches the last chip, and the arrow keys all others.
+  const reach = () => {
+    const all = el.querySelectorAll("button");
+    for (const one of all) if (one !== document.activeElement) put(one, { tabindex: "-1" });
+    if (!el.contains(document.activeElement) && all.length) put(all[all.length - 1], { tabindex: "0" });
+  };
+  el.addEventListener("focusin", ({ target }) => {
+    for (const one of el.querySelectorAll("[tabindex='0']")) put(one, { tabindex: "-1" });
+    put(target, { tabindex: "0" });
+  });
+  arrowKeys(el);
+  return {
+    el: h("div", { class: "gc-tokenizer" }, heading, el),
+    show(box) {
+      const isLonger = count !== null && box.pieces.length > count;
+      count = box.pieces.length;
+      put(heading, { text: `${box.name}: ${box.heading}` });
+      put(el, { "aria-label": t("Tokens of {name}", { name: box.name }) });
+      put(more, { text: box.hidden ? t("{n} more before these …", { n: grouped(box.hidden) }) : "" });
+      const key = ({ start, text, tokens }) => `${start} ${text} ${tokens.map(([id]) => id)}`;
+      keyed(list, box.pieces, key, make, () => {});
+      reach();
+      if (isLonger) el.scrollTop = el.scrollHeight; // where one types
+    },
+  };
+}
+
+export default {
+  render({ model, el }) {
+    const detail = h("p", { class: "gc-about" });
+    let chosen = null;
+    const about = (token) => put(detail, {
+      text: token === null ? t("Touch a token to see its bytes, and where else it stands.")
+        : t(token[3] ? "{label} is token {id}: {bytes}" : "{label} is token {id}, only part of a character: {bytes}",
+          { label: token[1], id: token[0], bytes: t("bytes {hex}", { hex: token[2] }) }),
+    });
+    const choose = (id) => {
+      chosen = id === chosen ? null : id;
+      mark();
+    };
+    const boxes = model.get("shown").boxes.map(() => chips(about, choose));
+    const root = frame({ model, el }, "token-explorer", ["text", "tokens"], {
+      top: [field(model, "text", t("Text"), { lines: 2, live: true })],
+      left: [h("div", { class: "gc-tokenizers", style: { "--count": boxes.length } }, boxes.map((box) => box.el)), detail],
+    });
+    const mark = () => {
+      for (const chip of root.querySelectorAll(".gc-chip")) {
+        chip.classList.toggle("gc-same", chosen !== null && Number(chip.dataset.id) === chosen);
+      }
+    };
+    about(null);
+    following(model, ["shown"], () => {
+      model.get("shown").boxes?.forEach((box, i) => boxes[i].show(box));
+      if (chosen !== null) mark();
+    });
+  },
+};
