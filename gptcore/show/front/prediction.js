@@ -4,8 +4,7 @@ export default {
   render({ model, el }) {
     const id = newName();
     const question = h("p", { class: "gc-question", id });
-    // Without the attribute a letter would be a command to JupyterLab: A makes a new cell.
-    const options = h("div", { class: "gc-options", role: "group", "aria-labelledby": id, "data-lm-suppress-shortcuts": true });
+    const options = h("div", { class: "gc-options", role: "group", "aria-labelledby": id });
     const root = frame({ model, el }, "prediction", [], { left: [question, options] });
     const caption = root.querySelector(".gc-caption");
     put(caption, { "data-hint": t("Choose before you run the next cell.") });
