@@ -5,6 +5,7 @@ A module has the form that anywidget defines, `export default { render({ model, 
 """
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
@@ -79,27 +80,36 @@ class Front(anywidget.AnyWidget):
     done = Int(0).tag(sync=True)
 
     def __init__(self, name: str, heard: Callable[[str, str, Any], None]):
-        self._heard = heard
+        self._heard, self._answered = heard, 0
+        self._one_at_a_time = threading.RLock()  # a thread may draw while the page asks something
         super().__init__(_esm=module(name), _css=style())
-        self.observe(self._answer, names="asked")
 
     def tell(self, shown: Mapping[str, Any], controls: Mapping[str, Control]) -> None:
         """Show all this, in one message."""
         shown = to_page(shown)
-        with self.hold_sync():
-            self.shown = shown
+        with self._one_at_a_time, self.hold_sync():
+            self.shown, self.done = shown, self._answered
             self.settings = {
                 name: to_page(control.to_page(control.value), raw=True) for name, control in controls.items()
             }
             self.offers = {name: offered for name, control in controls.items() if (offered := control.offer())}
 
-    def _answer(self, change: Any) -> None:
-        """Do what was asked, in order; of each message what was done before is left out."""
-        with self.hold_sync():
-            for number, kind, name, value in sorted(_questions(change.new), key=itemgetter(0)):
-                if number > self.done:
-                    self.done = number
-                    self._heard(kind, name, value)
+    def draw(self, shown: Mapping[str, Any]) -> None:
+        """Show this, whatever the controls are."""
+        shown = to_page(shown)
+        with self._one_at_a_time:
+            self.shown = shown
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what a page sends, and do what it asks, in order; what was done before is left out."""
+        with self._one_at_a_time:
+            super().set_state(sync_data)
+        for number, kind, name, value in sorted(_questions(self.asked), key=itemgetter(0)):
+            if number > self._answered:
+                self._answered = number
+                self._heard(kind, name, value)
+        with self._one_at_a_time:
+            self.done = self._answered
 
 
 def _questions(asked: Sequence[Any]) -> list[tuple[int, str, str, Any]]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from time import perf_counter
 from typing import Any
 
-import ipywidgets
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer
@@ -17,18 +16,19 @@ from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show import interrupts
-from gptcore.show.candidates import Candidates, candidates_html, plot_candidates
+from gptcore.show.band import band
+from gptcore.show.candidates import Candidates, plot_candidates
 from gptcore.show.charts import after, chart
+from gptcore.show.dart import Dart
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import framed, html, side_by_side, text_field
-from gptcore.show.settings import Setting, TextSetting, check_any_seed, check_length, check_sampling, kept
-from gptcore.show.style import caption_html
-from gptcore.show.writing import Writing, progress_html, writing_html
+from gptcore.show.settings import Setting, TextSetting, check_any_seed, check_length, check_sampling
+from gptcore.show.writing import Writing
 from gptcore.text_generation import text_steps
-from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, stream_decode
+from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, stream_decode, token_label
 
 REFRESH = 0.06  # seconds between two pictures: more often than eyes can follow
-FASTEST = 51  # where the slider of the speed stands for no limit
+FASTEST = 50  # tokens per second, where there is a limit
 MOST_LENGTH = 100_000  # new tokens of one text
 BEHIND = 0.5  # seconds that a slow model may make up for
 
@@ -55,17 +55,6 @@ def check_speed(name: str, value: Any) -> None:
         check_integer(name, value, least=1, hint=", or None for no limit")
 
 
-class Speed(Setting):
-    """The setting of a slider whose last value stands for None, no limit."""
-
-    def __get__(self, widget: LiveView | None, owner: type | None = None) -> Any:
-        value = super().__get__(widget, owner)
-        return None if value == FASTEST else value
-
-    def put(self, control: Any, value: int | None) -> None:
-        control.value = FASTEST if value is None else value
-
-
 class StreamingGenerator(LiveView):
     """A text that grows live above the chances of its last token, with a progress bar, Start and Stop.
 
@@ -80,9 +69,10 @@ class StreamingGenerator(LiveView):
     the text grows. The other settings are those of `gptcore.stream_text` and are read at each start.
     """
 
-    prompt, speed, seed = TextSetting(), Speed(check_speed, most=FASTEST - 1), Setting(check_any_seed)
+    prompt, speed, seed = TextSetting(), Setting(check_speed, most=FASTEST), Setting(check_any_seed)
     max_length = Setting(check_length, most=MOST_LENGTH)
     temperature, top_k, top_p, min_p = (Setting(check_sampling) for _ in range(4))
+    front, hands = "streaming_generator", ("start", "stop")
     _remembered = ()  # the thread may be at work on all of it
 
     def __init__(
@@ -107,7 +97,15 @@ class StreamingGenerator(LiveView):
         self._asked_to_stop = threading.Event()
         self._starting = threading.Lock()
         self._loop = interrupts.running_loop()
-        self._make_controls()
+        cuts = {name: Control() for name in ("top_k", "top_p", "min_p")}
+        self._open(
+            prompt=Control(""),
+            speed=Control(options=[*((str(n), n) for n in range(1, FASTEST + 1)), ("no limit", None)]),
+            max_length=Control(200),
+            temperature=Control(1.0),
+            **cuts,
+            seed=Control(),
+        )
         settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
         settings |= {"prompt": prompt, "max_length": max_length, "speed": speed}
         self._put(**self._checked(settings))
@@ -118,7 +116,9 @@ class StreamingGenerator(LiveView):
     def record(self) -> Writing:
         """What is shown now."""
         written = self.text, self._prompt, len(self.new_ids), self.max_length, self.state
-        return Writing(*written, self.tokens_per_second, self.ended, self.error, self.candidates)
+        last = () if self._last is None else (self._last.token_id, token_label(self.tokenizer, self._last.token_id))
+        pace = self.tokens_per_second
+        return Writing(*written, pace, self.ended, self.error, self.candidates, self._piece, *last)
 
     @property
     def running(self) -> bool:
@@ -187,7 +187,9 @@ class StreamingGenerator(LiveView):
         self.prompt_ids, self._steps = text_steps(*start, self.max_length, sampling, self.seed)
         self.distribution: Distribution | None = next(text_steps(*start, 1, sampling)[1]).distribution
         self.new_ids: list[int] = []
+        self._last: Step | None = None  # that was taken
         self.text = self._prompt = decode(self.tokenizer, self.prompt_ids)  # the prompt and what has been written
+        self._piece = ""  # what the last token added to it
         self.ended, self.tokens_per_second = False, 0.0
 
     def _try_begin(self) -> bool:
@@ -196,7 +198,7 @@ class StreamingGenerator(LiveView):
             self.state, self.error, self.problem = "ready", None, None
             self._begin()
         except Exception as error:  # no caller catches what a button raises
-            self.state, self.error, self.distribution = "failed", error, None
+            self.state, self.error, self.distribution, self._last = "failed", error, None, None
         self._show()
         return self.error is None
 
@@ -223,7 +225,8 @@ class StreamingGenerator(LiveView):
         pieces = stream_decode(self.tokenizer, self._new_ids(), start=self.prompt_ids, cut=True)
         text = next(pieces)  # its last character may come with the first new token
         for piece in pieces:
-            self.text = text = text + piece
+            self.text, self._piece = text + piece, piece or self._piece
+            text = self.text
             now = perf_counter()
             self.tokens_per_second = len(self.new_ids) / max(now - began, 1e-9)
             if now - shown > REFRESH:
@@ -233,53 +236,29 @@ class StreamingGenerator(LiveView):
     def _new_ids(self) -> Iterator[int]:
         end_ids = end_token_ids(self.tokenizer)
         for step in paced(self._steps, lambda: self.speed, self._asked_to_stop.wait):
-            self.distribution = step.distribution
+            self.distribution, self._last = step.distribution, step
             self.ended = step.token_id in end_ids
             if self.ended:
                 return
             self.new_ids.append(step.token_id)
             yield step.token_id
 
-    def _make_controls(self) -> None:
-        self._start = self._button("Start", self.start, "play", button_style="primary")
-        self._stop = self._button("Stop", self.stop, "stop", "Stop before the next token")
-        speed = ipywidgets.IntSlider(FASTEST, 1, FASTEST, description="Tokens per second at most", readout=False)
-        speed.style.description_width, speed.layout.width = "initial", "360px"
-        self.controls = {"prompt": text_field("Beginning"), "speed": speed}
-        self.controls |= kept(max_length=200, temperature=1.0, top_k=10, top_p=None, min_p=None, seed=None)
-        self._watch()
-        self._limit, self._progress, self._story, self._message, self._bars = (html() for _ in range(5))
-        self.view = framed(
-            self.controls["prompt"],
-            side_by_side(self._start, self._stop, speed, self._limit),
-            self._story,
-            self._progress,
-            self._message,
-            self._bars,
-        )
-
     def _update(self, names: Collection[str]) -> None:
         with self._starting:
             begins = "prompt" in names or (self.state in ("ready", "failed") and names != {"speed"})
             if begins and self._done.is_set():
                 self._try_begin()
-        if "speed" in names:
-            self._show_limit()
-
-    def _show(self) -> None:
-        """Show everything, when something begins or ends."""
-        self._show_text()
-        self._show_limit()
-        self._message.value = caption_html(self.caption, 1)
-        self._start.disabled = self.controls["prompt"].disabled = self.running
-        self._stop.disabled = not self.running
+        self._show()
 
     def _show_text(self) -> None:
-        """Show what changes with every token."""
-        record = self.record
-        self._story.value = writing_html(record)
-        self._progress.value = progress_html(record)
-        self._bars.value = candidates_html(record.candidates)
+        """Show what changes with every token; the controls are as they were."""
+        self.view.draw({**self._shown(), "band": self._band(), "caption": self.caption})
 
-    def _show_limit(self) -> None:
-        self._limit.value = f'<span class="gptcore">{self.speed or "no limit"}</span>'
+    def _shown(self) -> dict[str, Any]:
+        dart = None if self._last is None else Dart.of(self.distribution, self._last.uniform, self.tokenizer).shown()
+        return {**self.record.shown(), "dart": dart}
+
+    def _band(self) -> dict[str, Any]:
+        last = () if self._last is None else (self._last.uniform, self._last.token_id)
+        known = () if self.distribution is None else (self.tokenizer, self.distribution, *last)
+        return band(self.text, self.prompt_ids + self.new_ids, self.model, *known)

@@ -3,15 +3,18 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
+from gptcore.language import _
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show.candidates import Candidates
 from gptcore.show.dart import Dart
-from gptcore.show.style import counted, escape, percent, row_html
+from gptcore.show.style import counted, percent
 from gptcore.show.texts import distribution_after
 from gptcore.tokenizer import end_token_ids, token_label
 
-CHOICES = 6  # how many candidates have a button
+CHOICES = 6  # how many candidates have a bar
 BEFORE, AFTER = 150, 30  # how many tokens of the tape are shown before and after the position
 
 
@@ -29,6 +32,11 @@ class TapeToken:
     @property
     def by_hand(self) -> bool:
         return self.token_id != self.drawn_id
+
+    def shown(self) -> dict[str, Any]:
+        """The token for the page."""
+        numbers = {"prob": self.prob, "surprise": self.surprise}
+        return {"id": self.token_id, "label": self.label, **numbers, "mine": self.by_hand}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +87,31 @@ class Stepping:
             return "This token ends the text. Go back to choose otherwise." if self.has_ended else "The tape is full."
         drawn = f"The dart falls on “{self.dart.label}” (chance {percent(self.dart.prob)})."
         if self.replayed is None:
-            return f"{drawn} Forward writes it; a button below writes another token."
+            return f"{drawn} {_('Forward writes it; a click on another bar writes that token.')}"
         if not self.replayed.by_hand:
             return f"{drawn} It was written here before; choose another, and what follows is told anew."
         return f"You wrote “{self.replayed.label}” (chance {percent(self.replayed.prob)}) here. {drawn}"
+
+    def shown(self) -> dict[str, Any]:
+        """The tokens around the position, and what can come there, for the page."""
+        start, end = max(0, self.position - BEFORE), self.position + AFTER
+        return {
+            "prompt": [] if start else self.prompt_labels[-BEFORE:],
+            "isCut": start > 0 or len(self.prompt_labels) > BEFORE,
+            "start": start,
+            "tape": [token.shown() for token in self.tape[start:end]],
+            "position": self.position,
+            "length": len(self.tape),
+            "written": None if self.replayed is None else self.replayed.token_id,
+            "candidates": None if self.is_over else self._candidates_shown(),
+            "dart": None if self.is_over else self.dart.shown(),
+            "sums": [self.surprise, self.model_surprise],
+        }
+
+    def _candidates_shown(self) -> list[dict[str, Any]]:
+        *rows, others = self.candidates.rows_shown()
+        surprise = _surprise(self.distribution)
+        return [*({**row, "surprise": surprise[row["id"]].item()} for row in rows), others]
 
     def describe(self) -> str:
         written = counted(self.position, "new token")
@@ -114,78 +143,17 @@ def look(
 
 def write(stepping: Stepping, token_id: int, tokenizer: Any) -> Stepping:
     """The same position with `token_id` written there, and nothing after it."""
-    surprise = -stepping.distribution.logits.double().log_softmax(-1)
+    surprise = _surprise(stepping.distribution)
     drawn_id, prob = stepping.dart.token_id, stepping.distribution.probs[token_id].item()
     label = token_label(tokenizer, token_id)
     token = TapeToken(token_id, label, drawn_id, prob, surprise[token_id].item(), surprise[drawn_id].item())
     return replace(stepping, tape=(*stepping.tape[: stepping.position], token))
 
 
-def tape_html(stepping: Stepping) -> str:
-    """The tokens around the position, with their probabilities."""
-    start, end = max(0, stepping.position - BEFORE), stepping.position + AFTER
-    chips = []
-    if start or len(stepping.prompt_labels) > BEFORE:
-        chips.append("… ")
-    if not start:
-        prompt = map(escape, stepping.prompt_labels[-BEFORE:])
-        chips += [f'<span class="gptcore-step-told">{label}</span>' for label in prompt]
-    chips += [_token_html(token) for token in stepping.tape[start : stepping.position]]
-    chips.append('<span class="gptcore-step-here" title="The place of the next token">▏</span>')
-    chips += [_token_html(token, " gptcore-step-later") for token in stepping.tape[stepping.position : end]]
-    if end < len(stepping.tape):
-        chips.append("…")
-    return (
-        '<div class="gptcore"><div class="gptcore-step-tape" tabindex="0" role="list" aria-label="The tape">'
-        f'<div>{"".join(chips)}</div></div><div class="gptcore-key">The bar under a token is the chance '
-        "that it had; a dashed frame: chosen by you; pale: ahead of this place.</div></div>"
-    )
-
-
-def _token_html(token: TapeToken, kind: str = "") -> str:
-    name = escape(f"{token.label}: chance {percent(token.prob)}")
-    if token.by_hand:
-        name, kind = f"{name}, chosen by you", f"{kind} gptcore-step-yours"
-    return (
-        f'<span class="gptcore-step-told{kind}" role="listitem" style="--prob:{token.prob:.3f}" title="{name}" '
-        f'aria-label="{name}">{escape(token.label)}</span>'
-    )
-
-
-def choices_html(stepping: Stepping) -> str:
-    """The bars beside the buttons of the candidates, in constant height."""
-    rows, rest = [], ""
-    if not stepping.is_over:
-        candidates, drawn_id = stepping.candidates, stepping.drawn_id
-        for token_id, prob in zip(candidates.token_ids, candidates.probs, strict=True):
-            rows.append(_choice_html(prob, token_id == drawn_id, is_written(stepping, token_id)))
-        rest = f"{candidates.others_label}: {percent(candidates.others)}"
-        if drawn_id not in candidates.token_ids:
-            rest += " ◀ the dart"
-    rows += ['<div class="gptcore-step-choice"></div>'] * (CHOICES - len(rows))
-    return f'<div class="gptcore gptcore-step-bars">{"".join(rows)}<div class="gptcore-step-rest">{rest}</div></div>'
-
-
 def is_written(stepping: Stepping, token_id: int) -> bool:
     return stepping.replayed is not None and stepping.replayed.token_id == token_id
 
 
-def _choice_html(prob: float, is_drawn: bool, is_written: bool) -> str:
-    marks = [mark for mark, holds in (("the dart", is_drawn), ("written", is_written)) if holds]
-    kind, said = (" gptcore-step-hit", f"◀ {', '.join(marks)}") if marks else ("", "")
-    return (
-        f'<div class="gptcore-step-choice{kind}"><div class="gptcore-track">'
-        f'<div class="gptcore-bar" style="width:{prob:.2%}"></div></div>'
-        f'<span class="gptcore-number">{escape(percent(prob))}</span><span>{said}</span></div>'
-    )
-
-
-def sums_html(stepping: Stepping) -> str:
-    """Two bars on one scale: the surprise of the text, and of what the dart would have written in its place."""
-    scale = max(stepping.surprise, stepping.model_surprise, 1e-9)
-    sums = (("this text", stepping.surprise), ("the dart alone", stepping.model_surprise))
-    rows = [row_html(name, nats / scale, f"{nats:.1f}", "gptcore-step-sum") for name, nats in sums]
-    return (
-        '<div class="gptcore"><div class="gptcore-key">Surprise so far, in nats: of this text, and '
-        f'of what the dart would have written in its places</div><div role="list">{"".join(rows)}</div></div>'
-    )
+def _surprise(distribution: Distribution) -> Tensor:
+    """(vocab_size,): how much each token would surprise the model, in nats, before all settings."""
+    return -distribution.logits.double().log_softmax(-1)

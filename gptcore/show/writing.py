@@ -1,9 +1,11 @@
-"""What `StreamingGenerator` shows: a text as far as it is written, as a record and as HTML."""
+"""What `StreamingGenerator` shows: a text as far as it is written."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from gptcore.language import _
 from gptcore.show.candidates import Candidates
-from gptcore.show.style import escape, sentence
+from gptcore.show.style import sentence
 
 MOST_SHOWN = 20_000  # characters: of a longer text only the end is shown
 
@@ -21,6 +23,9 @@ class Writing:
     ended: bool = False  # by the end-of-text token
     error: BaseException | None = None
     candidates: Candidates | None = None  # from which the last token was drawn, or at first, the next one will be
+    last_piece: str = ""  # what was added to the text last
+    drawn_id: int | None = None  # the last token; None if there is none yet
+    drawn_label: str = ""
 
     @property
     def caption(self) -> str:
@@ -31,8 +36,12 @@ class Writing:
             return f"It cannot go on: {said if said.startswith(name) else f'{name}: {said}'}"
         if self.state == "finished":
             return "The story is over: the model drew the end of the text." if self.ended else "There is no more room."
+        if self.state == "running":
+            writing = _("It is writing.")
+            if self.drawn_id is None:
+                return f"{writing} {_('Below are the candidates for the first token.')}"
+            return f"{writing} {_('The bars are the chances from which the last token was drawn.')}"
         return {
-            "running": "It is writing. The bars are the chances from which the last token was drawn.",
             "stopped": "Stopped. The text so far is kept; Start begins again from the beginning.",
             "interrupted": "The kernel was interrupted. The text so far is kept; Start begins again.",
         }[self.state]
@@ -42,24 +51,18 @@ class Writing:
             return f"ready to go on from {self.prompt!r}, up to {self.max_length} tokens"
         return f"{self.text!r}, {self.count} new tokens, {self.state}"
 
-
-def writing_html(record: Writing) -> str:
-    """The text, or if it is very long, its end, in a box that shows its end."""
-    new = record.text[len(record.prompt) :]
-    prompt, new = ("… ", new[-MOST_SHOWN:]) if len(new) > MOST_SHOWN else (record.prompt, new)
-    return (
-        f'<div class="gptcore"><div class="gptcore-text gptcore-stream-box"><div>{escape(prompt)}'
-        f'<span class="gptcore-new">{escape(new)}</span></div></div></div>'
-    )
-
-
-def progress_html(record: Writing) -> str:
-    """How much is written, as a bar and as counts."""
-    count, most = record.count, record.max_length
-    pace = f"{record.tokens_per_second:,.1f} tokens per second" if count else ""
-    return (
-        '<div class="gptcore gptcore-stream-progress"><div class="gptcore-track" role="progressbar" '
-        f'aria-label="Tokens written" aria-valuemin="0" aria-valuemax="{most}" aria-valuenow="{count}">'
-        f'<div class="gptcore-bar" style="width:{min(1, count / max(most, 1)):.2%}"></div></div>'
-        f'<span>{count} of at most {most} tokens</span><span class="gptcore-number">{pace}</span></div>'
-    )
+    def shown(self) -> dict[str, Any]:
+        """The text, or if it is very long, its end, and the chances of its last token, for the page."""
+        new = self.text[len(self.prompt) :]
+        prompt, new = ("… ", new[-MOST_SHOWN:]) if len(new) > MOST_SHOWN else (self.prompt, new)
+        middle = new.removesuffix(self.last_piece)
+        drawn = None if self.drawn_id is None else {"id": self.drawn_id, "label": self.drawn_label}
+        return {
+            "parts": [prompt, middle, new[len(middle) :]],
+            "count": self.count,
+            "most": self.max_length,
+            "pace": self.tokens_per_second if self.count else None,
+            "state": self.state,
+            "candidates": None if self.candidates is None else self.candidates.rows_shown(),
+            "drawn": drawn,
+        }

@@ -199,7 +199,7 @@ def settled(widget: Any, kind: Kind) -> Any:
     if isinstance(widget, show.StreamingGenerator):
         widget.start()
         widget.wait()
-        widget._progress.value = ""  # the pace
+        widget.view.draw({**widget.view.shown, "pace": None})
     return widget
 
 

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import ipywidgets
 import pytest
@@ -32,6 +33,13 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append(data)
+
+
+def texts(thing: Any) -> list[str]:
+    """All texts in what a page gets."""
+    if isinstance(thing, dict):
+        thing = [*thing, *thing.values()]
+    return sum(map(texts, thing), []) if isinstance(thing, list) else [thing] if isinstance(thing, str) else []
 
 
 def written(figure: Figure) -> list[str]:
@@ -90,7 +98,8 @@ def test_no_widget_shows_a_hidden_character_or_reads_markup(model, letters, part
                     assert page.elements <= {*"bius", "div", "em", "mark", "small", "span"} | SVG_AND_TABLES
                     values += page.texts
                 values += [getattr(part, name, None) or "" for name in ("description", "tooltip", "placeholder")]
-            values += [widget.caption, widget.describe(), *written(widget.picture())]
+            values += [*texts(getattr(widget.view, "shown", "")), widget.caption, widget.describe()]
+            values += written(widget.picture())
             for value in values:
                 assert not RAW.search(value), (type(widget).__name__, value)
             assert any("<U+20" in value for value in values), type(widget).__name__

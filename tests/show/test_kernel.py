@@ -37,13 +37,17 @@ class Kernel:
     def send(self, code: str) -> str:
         return self.client.execute(code)
 
-    def click(self, button: str) -> None:
-        """What the browser sends for a click on the button called `button` in the kernel."""
-        (model_id,) = self.run(f"print({button}.model_id)")
-        self.press(model_id)
+    def click(self, widget: str, name: str) -> None:
+        """What the browser sends for a click on the button that calls the method `name` of `widget`."""
+        model_id, done = self.run(f"print({widget}.view.model_id, {widget}.view.done)")
+        asked = [[int(done) + 1, "do", name, []]]
+        self._send(model_id, {"method": "update", "state": {"asked": asked}, "buffer_paths": []})
 
     def press(self, model_id: str) -> None:
-        content = {"comm_id": model_id, "data": {"method": "custom", "content": {"event": "click"}}}
+        self._send(model_id, {"method": "custom", "content": {"event": "click"}})
+
+    def _send(self, model_id: str, data: dict) -> None:
+        content = {"comm_id": model_id, "data": data}
         self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
 
     def run(self, code: str) -> list[str]:
@@ -106,10 +110,10 @@ def test_a_text_that_grows_in_the_idle_kernel_is_stopped(kernel, how):
     def state():
         return kernel.run("print(generator.state)")
 
-    kernel.click("generator._start")
+    kernel.click("generator", "start")
     kernel.until(lambda: state() == ["running"])
     time.sleep(0.3)  # until the kernel is idle, and hears the interrupt
-    kernel.click("generator._stop") if how == "stopped" else kernel.manager.interrupt_kernel()
+    kernel.click("generator", "stop") if how == "stopped" else kernel.manager.interrupt_kernel()
     kernel.until(lambda: state() == [how])
 
 

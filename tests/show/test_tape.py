@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, Sampling, draw, token_label
-from gptcore.show.tape import choices_html, look, sums_html, tape_html, write
+from gptcore.show.tape import is_written, look, write
 
 
 @pytest.fixture
@@ -36,7 +36,8 @@ def test_what_is_written_by_hand_is_surprising_before_all_settings(start, tokeni
     later = start(written.tape, 1)
     assert (later.surprise, later.model_surprise) == (token.surprise, token.drawn_surprise)
     assert later.token_ids == [*place.prompt_ids, chosen] and later.replayed is None
-    assert "chosen by you" in tape_html(later) and f"{token.surprise:.1f}" in sums_html(later)
+    assert later.shown()["tape"] == [token.shown()] and token.shown()["mine"] is True
+    assert later.shown()["sums"] == [token.surprise, token.drawn_surprise]
 
 
 def test_a_place_where_something_was_written_keeps_what_comes_after(start, tokenizer):
@@ -44,8 +45,8 @@ def test_a_place_where_something_was_written_keeps_what_comes_after(start, token
     tape = write(start(tape, 1), start(tape, 1).drawn_id, tokenizer).tape
     first = start(tape, 0)
     assert len(first.tape) == 2 and first.replayed is tape[0] and not tape[0].by_hand
-    assert "It was written here before" in first.caption and tape_html(first).count("gptcore-step-later") == 2
-    assert "the dart, written" in choices_html(first)
+    assert "It was written here before" in first.caption and is_written(first, first.drawn_id)
+    assert first.shown()["written"] == first.drawn_id == first.shown()["dart"]["id"]
 
 
 def test_a_full_tape_and_an_ended_text_are_over(start, tokenizer):
@@ -56,4 +57,4 @@ def test_a_full_tape_and_an_ended_text_are_over(start, tokenizer):
     assert full.is_over and not full.has_ended and full.caption == "The tape is full." and full.drawn_id is None
     ended = start(write(start(), tokenizer.eos_token_id, tokenizer).tape, 1)
     assert ended.is_over and ended.has_ended and ended.describe() == "1 new token, is over"
-    assert choices_html(ended).count('class="gptcore-step-choice"') == 6  # the height stays
+    assert ended.shown()["candidates"] is None and ended.shown()["dart"] is None

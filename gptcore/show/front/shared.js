@@ -207,6 +207,22 @@ function toggle(model, name, label) {
   return h("label", { class: "gc-toggle" }, input, h("span", {}, label));
 }
 
+// Of the buttons in `parent` one is reached by the tab key, and the others from there by the arrow keys. Where the focus
+// is elsewhere, reach(button) says which one.
+function roving(parent) {
+  const all = () => [...parent.children].filter((element) => element.tagName === "BUTTON");
+  const mark = (chosen) => all().forEach((element) => put(element, { tabindex: element === chosen ? 0 : -1 }));
+  parent.addEventListener("focusin", (event) => mark(event.target));
+  parent.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const [buttons, at] = [all(), all().indexOf(document.activeElement)];
+    buttons[Math.min(buttons.length - 1, Math.max(0, at + step))]?.focus();
+  });
+  return (button) => parent.contains(document.activeElement) || mark(button ?? all()[0]);
+}
+
 // ---------------------------------------------------------------------------------------------------- motion
 
 const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -337,7 +353,10 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
     caption,
   );
   following(model, ["shown"], () => put(caption, { text: model.get("shown").caption ?? "" }));
-  const look = () => root.classList.toggle("gc-projector", preferences.projector === true);
+  const look = () => {
+    root.classList.toggle("gc-projector", preferences.projector === true);
+    put(root, { style: { "--pace": pace() } });
+  };
   document.addEventListener("gc-preferences", look);
   look();
   el.append(root);
@@ -367,6 +386,7 @@ function bars({ act = null, tip = null, label, value = (row) => percent(row.prob
     rows.set(element, row);
     const { label, bar, number } = element.parts;
     named(label, row.label, 13);
+    put(label, { "data-mark": row.mark });
     put(number, { text: value(row) });
     put(bar, { style: { "--share": row.share ?? row.prob } });
     const kind = `gc-row ${row.id == null ? "gc-others" : ""} ${row.kind ?? ""}`;
@@ -378,15 +398,20 @@ function bars({ act = null, tip = null, label, value = (row) => percent(row.prob
     // Bars are kept by their place, so that they glide from the old length to the new one.
     show: (shown) => keyed(list, shown.map((row, i) => ({ ...row, i })),
       (row) => `${row.i}${row.id == null ? " others" : ""}`, make, update),
-    row: (id) => [...rows].find(([element, row]) => row.id === id && element.isConnected)?.[0] ?? null,
+    row: (id) => [...rows].find(([element, row]) => id != null && row.id === id && element.isConnected)?.[0] ?? null,
+    id: (element) => rows.get(element)?.id ?? null,
   };
 }
 
-// The bar of length 1, and the dart that falls on it: `show(dart)` draws the pieces, `fall(uniform)` lets the dart fall,
-// `light(id)` marks the piece that was hit.
-function dartStrip({ act = null } = {}) {
+// The bar of length 1, and the dart that falls on it: `show(dart)` draws the pieces, `aim(uniform, id)` holds the dart above
+// the piece that it will hit, `fall(uniform)` lets it fall, `light(id)` marks the piece that was hit. A piece that can be
+// touched is a button that calls act(piece).
+function dartStrip({ act = null, tip = null } = {}) {
   const pieces = h("div", { class: "gc-dart-pieces" });
-  const pointer = h("span", { class: "gc-dart-pointer", "aria-hidden": "true" }, "▼");
+  const reach = roving(pieces);
+  const pointer = h("span", { class: "gc-dart-pointer", "aria-hidden": "true" },
+    h("svg", { viewBox: "0 0 18 36", width: 18, height: 36 },
+      h("path", { d: "M9 6 2 0v9l5 5v8H5.5L9 36l3.5-14H11v-8l5-5V0z" })));
   const number = h("span", { class: "gc-dart-number" });
   const hit = h("span", { class: "gc-dart-hit" });
   const el = h("div", { class: "gc-dart", role: "group" },
@@ -396,7 +421,7 @@ function dartStrip({ act = null } = {}) {
     h("div", { class: "gc-dart-name" }, hit));
   const make = (piece) => {
     const canTouch = act !== null && piece.id != null;
-    return h(canTouch ? "button" : "span", canTouch ? { type: "button", tabindex: "-1", onclick: () => act(piece) } : {},
+    return h(canTouch ? "button" : "span", canTouch ? { type: "button", onclick: () => act(piece) } : {},
       h("span", {}));
   };
   const update = (element, piece) => {
@@ -405,13 +430,23 @@ function dartStrip({ act = null } = {}) {
     put(element, {
       class: piece.id == null ? "gc-piece gc-piece-others" : "gc-piece",
       title: `${label} ${percent(width)}`,
+      "aria-label": act !== null && piece.id != null ? (tip?.(piece) ?? `${label} ${percent(width)}`) : null,
       style: { "--left": piece.left, "--width": width },
     });
     put(element.firstChild, { text: width * 60 > label.length + 1 ? label : "" });
     element.piece = piece;
   };
-  const light = (id) => {
-    for (const element of pieces.children) element.classList.toggle("gc-hit", id != null && element.piece.id === id);
+  const place = (uniform) => {
+    pointer.classList.toggle("gc-away", uniform == null);
+    put(number, { text: uniform == null ? "" : uniformText(uniform) });
+    for (const element of [pointer, number]) put(element, { style: { "--at": uniform ?? 0 } });
+    number.classList.toggle("gc-before", uniform > 0.8);
+  };
+  const light = (id, kind = "gc-hit") => {
+    for (const element of pieces.children) {
+      element.classList.remove("gc-hit", "gc-aimed");
+      element.classList.toggle(kind, id != null && element.piece.id === id);
+    }
     const found = [...pieces.children].find((element) => id != null && element.piece.id === id);
     if (!found) return put(hit, { text: "" });
     const { left, right, label } = found.piece;
@@ -427,16 +462,24 @@ function dartStrip({ act = null } = {}) {
       if (!dart) return;
       put(el, { "aria-label": dart.about });
       keyed(pieces, dart.pieces, (piece) => piece.id ?? `others ${piece.left}`, make, update);
+      reach();
     },
-    fall(uniform, isQuick = false) {
-      pointer.classList.toggle("gc-away", uniform == null);
-      put(number, { text: uniform == null ? "" : uniformText(uniform) });
-      if (uniform == null) return;
-      for (const element of [pointer, number]) put(element, { style: { "--at": uniform } });
-      number.classList.toggle("gc-before", uniform > 0.8);
-      if (isQuick || isStill()) return;
-      const steps = [{ transform: "translate(-50%, -60px)", opacity: 0 }, { transform: "translate(-50%, 0)", opacity: 1 }];
-      pointer.animate(steps, { duration: 350 * pace(), easing: "cubic-bezier(.5, 0, .9, .6)" });
+    aim(uniform, id) {
+      place(uniform);
+      pointer.classList.add("gc-aiming");
+      light(id, "gc-aimed");
+    },
+    fall(uniform, { ms = 350 } = {}) {
+      place(uniform);
+      const wasAiming = pointer.classList.contains("gc-aiming");
+      pointer.classList.remove("gc-aiming");
+      if (uniform == null || !ms || isStill()) return;
+      const start = wasAiming
+        ? [{ transform: "translate(-50%, -8px)", easing: "ease-out" }, { transform: "translate(-50%, -22px)", offset: 0.4 }]
+        : [{ transform: "translate(-50%, -70px)", opacity: 0 }];
+      start.at(-1).easing = "cubic-bezier(.6, 0, 1, .7)";
+      const shake = [0, 7, -5, 0].map((angle, i) => ({ transform: `translate(-50%, 0) rotate(${angle}deg)`, offset: 0.7 + i / 10 }));
+      pointer.animate([...start, ...shake], { duration: ms * pace() });
     },
     light,
     piece: (id) => [...pieces.children].find((element) => id != null && element.piece.id === id) ?? null,
