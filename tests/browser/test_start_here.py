@@ -55,3 +55,17 @@ def test_a_newcomer_who_does_what_the_first_lines_say(open_notebook):
     row.wait_for()
     box, height = row.bounding_box(), page.viewport_size["height"]
     assert 0 < box["y"] < height - box["height"]
+
+
+def test_a_prediction_keeps_its_answers_until_it_is_asked(open_notebook):
+    """Its cell is folded, and a letter chooses an option, where elsewhere it is a command to JupyterLab."""
+    notebook = open_notebook("00_start_here.ipynb")
+    notebook.run_all()
+    page = notebook.page
+    prediction, cells = page.locator(".gc-prediction").first, page.locator(".jp-Cell").count()
+    prediction.scroll_into_view_if_needed()
+    assert not any(place.is_visible() for place in page.get_by_text("An untrained model would").all())
+    prediction.get_by_role("button").first.focus()
+    page.keyboard.press("b")
+    prediction.get_by_role("status").filter(has_text="An untrained model would").wait_for()
+    assert page.locator(".jp-Cell").count() == cells
