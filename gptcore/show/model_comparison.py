@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,10 +11,11 @@ from gptcore.checks import given, is_integer, is_number
 from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
+from gptcore.show.band import band
 from gptcore.show.charts import WIDTH, chart, drawable, say, styled, wrapped
-from gptcore.show.dart import Dart, dart_html
+from gptcore.show.dart import Dart
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
 from gptcore.show.plots import plot_bars, plot_level
 from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
@@ -29,11 +29,10 @@ from gptcore.show.settings import (
     check_named,
     check_sampling,
     check_seed,
-    kept,
     next_seed,
 )
 from gptcore.show.settings_comparison import sampling_text
-from gptcore.show.style import KEPT, caption_html, escape
+from gptcore.show.style import KEPT
 from gptcore.show.texts import Text, step_again, write_text
 from gptcore.tokenizer import check_tokenizer
 
@@ -70,6 +69,15 @@ class ModelsRecord:
         """Which models, and what they were asked; not what they wrote, which may differ between machines."""
         return f"{', '.join(self.written)} go on from {self.prompt!r}, {self.caption}"
 
+    def shown(self, name: str, loss: float | None) -> dict[str, Any]:
+        """One model for the page: its loss, its text, and the dart on the bar of the token that is looked at."""
+        text, position = self.written[name], self.index(name)
+        shown = {"name": name, "loss": loss, "prompt": text.prompt, "pieces": text.pieces, "position": position}
+        if name not in self.steps:
+            return shown
+        choices = self.steps[name].distribution.entropy.exp().item()
+        return shown | {"choices": choices, "dart": self.darts[name].shown()}
+
     def index(self, name: str) -> int:
         """The index of the new token of one model that is shown."""
         return min(self.position, len(self.written[name].token_ids) - 1)
@@ -93,45 +101,6 @@ def look_at(models: Mapping[str, GPTModel], tokenizer: Any, record: ModelsRecord
     }
     darts = {name: Dart.of(step.distribution, step.uniform, tokenizer) for name, step in steps.items()}
     return replace(record, steps=steps, darts=darts)
-
-
-def model_html(record: ModelsRecord, name: str, losses: Mapping[str, float], floor: float | None) -> str:
-    """One model: its loss, its text, and the dart on the bar of the token that is looked at."""
-    return f'<div class="gptcore gptcore-model">{_head_html(name, losses, floor)}{_text_html(record, name)}</div>'
-
-
-def _head_html(name: str, losses: Mapping[str, float], floor: float | None) -> str:
-    """The model's name, and its loss on a scale from 0 to the largest."""
-    head = f"<b>{escape(name)}</b>"
-    if name not in losses:
-        return f'<div class="gptcore-model-head">{head}</div>'
-    largest, said, mark = max(losses.values()), f"loss {losses[name]:.2f}", ""
-    if floor is not None:
-        said += f", {_floor(floor)}"
-        mark = f'<s style="left:{floor / largest:.1%}" title="{_floor(floor)}"></s>'
-    return (
-        f'<div class="gptcore-model-head">{head}'
-        f'<div class="gptcore-model-loss" role="img" aria-label="{said} nats per token">'
-        f'<i style="width:{losses[name] / largest:.1%}"></i>{mark}</div><span>{said}</span></div>'
-    )
-
-
-def _text_html(record: ModelsRecord, name: str) -> str:
-    text, shown = record.written[name], record.index(name)
-    new = "".join(
-        f'<span class="{"gptcore-new gptcore-last" if index == shown else "gptcore-new"}">{escape(piece)}</span>'
-        for index, piece in enumerate(text.pieces)
-    )
-    dart = ""
-    if name in record.steps:
-        choices = record.steps[name].distribution.entropy.exp().item()
-        dart = dart_html(record.darts[name]) + (
-            f'<div class="gptcore-model-choices">New token {shown + 1}: as if choosing among {choices:,.1f}</div>'
-        )
-    return (
-        f'<div class="gptcore-text gptcore-model-text" tabindex="0" role="group" aria-label="Text {escape(name)}">'
-        f"{escape(text.prompt)}{new}</div>{dart}"
-    )
 
 
 @styled
@@ -179,6 +148,7 @@ class ModelComparison(LiveView):
     prompt, seed, max_length = TextSetting(), Setting(check_seed), Setting(check_length, most=MOST_LENGTH)
     temperature, top_k = Setting(check_sampling), Setting(check_sampling)
     texts, token_ids, steps = Shown(), Shown(), Shown()
+    front, hands = "model_comparison", ("look", "other_luck")
 
     def __init__(
         self,
@@ -198,7 +168,13 @@ class ModelComparison(LiveView):
         check_tokenizer(tokenizer)
         self.models, self.losses = dict(models), dict(losses)
         self.tokenizer, self.floor = tokenizer, floor
-        self._make_controls()
+        self._open(
+            prompt=Control(""),
+            temperature=Control(1.0, min=0, max=2, step=0.05),
+            top_k=Control(options=[*((f"{k:,}", k) for k in TOP_KS), ("all", None)]),
+            seed=Control(1),
+            max_length=Control(1),
+        )
         settings = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "seed": seed}
         self._put(**self._checked(settings | {"max_length": max_length}))
         self._update(self.controls.keys())
@@ -208,15 +184,20 @@ class ModelComparison(LiveView):
     @property
     def position(self) -> int:
         """The new token whose probabilities are shown, counted from 0."""
-        return self._position.value - 1
+        return 0 if self.record is None else self.record.position
 
     @position.setter
     def position(self, position: int) -> None:
-        with self._safely(self._position):
-            if not (is_integer(position) and 0 <= position < self._position.max):
-                last = self._position.max - 1
+        with self._safely():
+            last = max(1, self.max_length) - 1
+            if not (is_integer(position) and 0 <= position <= last):
                 raise ValueError(f"position must be an integer from 0 to {last}, got {given(position)}")
-            self._position.value = position + 1
+            self.record = look_at(self.models, self.tokenizer, self.record, int(position))
+            self._show()
+
+    def look(self, position: int) -> None:
+        """Look at another token: the same as setting `position`."""
+        self.position = position
 
     def other_luck(self) -> None:
         """The next seed."""
@@ -233,15 +214,8 @@ class ModelComparison(LiveView):
             self._put(prompt=prompt)
             self.notice = notice
         settings = self.prompt, Sampling(self.temperature, self.top_k), self.seed, self.max_length
-        return self._look(compare_models(self.models, self.tokenizer, *settings))
-
-    def _look(self, record: ModelsRecord) -> ModelsRecord:
-        return look_at(self.models, self.tokenizer, record, self.position)
-
-    def _move(self) -> None:
-        if not self._changing:
-            self.record = self._look(self.record)
-            self._show()
+        record = compare_models(self.models, self.tokenizer, *settings)
+        return look_at(self.models, self.tokenizer, record, min(self.position, max(1, self.max_length) - 1))
 
     def picture(self) -> Figure:
         """The texts, and below them the losses."""
@@ -256,39 +230,19 @@ class ModelComparison(LiveView):
             plot_model_losses(axes[-1, 0], self.losses, self.floor)
         return figure
 
-    def _make_controls(self) -> None:
-        self.controls = {
-            "prompt": text_field("Beginning"),
-            "temperature": temperature_slider("Temperature", "6.5em"),
-            "top_k": top_k_slider("Top-k", TOP_KS, "6.5em"),
-            **kept(seed=1, max_length=1),
-        }
-        self._watch()
-        style, layout = {"description_width": "6.5em"}, {"width": "370px"}
-        self._position = ipywidgets.IntSlider(1, min=1, max=1, description="New token", style=style, layout=layout)
-        self._position.observe(self._by_hand(self._move), names="value")
-        self._luck, self._message = ipywidgets.HTML(), html()
-        self._boxes = {name: html() for name in self.models}
-        self.view = framed(
-            self.controls["prompt"],
-            side_by_side(self.controls["temperature"], self.controls["top_k"]),
-            side_by_side(
-                self._position,
-                self._button("Other luck", self.other_luck, "refresh", "The next seed"),
-                self._luck,
-            ),
-            self._message,
-            *self._boxes.values(),
-            width=900,
-        )
+    def _shown(self) -> dict[str, Any]:
+        if self.record is None:
+            return {}
+        models = [self.record.shown(name, self.losses.get(name)) for name in self.models]
+        return {"models": models, "largest": max(self.losses.values(), default=None), "floor": self.floor}
 
-    def _show(self) -> None:
-        with self._quietly():
-            self._position.max = max(1, self.max_length)
-        self._luck.value = f'<span class="gptcore">seed {self.seed}</span>'
-        self._message.value = caption_html(self.caption, 1)
-        for name, box in self._boxes.items():
-            box.value = model_html(self.record, name, self.losses, self.floor)
+    def _band(self) -> dict[str, Any]:
+        if self.record is None:
+            return {}
+        name, model = next(reversed(self.models.items()))
+        step = self.record.steps.get(name)
+        known = () if step is None else (self.tokenizer, step.distribution, step.uniform, step.token_id)
+        return band(self.prompt, self.record.written[name].prompt_ids, model, *known)
 
 
 def _check_models(models: Any) -> None:

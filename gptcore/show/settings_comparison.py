@@ -1,36 +1,34 @@
 """`SettingsComparison`: two settings on the same luck, and the token at which their texts part."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
-import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.checks import given
+from gptcore.checks import check_integer, given
 from gptcore.generation import Step
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.arguments import checked
+from gptcore.show.band import band
 from gptcore.show.charts import WIDTH, chart
-from gptcore.show.dart import Dart, dart_html, plot_dart
+from gptcore.show.dart import Dart, plot_dart
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import framed, html, side_by_side, temperature_slider, text_field, top_k_slider
 from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
     MOST_LENGTH,
-    OFF,
     Setting,
     Shown,
     TextSetting,
     check_length,
+    check_sampling,
     check_seed,
-    kept,
     next_seed,
 )
-from gptcore.show.style import caption_html, escape
 from gptcore.show.texts import Text, step_again, write_text
 from gptcore.tokenizer import check_tokenizer
 
@@ -48,6 +46,26 @@ class SettingsRecord:
     written: Sequence[Text]
     steps: Sequence[Step]  # of each text, where they part, or else its last; none if there are no new tokens
     darts: Sequence[Dart]  # the same as pictures
+    position: int = 0  # the new token that they are of, or the last one of a shorter text
+
+    def shown(self) -> dict[str, Any]:
+        """Both texts and darts for the page."""
+        sides = [
+            {
+                "about": sampling_text(sampling),
+                "prompt": mine.prompt,
+                "pieces": mine.pieces,
+                "same": [
+                    i < len(other.token_ids) and other.token_ids[i] == token_id
+                    for i, token_id in enumerate(mine.token_ids)
+                ],
+                "dart": dart and dart.shown(),
+            }
+            for sampling, mine, other, dart in zip(
+                self.samplings, self.written, self.written[::-1], [*self.darts, None, None][:2], strict=True
+            )
+        ]
+        return {"sides": sides, "parting": self.first_difference, "position": self.position}
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -96,14 +114,20 @@ def compare_settings(
     """Write a text with each of two settings, and look at the token at which they part."""
     texts = [write_text(model, tokenizer, prompt, max_length, sampling, seed) for sampling in samplings]
     parting = first_difference(*(text.token_ids for text in texts))
-    steps = []
-    for text, sampling in zip(texts, samplings, strict=True):
-        last = len(text.token_ids) - 1
-        if last >= 0:
-            index = last if parting is None else min(parting, last)
-            steps.append(step_again(model, tokenizer, text, index, sampling))
+    last = max(len(text.token_ids) for text in texts) - 1
+    record = SettingsRecord(samplings, seed, texts, [], [])
+    return look_at(model, tokenizer, record, last if parting is None else parting)
+
+
+def look_at(model: GPTModel, tokenizer: Any, record: SettingsRecord, position: int) -> SettingsRecord:
+    """The same texts, and what both settings chose their new token at `position` from, computed again."""
+    steps = [
+        step_again(model, tokenizer, text, min(position, len(text.token_ids) - 1), sampling)
+        for text, sampling in zip(record.written, record.samplings, strict=True)
+        if text.token_ids
+    ]
     darts = [Dart.of(step.distribution, step.uniform, tokenizer) for step in steps]
-    return SettingsRecord(samplings, seed, texts, steps, darts)
+    return replace(record, steps=steps, darts=darts, position=position)
 
 
 def samplings_of(settings: Sequence[Mapping[str, Any]]) -> list[Sampling]:
@@ -125,59 +149,15 @@ def sampling_text(sampling: Sampling) -> str:
     return ", ".join(f"{name} {value}" for name, value in words.items())
 
 
-_KEY = """<div class="gptcore-key"><mark class="gptcore-luck-first">framed</mark> the first token that differs ·
-<span class="gptcore-new">coloured</span> the same token at the same position ·
-<span class="gptcore-luck-differs">dotted</span> another token</div>"""
-
-
-def texts_html(record: SettingsRecord) -> str:
-    """Both texts, with the first token that differs marked, and those that differ after it."""
-    return f'<div class="gptcore">{"".join(_text_html(record, i) for i in range(2))}{_KEY}</div>'
-
-
-def _text_html(record: SettingsRecord, i: int) -> str:
-    text, other = record.written[i], record.written[1 - i]
-    spans = "".join(
-        _piece_html(record.first_difference, text.token_ids, other.token_ids, index, escape(piece))
-        for index, piece in enumerate(text.pieces)
-    )
-    name = escape(f"{NAMES[i]}: {sampling_text(record.samplings[i])}")
-    return (
-        f'<div class="gptcore-luck-name">{name}</div>'
-        f'<div class="gptcore-text gptcore-luck-one" tabindex="0" role="group" aria-label="Text {name}">'
-        f"{escape(text.prompt)}{spans}</div>"
-    )
-
-
-def _piece_html(parting: int | None, mine: list[int], other: list[int], index: int, text: str) -> str:
-    if index == parting:
-        return f'<mark class="gptcore-luck-first" title="The first token that differs">{text}</mark>'
-    if index >= len(mine):  # what the last bytes of a text left over
-        return text
-    if index >= len(other) or mine[index] != other[index]:
-        return f'<span class="gptcore-luck-differs">{text}</span>'
-    return f'<span class="gptcore-new">{text}</span>'
-
-
-def darts_html(record: SettingsRecord) -> str:
-    """The one dart on the bars of both settings."""
-    if not record.darts:
-        return '<div class="gptcore gptcore-luck-two"></div>'
-    same = record.first_difference is None
-    what = "the last token" if same else "the first token that differs"
-    key = "Nothing differs." if same else "Where the texts part: one dart, at the same place on two bars."
-    darts = "".join(
-        f'<div class="gptcore-luck-name">{name}: {what}</div>{dart_html(dart)}'
-        for name, dart in zip(NAMES, record.darts, strict=False)
-    )
-    return f'<div class="gptcore gptcore-luck-two"><div class="gptcore-key">{key}</div>{darts}</div>'
-
-
 @checked
 def plot_settings(axes: Sequence[Axes], record: SettingsRecord) -> None:
     """The same darts on two `axes`, one below the other."""
     for ax, dart in zip(axes, record.darts, strict=False):
         plot_dart(ax, dart)
+
+
+def _check_as(setting: str, name: str, value: Any) -> None:
+    check_sampling(setting, value)
 
 
 class SettingsComparison(LiveView):
@@ -194,7 +174,10 @@ class SettingsComparison(LiveView):
     """
 
     prompt, seed, max_length = TextSetting(), Setting(check_seed), Setting(check_length, most=MOST_LENGTH)
+    temperature_a, temperature_b = (Setting(partial(_check_as, "temperature")) for _ in range(2))
+    top_k_a, top_k_b = (Setting(partial(_check_as, "top_k")) for _ in range(2))
     texts, token_ids, first_difference, agreement, steps = (Shown() for _ in range(5))
+    front, hands = "settings_comparison", ("look", "other_luck")
     _remembered = "record", "_fixed"
 
     def __init__(
@@ -210,30 +193,42 @@ class SettingsComparison(LiveView):
         check_tokenizer(tokenizer)
         self.model, self.tokenizer = model, tokenizer
         self._fixed: list[dict[str, Any]] = [{}, {}]  # top_p and min_p, which have no control
-        self._make_controls()
+        heat = {"min": 0, "max": 2, "step": 0.05}
+        top_ks = [*((f"{k:,}", k) for k in TOP_KS), ("all", None)]
+        sliders = {f"temperature_{name}": Control(1.0, **heat) for name in "ab"}
+        sliders |= {f"top_k_{name}": Control(options=top_ks) for name in "ab"}
+        self._open(prompt=Control(""), seed=Control(1), max_length=Control(40), **sliders)
         self._put(**self._checked({"prompt": prompt, "seed": seed, "max_length": max_length}))
         self.settings = settings
 
     @property
     def settings(self) -> tuple[dict[str, Any], ...]:
         """The two settings."""
+        sliders = (self.temperature_a, self.top_k_a), (self.temperature_b, self.top_k_b)
         return tuple(
-            {"temperature": temperature.value, "top_k": None if top_k.value is OFF else top_k.value} | fixed
-            for (temperature, top_k), fixed in zip(self._sliders, self._fixed, strict=True)
+            {"temperature": temperature, "top_k": top_k} | fixed
+            for (temperature, top_k), fixed in zip(sliders, self._fixed, strict=True)
         )
 
     @settings.setter
     def settings(self, settings: Sequence[Mapping[str, Any]]) -> None:
         samplings = samplings_of(settings)
-        with self._safely(*(slider for sliders in self._sliders for slider in sliders)):
-            with self._quietly():
-                for sampling, sliders in zip(samplings, self._sliders, strict=True):
-                    Setting().put(sliders[0], sampling.temperature)
-                    Setting().put(sliders[1], sampling.top_k)
+        with self._safely(*self.controls.values()):
+            for sampling, name in zip(samplings, "ab", strict=True):
+                self._put(**{f"temperature_{name}": sampling.temperature, f"top_k_{name}": sampling.top_k})
             self._fixed = [{name: s[name] for name in ("top_p", "min_p") if name in s} for s in settings]
             self._update()
         if self.record is None:
             raise ValueError(self.problem)
+
+    def look(self, position: int) -> None:
+        """Look at the new token at `position`, counted from 0. Raises TypeError or ValueError if there is none."""
+        check_integer("position", position, least=0)
+        last = max(map(len, self.token_ids)) - 1
+        if position > last:
+            raise ValueError(f"position must be at most {last}, got {position:,}")
+        self.record = look_at(self.model, self.tokenizer, self.record, position)
+        self._show()
 
     def other_luck(self) -> None:
         """The next seed."""
@@ -259,27 +254,11 @@ class SettingsComparison(LiveView):
         plot_settings(axes, self.record)
         return figure
 
-    def _make_controls(self) -> None:
-        self._sliders = [
-            (temperature_slider(f"{name}: temperature", "9.5em"), top_k_slider(f"{name}: top-k", TOP_KS, "9.5em"))
-            for name in NAMES
-        ]
-        self.controls = {"prompt": text_field("Beginning"), **kept(seed=1, max_length=40)}
-        self.controls |= {slider.description: slider for sliders in self._sliders for slider in sliders}
-        self._watch()
-        self._luck, self._message, self._story, self._darts = (html() for _ in range(4))
-        self.view = framed(
-            self.controls["prompt"],
-            *(side_by_side(*sliders) for sliders in self._sliders),
-            ipywidgets.HBox([self._button("Other luck", self.other_luck, "refresh", "The next seed"), self._luck]),
-            self._message,
-            self._story,
-            self._darts,
-            width=900,
-        )
+    def _shown(self) -> dict[str, Any]:
+        return {} if self.record is None else self.record.shown()
 
-    def _show(self) -> None:
-        self._luck.value = f'<span class="gptcore">seed {self.seed}</span>'
-        self._message.value = caption_html(self.caption)
-        self._story.value = texts_html(self.record)
-        self._darts.value = darts_html(self.record)
+    def _band(self) -> dict[str, Any]:
+        if self.record is None or not self.steps:
+            return {}
+        step, prompt_ids = self.steps[0], self.record.written[0].prompt_ids
+        return band(self.prompt, prompt_ids, self.model, self.tokenizer, step.distribution, step.uniform, step.token_id)

@@ -223,6 +223,60 @@ function roving(parent) {
   return (button) => parent.contains(document.activeElement) || mark(button ?? all()[0]);
 }
 
+// ---------------------------------------------------------------------------------------------------- keys and places
+
+// The arrow keys in `box` go from one of its buttons to another: left and right in their order, up and down by where
+// they are on the page, Home and End to the ends; in a grid, which never `wraps`, not beyond the end of a line. Which
+// of them the tab key reaches is the caller's to say.
+function arrowKeys(box, { wraps = true } = {}) {
+  box.addEventListener("keydown", (event) => {
+    const from = event.target.closest("button");
+    if (!from || event.ctrlKey || event.metaKey || event.altKey) return;
+    const buttons = [...box.querySelectorAll("button:not(:disabled)")];
+    const i = buttons.indexOf(from);
+    const beside = (other) => (wraps || (other && Math.abs(topOf(other) - topOf(from)) < from.offsetHeight / 2) ? other : null);
+    const ways = {
+      ArrowLeft: () => beside(buttons[i - 1]), ArrowRight: () => beside(buttons[i + 1]),
+      ArrowUp: () => below(buttons, from, -1), ArrowDown: () => below(buttons, from, 1),
+      Home: () => buttons[0], End: () => buttons.at(-1),
+    };
+    if (!(event.key in ways)) return;
+    event.preventDefault();
+    const to = ways[event.key]();
+    if (!to) return;
+    to.focus({ preventScroll: true });
+    to.click();
+  });
+}
+
+const topOf = (element) => element.getBoundingClientRect().top;
+
+// The button next to `from` on the line below, or above if `sign` is -1.
+function below(buttons, from, sign) {
+  const here = from.getBoundingClientRect();
+  const middle = (rect) => rect.left + rect.width / 2;
+  let [best, least] = [null, Infinity];
+  for (const other of buttons) {
+    const rect = other.getBoundingClientRect();
+    const down = sign * (rect.top - here.top);
+    const far = 1000 * down + Math.abs(middle(rect) - middle(here));
+    if (down > here.height / 2 && far < least) [best, least] = [other, far];
+  }
+  return best;
+}
+
+// Scroll `box`, and nothing around it, until `element` inside it can be seen.
+function reveal(box, element) {
+  if (!element) return;
+  const [frame, rect] = [box.getBoundingClientRect(), element.getBoundingClientRect()];
+  const room = Math.min(40, frame.height / 4);
+  if (rect.top < frame.top + room) box.scrollTop -= frame.top + room - rect.top;
+  else if (rect.bottom > frame.bottom - room / 2) box.scrollTop += rect.bottom - frame.bottom + room / 2;
+}
+
+// A class for a text by its length: a short one has room for large type.
+const howMany = (labels) => (labels.length > 120 ? "gc-many" : labels.length > 50 ? "gc-some" : labels.length > 16 ? "" : "gc-few");
+
 // ---------------------------------------------------------------------------------------------------- motion
 
 const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -400,6 +454,25 @@ function bars({ act = null, tip = null, label, value = (row) => percent(row.prob
       (row) => `${row.i}${row.id == null ? " others" : ""}`, make, update),
     row: (id) => [...rows].find(([element, row]) => id != null && row.id === id && element.isConnected)?.[0] ?? null,
     id: (element) => rows.get(element)?.id ?? null,
+  };
+}
+
+// A text whose new pieces can be touched: `show(prompt, pieces, chosen, kind)`, where kind(i) is the class of each piece;
+// go(i) is called for the one that is pressed.
+function story(label, go) {
+  const prompt = h("span");
+  const pieces = h("span", { class: "gc-pieces", role: "group", "aria-label": label });
+  const el = h("div", { class: "gc-text gc-story" }, prompt, pieces);
+  arrowKeys(pieces);
+  return {
+    el,
+    show(beginning, texts, chosen, kind) {
+      put(prompt, { text: beginning });
+      keyed(pieces, texts.map((text, i) => ({ text, i })), ({ i }) => i,
+        ({ i }) => h("button", { type: "button", onclick: () => go(i) }),
+        (element, { text, i }) => put(element, { text, class: kind(i), tabindex: i === chosen ? 0 : -1,
+          "aria-current": i === chosen && "true" }));
+    },
   };
 }
 
