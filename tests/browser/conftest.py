@@ -41,18 +41,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Lab"]:
-    """JupyterLab on copies of the notebooks, so that nothing is saved over them, and with settings of its own."""
-    folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    lab = Lab(folder)
+    """JupyterLab as README's command opens it, on copies of the notebooks, and with settings of its own."""
+    lab = Lab(tmp_path_factory.mktemp("lab"), "gptcore.lessons", "notebooks", "--")
     yield lab
     lab.stop()
 
 
 class Lab:
-    """A running JupyterLab at `url`."""
+    """A running JupyterLab at `url`, on the notebooks in `folder`, which the `program` has started."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *program: str):
         self.settings = folder / "settings"
         environment = os.environ | {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -63,13 +61,12 @@ class Lab:
             "CUDA_VISIBLE_DEVICES": "",
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         }
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
+        command = [sys.executable, "-m", *program] if program else [sys.executable, "-m", "jupyterlab", "notebooks"]
+        command += ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
         command += ["--ServerApp.token=", "--ServerApp.password=", "--LabApp.news_url="]
         command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
         self.log = (folder / "log").open("w+")
-        self.process = subprocess.Popen(
-            command, cwd=folder / "notebooks", env=environment, stdout=self.log, stderr=self.log
-        )
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=self.log, stderr=self.log)
         self.url = self._wait(folder / "runtime")
 
     def _wait(self, runtime: Path) -> str:
