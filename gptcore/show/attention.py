@@ -119,8 +119,8 @@ def bars_html(attention: HeadAttention | None) -> str:
 def plot_maps(axes: Any, weights: torch.Tensor | None) -> None:
     """The attention (n_layers, n_heads, T, T) on `axes`, an array of them: a small map for each head.
 
-    In a map, the token that looks goes from top to bottom and what it sees from left to right; darker is more
-    attention. In a text longer than 48 tokens a dot stands for several, and shows the largest weight among them.
+    In a map, the token that looks goes from top to bottom and what it sees from left to right; a stronger colour
+    is more attention. In a text longer than 48 tokens a dot stands for several, and shows their largest weight.
     """
     for layer, row in enumerate(axes):
         row[0].set_ylabel(f"{layer}", fontsize=SMALL, rotation="horizontal", ha="right", va="center")
@@ -156,7 +156,6 @@ def plot_attention(ax: Axes, attention: HeadAttention) -> None:
     plot_shares(ax, attention.rows, "share of the attention")
     token = attention.text.name(attention.position)
     ax.set_title(drawable(f"Layer {attention.layer}, head {attention.head}: where\n{token} looks"), fontsize=11)
-    ax.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
 
 
 class AttentionView(RecordedTextView):
@@ -208,7 +207,7 @@ class AttentionView(RecordedTextView):
         left, right = figure.subfigures(1, 2, width_ratios=(5, 4))
         left.suptitle("Head, from left to right", fontsize=11)
         left.supylabel("Layer, from top to bottom", fontsize=11)
-        left.supxlabel("Each map: a token looks (down) at tokens (across); darker: more", fontsize=SMALL)
+        left.supxlabel("Each map: a token looks (down) at tokens (across)", fontsize=SMALL)
         maps, ax = left.subplots(layers, heads, squeeze=False), right.subplots()
         plot_maps(maps, None if self.recording is None else self.recording.attention)
         if self.record is None:

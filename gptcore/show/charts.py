@@ -98,7 +98,7 @@ class Chart(Figure):
     def words(self) -> str:
         """What is to be seen."""
         parts = [self.get_suptitle(), *(_words(ax) for ax in self.axes)]
-        said = self.get_label() or " ".join(f"{part.rstrip('.')}." for part in parts if part)
+        said = self.get_label() or " ".join(map(_sentence, filter(None, parts)))
         return printable(" ".join(said.split()))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, Any]]:
@@ -121,9 +121,13 @@ def _words(ax: Axes) -> str:
     return ": ".join(filter(None, (ax.get_title(loc="left"), said))) if said else ""
 
 
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "?", "!")) else f"{words}."
+
+
 def say(ax: Axes, words: str) -> None:
     """Add a sentence to what is said of `ax` in words."""
-    ax.set_label(" ".join(filter(None, (ax.get_label(), f"{words.rstrip('.')}."))))
+    ax.set_label(" ".join(filter(None, (ax.get_label(), _sentence(words)))))
 
 
 @styled

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
 from gptcore.show.charts import styled
-from gptcore.show.plots import plot_bars, plot_marks, plot_scores
+from gptcore.show.plots import PERCENTS, plot_bars, plot_marks, plot_scores
 from gptcore.show.style import CHOSEN, OTHERS, counted, others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
@@ -196,7 +196,7 @@ def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None
     else:
         _plot_panel(prob_ax, panels, probs, texts, "probability")
         prob_ax.barh([i + 0.38 for i in range(len(shares))], shares, height=0.18, color=CHOSEN)
-        prob_ax.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0%", "50%", "100%"])
+        prob_ax.set(**PERCENTS)
     if shares:
         prob_ax.set_title(f"orange: {counted(panels.draws, 'draw')}", color=CHOSEN)
     for ax in (scaled_ax, prob_ax):

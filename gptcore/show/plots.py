@@ -13,7 +13,7 @@ from gptcore.show.charts import GUIDE, INK, LINES, QUIET, SMALL, drawable, legen
 from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, percent
 
 HATCHED = {"facecolor": "white", "edgecolor": OTHERS, "hatch": "///"}
-PERCENTS = {"xlim": (0, 1), "xticks": [0, 0.25, 0.5, 0.75, 1], "xticklabels": ["0%", "25%", "50%", "75%", "100%"]}
+PERCENTS = {"xlim": (0, 1), "xticks": [0, 0.25, 0.5, 0.75, 1], "xticklabels": ["0%", "", "50%", "", "100%"]}
 MOST_ROWS = 1_000  # of a chart: nobody could read more, nor wait for them
 FEW_POINTS = 40  # of a line with more points, the points are not marked
 
