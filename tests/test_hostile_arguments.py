@@ -244,6 +244,12 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
             widget | {"text": "the fox", "layer": 0, "head": 0, "position": None},
         ),
         "show.LogitLens": (show.LogitLens, widget | {"text": "the fox", "position": None}),
+        "show.PrecisionExplorer": (
+            show.PrecisionExplorer,
+            widget
+            | {"bits": 8, "grouping": "row", "text": "the fox", "prompt": "the fox", "temperature": 0.7, "top_k": 5}
+            | {"seed": 1, "max_length": 3},
+        ),
         "show.TextScorer": (show.TextScorer, widget | {"text": "the fox", "position": None}),
         "show.TokenExplorer": (show.TokenExplorer, {"tokenizers": {"ours": tokenizer}, "text": "the fox"}),
         "show.Prediction": (

@@ -21,6 +21,7 @@ _MODULES = {
     "next_token": ["NextToken"],
     "prediction": ["Prediction"],
     "plots": ["plot_bars", "plot_futures", "plot_level", "plot_lines", "plot_pairs", "plot_scores"],
+    "precision_explorer": ["PrecisionExplorer"],
     "printing": ["print_text"],
     "style": ["percent"],
     "stepper": ["GenerationStepper"],

@@ -9,14 +9,16 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.checks import given
+from gptcore.checks import given, is_integer
 from gptcore.costs import num_parameters, weight_bytes
+from gptcore.fast.quantization import Int8Linear
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import with_float64
@@ -26,7 +28,7 @@ BITS = (FLOAT32, BFLOAT16, 8, 6, 4, 3, 2)
 GROUPINGS = ("matrix", "row", 64, 32)  # the weights that share a scale: all, those of a row, or so many in a row
 SCALE_BITS = 32  # a scale is a float32
 POSITIONS = 100  # at which two models are compared: more take longer, and change the mean little
-SHOWN = 32  # weights that are drawn: so many share a scale in each of GROUPINGS
+SHOWN = 32  # weights that are drawn: they share a scale in each of GROUPINGS
 
 
 class Format(NamedTuple):
@@ -37,7 +39,22 @@ class Format(NamedTuple):
 
     @classmethod
     def of(cls, bits: int, grouping: str | int) -> "Format":
+        """The format with these settings."""
         return cls(bits, None if bits >= BFLOAT16 else grouping)
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        if self.grouping is None:
+            return {FLOAT32: "float32", BFLOAT16: "bfloat16"}[self.bits]
+        shared = {
+            "matrix": _("{bits} bits, a scale for each matrix"),
+            "row": _("{bits} bits, a scale for each row"),
+        }.get(self.grouping, _("{bits} bits, a scale for each {count} weights"))
+        return shared.format(bits=self.bits, count=self.grouping)
+
+
+FORMATS = tuple(dict.fromkeys(Format.of(bits, grouping) for grouping in GROUPINGS for bits in BITS))
 
 
 class Measured(NamedTuple):
@@ -88,8 +105,8 @@ def in_float32(model: GPTModel) -> GPTModel:
     """
     if model.device.type == "meta":
         raise ValueError("model must have weights to be rounded, but on the device 'meta' it has only shapes")
-    if wrong := [type(m).__name__ for m in model.modules() if "Int8" in type(m).__name__]:
-        raise ValueError(f"model must have floating-point weights, got one that is quantised already: {wrong[0]}")
+    if any(isinstance(module, Int8Linear) for module in model.modules()):
+        raise ValueError("model must have floating-point weights, got one that is quantised already")
     return model if model.dtype == torch.float32 else _copy(model)
 
 
@@ -150,15 +167,15 @@ def first_row(model: GPTModel, form: Format) -> Row:
     return Row(*(values[0, :SHOWN].tolist() for values in (weight, rounded(weight, form))), scale)
 
 
-def check_bits(name: str, value: object) -> None:
+def check_bits(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is one of `BITS`."""
-    if isinstance(value, bool) or value not in BITS:
+    if not (is_integer(value) and value in BITS):
         raise ValueError(f"{name} must be one of {', '.join(map(str, BITS))}, got {given(value)}")
 
 
-def check_grouping(name: str, value: object) -> None:
+def check_grouping(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is one of `GROUPINGS`."""
-    if isinstance(value, bool) or value not in GROUPINGS:
+    if not ((isinstance(value, str) or is_integer(value)) and value in GROUPINGS):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, GROUPINGS))}, got {given(value)}")
 
 

@@ -67,6 +67,11 @@ KINDS = {
     "NextToken": Kind(
         show.NextToken, {"prompt": "Once upon", **SAMPLING, "seed": 3}, {"add_token": [()], "new_story": [()]}
     ),
+    "PrecisionExplorer": Kind(
+        show.PrecisionExplorer,
+        {"bits": 4, "grouping": 64, "text": "Once upon", "prompt": "Once", **SAMPLING, "seed": 3, "max_length": 4},
+        {"measure_next": [()], "other_luck": [()], "go_to": [(3, "row"), (16, None), ("x", 1), (5, [])]},
+    ),
     "Prediction": Kind(lambda model, tokenizer, **choice: predicted(**choice), {"choice": "no"}),
     "SettingsComparison": Kind(
         show.SettingsComparison, {"prompt": "Once upon", "seed": 3, "max_length": 4}, {"other_luck": [()]}
@@ -105,7 +110,7 @@ SENT = [thing for thing in ODD if isinstance(thing, (str, int, float, list, dict
 
 @pytest.fixture(params=KINDS)
 def kind(request, monkeypatch):
-    for owner in (show.SettingsComparison, show.ModelComparison, show.StreamingGenerator):
+    for owner in (show.SettingsComparison, show.ModelComparison, show.StreamingGenerator, show.PrecisionExplorer):
         monkeypatch.setattr(owner.max_length, "most", 6)  # a walk is long enough
     return KINDS[request.param]
 

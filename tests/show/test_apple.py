@@ -80,6 +80,12 @@ def scorer(model, tokenizer):
     return widget
 
 
+def precision(model, tokenizer):
+    widget = show.PrecisionExplorer(model, tokenizer, text="Once upon a time", max_length=5)
+    widget.change(bits=4, grouping=64)
+    return widget
+
+
 def models(model, tokenizer):
     widget = show.ModelComparison({"one": model, "other": model}, tokenizer, "Once", max_length=4)
     widget.position = 2
@@ -90,7 +96,7 @@ def settings(model, tokenizer):
     return show.SettingsComparison(model, tokenizer, "Once", max_length=5)
 
 
-WIDGETS = [explorer, stepper, streaming, next_token, attention, lens, scorer, models, settings]
+WIDGETS = [explorer, stepper, streaming, next_token, attention, lens, scorer, precision, models, settings]
 
 
 @pytest.mark.parametrize("make", WIDGETS, ids=lambda make: make.__name__)

@@ -68,6 +68,7 @@ def widgets(model, letters):
     yield show.SettingsComparison(model, letters, EVIL, max_length=30)
     yield show.ModelComparison(named, letters, EVIL, losses={EVIL: 1.0}, floor=0.5, max_length=30)
     yield show.StreamingGenerator(model, letters, EVIL, max_length=30)
+    yield show.PrecisionExplorer(model, letters, text=EVIL, prompt=EVIL, max_length=30)
     yield show.TextScorer(model, letters, EVIL)
     yield show.TokenExplorer({EVIL: letters}, text=EVIL)
     yield show.CostExplorer({EVIL: model.config})
