@@ -114,7 +114,7 @@ def coarse_model(model: GPTModel, form: Format) -> GPTModel:
     """A copy of `model` with its matrices rounded; token embedding and output head are among them."""
     coarse = _copy(model)
     for matrix in _matrices(coarse):
-        matrix.data = rounded(matrix.data, form)
+        matrix.copy_(rounded(matrix, form))
     if form.bits == BFLOAT16:  # then everything else has 16 bits too
         coarse.bfloat16().float()
     return coarse
