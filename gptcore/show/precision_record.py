@@ -8,10 +8,11 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from gptcore.language import _
-from gptcore.show.charts import LINES, drawable, styled
+from gptcore.show.charts import GUIDE, INK, LINES, drawable, legend, say, styled, write_beside
+from gptcore.show.plots import plot_level
 from gptcore.show.precision import FORMATS, GROUPINGS, Format, Measured, Row
 from gptcore.show.settings_comparison import first_difference
-from gptcore.show.style import CHOSEN, OTHERS
+from gptcore.show.style import CHOSEN
 from gptcore.show.texts import Text
 from gptcore.units import bytes_text
 
@@ -45,15 +46,13 @@ class Precision:
     def caption(self) -> str:
         return _(
             "{name}: {kl} nats per token from float32, whose own uncertainty is {entropy:.2f}. The likeliest token is "
-            "the same at {same} of {count} positions. {size} instead of {full}. {text}"
+            "the same at {same} of {count} positions. {text}"
         ).format(
             name=self.here.format.name,
             kl=nats_text(self.here.kl),
             entropy=self.entropy,
             same=self.here.unchanged,
             count=self.positions,
-            size=bytes_text(self.here.size),
-            full=bytes_text(self.full_size),
             text=self._difference(),
         )
 
@@ -118,28 +117,28 @@ def nats_text(nats: float) -> str:
 def plot_precision(ax: Axes, record: Precision) -> None:
     """The divergence of all that was measured over the bits per weight, a line for each grouping; this one framed."""
     for grouping, (color, dashes, mark) in zip(GROUPINGS, LINES, strict=False):
-        found = sorted((p.bits_per_weight, max(p.kl, LOWEST)) for p in record.points if p.format.grouping == grouping)
+        found = sorted(map(_place, (point for point in record.points if point.format.grouping == grouping)))
         if found:
-            label = Format(0, grouping).name.partition(", ")[2]
-            ax.plot(*zip(*found, strict=True), color=color, linestyle=dashes, marker=mark, ms=6, label=drawable(label))
+            name = drawable(Format(0, grouping).name.partition(", ")[2])
+            ax.plot(*zip(*found, strict=True), color=color, linestyle=dashes, marker=mark, ms=6, label=name)
     for point in record.points:
         if point.format.grouping is None:
-            at = point.bits_per_weight, max(point.kl, LOWEST)
-            ax.plot(*at, "*", color="#333333", ms=8)
-            ax.annotate(drawable(point.format.name), at, (0, 8), textcoords="offset points", ha="center")
-    here = record.here.bits_per_weight, max(record.here.kl, LOWEST)
-    ax.plot(*here, "o", ms=16, mfc="none", mec=CHOSEN, mew=2.5, zorder=4)
-    ax.axhline(record.entropy, color="#555555", lw=1)
-    name = drawable(_("the model's own uncertainty"))
-    ax.annotate(name, (40, record.entropy), (0, 3), textcoords="offset points", ha="right")
+            ax.plot(*_place(point), "*", color=INK, ms=9)
+            write_beside(ax, point.format.name, _place(point), room=0, rise=12, ha="center")
+    ax.plot(*_place(record.here), "o", ms=16, mfc="none", mec=CHOSEN, mew=2.5, zorder=4)
     ax.set(xscale="log", yscale="log", xlim=(1.8, 44), ylim=(LOWEST / 2, HIGHEST))
     ax.set(xlabel=_("bits per weight, with its share of the scales"), ylabel=_("nats per token from float32"))
     ax.set_xticks([2, 3, 4, 6, 8, 16, 32], [2, 3, 4, 6, 8, 16, 32])
     ax.minorticks_off()
-    powers = range(-6, 2, 1)
+    powers = range(-6, 2)
     ax.set_yticks([10.0**power for power in powers], ["0", *(f"{10.0**p:.{max(0, -p)}f}" for p in powers[1:])])
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="lower left", fontsize=8)
+    plot_level(ax, record.entropy, _("own uncertainty"))
+    legend(ax)
+    say(ax, record.describe())
+
+
+def _place(point: Measured) -> tuple[float, float]:
+    return point.bits_per_weight, max(point.kl, LOWEST)
 
 
 @styled
@@ -147,7 +146,7 @@ def plot_row(ax: Axes, row: Row) -> None:
     """Each weight above, and below it the value to which it was rounded; grey lines where a value can be."""
     largest = 1.08 * max(map(abs, row.weights)) or 1.0
     for level in levels(row, largest):
-        ax.axvline(level, color=OTHERS, lw=0.7, zorder=0)
+        ax.axvline(level, color=GUIDE, zorder=0)
     for weight, value in zip(row.weights, row.rounded, strict=True):
         ax.plot([weight, value], [1, 0], color=LINES[0][0], lw=0.8, marker="o", ms=3.5)
     ax.set(xlim=(-largest, largest), ylim=(-0.25, 1.25))

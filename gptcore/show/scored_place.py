@@ -11,7 +11,7 @@ from gptcore.language import _
 from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import Distribution, next_token_distribution
 from gptcore.show.candidates import Candidates
-from gptcore.show.charts import SMALL, drawable, styled
+from gptcore.show.charts import SMALL, drawable, say, styled, write_beside
 from gptcore.show.plots import plot_shares
 from gptcore.show.scored_text import Score, ScoredText
 from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, others_label, percent, short_label
@@ -19,7 +19,7 @@ from gptcore.show.tokens import Piece, Token
 from gptcore.tokenizer import visible
 
 CANDIDATES = 5
-LINE, MOST_LINES = 92, 12  # letters on a line of a chart, and lines
+LINE, MOST_LINES = 82, 6  # letters on a line of a chart, and lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ def piece_lines(pieces: list[Piece]) -> list[list[Piece]]:
 
 def _width(piece: Piece) -> float:
     """In letters, generously, and no narrower than the number below it."""
-    return max(3.6, 1.12 * columns(piece_label(piece)) + 0.9)
+    return max(4.6, 1.12 * columns(piece_label(piece)) + 0.9)
 
 
 @styled
@@ -202,10 +202,11 @@ def plot_surprise(ax: Axes, place: ScoredPlace) -> None:
             x += _width(piece)
     bottom = min(len(lines), MOST_LINES)
     if hidden := len(place.scored.scores) - lines[bottom - 1][-1].stop:
-        more = drawable(_("… and {hidden:,} more tokens").format(hidden=hidden))
-        ax.text(0, bottom - 0.25, more, va="top", fontsize=SMALL)
+        more = _("… and {hidden:,} more tokens").format(hidden=hidden)
+        write_beside(ax, more, (0, bottom - 0.2), room=0, fontsize=SMALL)
     ax.set(xlim=(-0.2, LINE + 0.4), ylim=(bottom + 0.1, -0.6))
     ax.set_axis_off()
+    say(ax, place.describe())
 
 
 def _plot_piece(ax: Axes, x: float, y: float, piece: Piece, place: ScoredPlace) -> None:
@@ -216,7 +217,7 @@ def _plot_piece(ax: Axes, x: float, y: float, piece: Piece, place: ScoredPlace) 
     ax.add_patch(Rectangle((x, y - 0.4), width, 0.5, fill=False, **edge, zorder=3 if chosen else 2))
     ax.text(x + width / 2, y - 0.15, drawable(piece_label(piece)), ha="center", va="center", fontsize=SMALL)
     number = "–" if piece.stop == 1 else f"{surprise:.1f}"
-    ax.text(x + width / 2, y + 0.24, number, ha="center", va="center", fontsize=SMALL, color="#555555")
+    ax.text(x + width / 2, y + 0.28, number, ha="center", va="center", fontsize=SMALL, color="#555555")
 
 
 @styled

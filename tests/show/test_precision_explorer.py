@@ -182,6 +182,6 @@ def test_the_line_and_the_picture(explorer):
     explorer.bits = 4
     said = f"PrecisionExplorer: 4 bits, a scale for each row: {explorer.kl:.3f} nats per token from float32, "
     assert explorer.describe().startswith(said)
-    bundle = explorer._repr_mimebundle_()
+    bundle = explorer._repr_mimebundle_()[0]
     assert bundle["text/plain"] == explorer.describe()
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")

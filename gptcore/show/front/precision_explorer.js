@@ -35,22 +35,23 @@ const mark = (grouping) => h("svg", { viewBox: "-9 -9 18 18", width: 18, height:
 function curves(go) {
   const lines = h("g");
   const points = h("g");
-  const ring = h("circle", { r: 12, class: "gc-ring" });
+  const ringText = h("text", { class: "gc-ring-text", y: -10 });
+  const ring = h("g", { class: "gc-ring" }, h("circle", { r: 12 }), ringText);
   const edge = h("line", { x1: LEFT, x2: RIGHT, class: "gc-edge" });
   const edgeName = h("text", { x: RIGHT, "text-anchor": "end" });
   const tip = h("p", { class: "gc-tip", "aria-hidden": "true" });
   const ticks = [2, 3, 4, 6, 8, 16, 32].map((bits) => [
     h("line", { x1: atBits(bits), x2: atBits(bits), y1: TOP, y2: BOTTOM, class: "gc-grid" }),
-    h("text", { x: atBits(bits), y: BOTTOM + 17, "text-anchor": "middle" }, String(bits)),
+    h("text", { x: atBits(bits), y: BOTTOM + 20, "text-anchor": "middle" }, String(bits)),
   ]);
   const powers = [-6, -5, -4, -3, -2, -1, 0, 1].map((power) => {
     const y = atNats(10 ** power);
     return [h("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "gc-grid" }),
       h("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, power === LOWEST ? "0" : (10 ** power).toFixed(Math.max(0, -power)))];
   });
-  const picture = h("svg", { viewBox: "0 0 500 278", class: "gc-chart", role: "group",
+  const picture = h("svg", { viewBox: "0 0 500 280", class: "gc-chart", role: "group",
     "aria-label": t("Divergence from float32 in nats per token, over the bits per weight") },
-    ticks.flat(), powers.flat(), h("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 36, "text-anchor": "middle" },
+    ticks.flat(), powers.flat(), h("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 39, "text-anchor": "middle" },
       t("bits per weight, with its share of the scales")), h("text", { x: LEFT - 52, y: 9, class: "gc-unit" }, t("nats per token")),
     edge, edgeName, lines, ring, points);
   const about = ({ name, said, x }) => t("{name}: {nats} nats, {bits} bits with the scales", { name, nats: said, bits: decimals(x, 1) });
@@ -60,7 +61,8 @@ function curves(go) {
     const element = h("g", { role: "button", tabindex: "0", class: "gc-point", onclick: act, onfocus: () => say(element.point),
       onblur: () => say(null), onmouseenter: () => say(element.point), onmouseleave: () => say(null),
       onkeydown: (event) => [" ", "Enter"].includes(event.key) && (event.preventDefault(), act()) },
-      h("circle", { r: 13, class: "gc-target" }), h("path", { d: MARKS[first.grouping], class: `gc-mark gc-mark-${first.grouping}` }));
+      h("circle", { r: 13, class: "gc-target" }), h("path", { d: MARKS[first.grouping], class: `gc-mark gc-mark-${first.grouping}` }),
+      first.grouping === null && h("text", { y: -13, "text-anchor": "middle" }, first.name));
     return element;
   };
   const move = (element, { x, kl }) => put(element, { style: { transform: `translate(${atBits(x).toFixed(1)}px, ${atNats(kl).toFixed(1)}px)` } });
@@ -78,6 +80,8 @@ function curves(go) {
       keyed(lines, groups, ([grouping]) => grouping, ([grouping]) => h("polyline", { class: `gc-curve gc-curve-${grouping}` }),
         (line, [, run]) => put(line, { points: run.map(({ x, kl }) => `${atBits(x).toFixed(1)},${atNats(kl).toFixed(1)}`).join(" ") }));
       move(ring, here);
+      const isRight = here.x > 12;
+      put(ringText, { text: t("{n} nats", { n: here.said }), x: isRight ? -15 : 15, y: here.grouping === null ? -30 : -8, "text-anchor": isRight ? "end" : "start" });
       put(edge, { y1: atNats(entropy), y2: atNats(entropy) });
       put(edgeName, { y: atNats(entropy) - 6, text: t("the model's own uncertainty: {n}", { n: decimals(entropy, 2) }) });
     },
@@ -92,8 +96,8 @@ function weightsLine() {
     h("text", { x: 0, y: 12 }, t("weights")), h("text", { x: 0, y: 80 }, t("rounded")));
   const show = ({ here, row }) => {
     const largest = 1.08 * Math.max(...row.weights.map(Math.abs)) || 1;
-    const at = (value) => 230 + (165 * value) / largest;
-    const count = row.scale ? Math.floor(largest / row.scale) : 0;
+    const at = (value) => Math.min(397, Math.max(66, 232 + (145 * value) / largest));
+    const count = row.scale ? Math.floor((1.1 * largest) / row.scale) : 0;
     const steps = row.scale && count <= 32 ? [...Array(2 * count + 1)].map((_, i) => i - count) : [];
     keyed(grid, steps, String, () => h("line", { x1: 0, x2: 0, y1: 4, y2: 80, class: "gc-grid" }),
       (line, step) => put(line, { style: { transform: `translateX(${at(step * row.scale).toFixed(1)}px)` } }));
@@ -106,7 +110,6 @@ function weightsLine() {
       });
     const values = new Set(row.rounded.map((value) => value.toPrecision(6))).size;
     put(el, { "aria-label": t("{n} weights of the model, {name}: they become {values} different values", { n: row.weights.length, name: here.name, values }) });
-    return values;
   };
   return { el, show };
 }
@@ -118,7 +121,8 @@ function writtenText(name) {
   const el = h("div", {}, head, h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": name }, spans));
   return { el, show: (name, parts) => {
     put(head, { text: name });
-    spans.forEach((span, i) => put(span, { text: parts[i] }));
+    const gap = /^\s*/.exec(parts[1])[0];
+    [parts[0] + gap, parts[1].slice(gap.length), parts[2]].forEach((part, i) => put(spans[i], { text: part }));
   } };
 }
 
@@ -128,7 +132,6 @@ export default {
     const chart = curves(go);
     const weights = weightsLine();
     const [full, here] = [writtenText("float32"), writtenText("")];
-    const values = h("span");
     const size = h("i");
     const sizeText = h("span", { class: "gc-number" });
 
@@ -144,7 +147,9 @@ export default {
       isPlaying = null;
       label(fewer, "▶", names.fewer);
       label(all, "✦", names.all);
+      all.disabled = isComplete();
     }
+    const isComplete = () => model.get("shown").points?.length >= model.get("shown").count;
     function play(what) {
       isPlaying = what;
       label(what === "fewer" ? fewer : all, "⏸", t("Pause"));
@@ -168,11 +173,11 @@ export default {
     }
 
     const said = { 32: "float32", 16: "bfloat16" };
-    const groupName = { matrix: t("matrix"), row: t("row"), 64: t("64 weights"), 32: t("32 weights") };
+    const groupName = { matrix: t("matrix"), row: t("row") };
     frame({ model, el }, "precision-explorer", ["layers", "logits", "probabilities"], {
       left: [
         choices(model, "bits", t("Bits"), (value) => said[value] ?? String(value)),
-        choices(model, "grouping", t("A scale for each"), (value) => groupName[value], mark),
+        choices(model, "grouping", t("Weights that share a scale"), (value) => groupName[value] ?? String(value), mark),
         h("div", { class: "gc-buttons" }, fewer, all),
         weights.el,
         h("div", { class: "gc-size" }, h("span", {}, t("Bytes")), h("span", { class: "gc-track" }, size), sizeText),
@@ -190,7 +195,7 @@ export default {
       put(sizeText, { text: t("{size} of {full}", { size: shown.sizes[0], full: shown.sizes[1] }) });
       full.show("float32", shown.texts[0]);
       here.show(shown.here.name, shown.texts[1]);
-      all.disabled = shown.points.length >= shown.count && isPlaying !== "all";
+      all.disabled = isComplete() && isPlaying === null;
     });
     return stop;
   },
