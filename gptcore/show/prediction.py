@@ -98,7 +98,7 @@ class Prediction(LiveView):
     `said` is its sentence, and `is_right` whether it is `right`. Whatever else is chosen changes nothing, and `problem`
     says why.
 
-    Raises TypeError or ValueError if a text is none, or is empty, and if `right` is no option.
+    Raises TypeError or ValueError unless each text has 1 to 500 characters, and `right` is one of the options.
     """
 
     front = "prediction"
