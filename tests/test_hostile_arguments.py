@@ -221,6 +221,11 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
             show.DistributionExplorer,
             widget | {"prompt": "the fox", **sampling, "rows": 5, "seed": 1},
         ),
+        "show.FutureTree": (
+            show.FutureTree,
+            widget
+            | {"prompt": "the fox", "width": 2, "depth": 2, "temperature": 0.8, "top_k": 5, "uniform": 0.3, "seed": 1},
+        ),
         "show.GenerationStepper": (
             show.GenerationStepper,
             widget | {"prompt": "the fox", **sampling, "seed": 1, "max_new_tokens": 3},

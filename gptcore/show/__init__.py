@@ -15,6 +15,7 @@ _MODULES = {
     "cost_explorer": ["CostExplorer"],
     "dart": ["Dart", "plot_dart"],
     "distribution_explorer": ["DistributionExplorer"],
+    "future_tree": ["FutureTree"],
     "logit_lens": ["LogitLens"],
     "settings_comparison": ["SettingsComparison"],
     "model_comparison": ["ModelComparison"],

@@ -11,7 +11,7 @@ from gptcore.language import _
 from gptcore.sampling import Sampling
 from gptcore.show.style import others_label, percent
 from gptcore.show.ways import Reader, Search, Way
-from gptcore.tokenizer import token_label
+from gptcore.tokenizer import token_bytes, token_label, visible
 
 BELOW_ONE = math.nextafter(1, 0)
 
@@ -21,17 +21,14 @@ class Branch:
     """A way on from a text, or all the ways from one place that are not shown."""
 
     way: Way  # for others, that to the place where they part
-    labels: tuple[str, ...]  # of its tokens; for others, one more, which says how many they are
+    label: str  # of its last token; of others, how many they are
+    spelling: str  # of the whole way
     prob: float  # of its last token, after those before it
     path_prob: float  # of the whole way: the product of those of its tokens
     true_prob: float | None  # of the whole way in the source; None if no story of it begins as the text does
     is_others: bool = False
     is_greedy: bool = False  # whether each of its tokens is the likeliest
     branches: tuple["Branch", ...] = ()  # the likeliest first, the others last
-
-    @property
-    def spelling(self) -> str:
-        return "".join(self.labels)
 
     def __iter__(self) -> Iterator["Branch"]:
         """This branch and all that part from it, from top to bottom."""
@@ -46,11 +43,8 @@ class Hit:
 
     branch: Branch
     way: Way  # that of the branch; among others, it goes on with the one token that is hit
-    labels: tuple[str, ...]
-
-    @property
-    def spelling(self) -> str:
-        return "".join(self.labels)
+    label: str
+    spelling: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +94,10 @@ class Futures:
     def caption(self) -> str:
         if self.is_over:
             return _("This token ends the text. Go back to choose otherwise.")
-        best = self.ways[0]
-        said = [_("The likeliest of these ways: {way}, {chances}.").format(way=best.spelling, chances=chances(best))]
-        if best is self.greedy:
-            said.append(_("Greedy finds it."))
-        else:
-            found = {"way": self.greedy.spelling, "chance": percent(self.greedy.path_prob)}
-            said.append(_("Greedy takes {way}, with {chance}.").format(**found))
+        best, greedy = self.ways[0], self.greedy
+        said = [_("Likeliest: {way}, {chances};").format(way=best.spelling, chances=chances(best))]
+        found = {"way": greedy.spelling, "chance": percent(greedy.path_prob)}
+        said.append(_("greedy finds it.") if best is greedy else _("greedy takes {way}, {chance}.").format(**found))
         if self.hit is not None:
             said.append(_("The dart at {uniform} hits {way}.").format(uniform=self.uniform_text, way=self.hit.spelling))
         if not self.is_exact:
@@ -144,9 +135,9 @@ def futures(
     A text that has reached its end has no ways on.
     """
     if reader.token_ids and reader.token_ids[-1] in reader.ends:
-        return Futures(reader.token_ids, text, Branch((), (), 1.0, 1.0, None), is_exact=True)
+        return Futures(reader.token_ids, text, Branch((), "", "", 1.0, 1.0, None), is_exact=True)
     search = Search(reader, sampling, width, depth)
-    root = Branch((), (), 1.0, 1.0, 1.0 if reader.truth(()) else None, is_greedy=True)
+    root = Branch((), "", "", 1.0, 1.0, 1.0 if reader.truth(()) else None, is_greedy=True)
     root = _grown(root, list(search.ways), reader, sampling)
     found = Futures(reader.token_ids, text, root, search.is_exact)
     return found if uniform is None else thrown(found, uniform, reader, sampling)
@@ -164,9 +155,9 @@ def _grown(branch: Branch, ways: list[Way], reader: Reader, sampling: Sampling) 
     for token_id in sorted(token_ids, key=lambda token_id: -distribution.probs[token_id].item()):
         prob = distribution.probs[token_id].item()
         true_prob = None if branch.true_prob is None else branch.true_prob * truth.get(token_id, 0.0)
-        labels = (*branch.labels, token_label(reader.tokenizer, token_id))
-        is_greedy = branch.is_greedy and token_id == greedy
-        grown = Branch((*branch.way, token_id), labels, prob, branch.path_prob * prob, true_prob, False, is_greedy)
+        way, is_greedy = (*branch.way, token_id), branch.is_greedy and token_id == greedy
+        names = token_label(reader.tokenizer, token_id), spelled(reader.tokenizer, way)
+        grown = Branch(way, *names, prob, branch.path_prob * prob, true_prob, False, is_greedy)
         branches.append(_grown(grown, [way for way in ways if way[place] == token_id], reader, sampling))
     others = _others(branch, branches, int(distribution.kept_count))
     return replace(branch, branches=(*branches, *others))
@@ -181,20 +172,29 @@ def _others(branch: Branch, branches: list[Branch], count: int) -> list[Branch]:
         true_prob = 0.0 if true_prob < 1e-12 else true_prob  # rounding
     if not prob and not true_prob:
         return []
-    labels = (*branch.labels, others_label(count - len(branches)))
-    return [Branch(branch.way, labels, prob, branch.path_prob * prob, true_prob, is_others=True)]
+    label = others_label(count - len(branches))
+    return [Branch(branch.way, label, f"{branch.spelling} …", prob, branch.path_prob * prob, true_prob, is_others=True)]
+
+
+def spelled(tokenizer: Any, way: Way) -> str:
+    """The tokens of `way` as one label, in which the bytes of a character are joined if it is whole."""
+    try:
+        return visible(b"".join(token_bytes(tokenizer, token_id) for token_id in way).decode())
+    except ValueError:  # half a character, or a token that the tokenizer lacks
+        return "".join(token_label(tokenizer, token_id) for token_id in way)
 
 
 def thrown(futures: Futures, uniform: float, reader: Reader, sampling: Sampling) -> Futures:
     """`futures` with a dart at `uniform`."""
     leaf, rest = _hit(futures.leaves, [leaf.path_prob for leaf in futures.leaves], uniform)
-    hit, true_hit = Hit(leaf, leaf.way, leaf.labels), None
+    hit, true_hit = Hit(leaf, leaf.way, leaf.label, leaf.spelling), None
     if leaf.is_others:  # the dart falls on one of them, which lie in the order of the vocabulary
         parent = next(branch for branch in futures.root if leaf in branch.branches)
         probs = reader.distribution(leaf.way, sampling).probs.double()
         probs[[branch.way[-1] for branch in parent.branches if not branch.is_others]] = 0.0
         token_id, _rest = _hit(range(len(probs)), probs.tolist(), rest)
-        hit = Hit(leaf, (*leaf.way, token_id), (*leaf.labels[:-1], token_label(reader.tokenizer, token_id)))
+        way = (*leaf.way, token_id)
+        hit = Hit(leaf, way, token_label(reader.tokenizer, token_id), spelled(reader.tokenizer, way))
     if futures.knows_truth:
         true_hit, _rest = _hit(futures.leaves, [leaf.true_prob for leaf in futures.leaves], uniform)
     return replace(futures, uniform=uniform, hit=hit, true_hit=true_hit)

@@ -47,6 +47,16 @@ KINDS = {
         {"prompt": "Once upon", **SAMPLING, **CUTS, "rows": 5, "seed": 3},
         {"draw": [(1,), (0,), (10**9,), ("x",), (-1,), (2.5,)], "reset": [()]},
     ),
+    "FutureTree": Kind(
+        show.FutureTree,
+        {"prompt": "Once upon", "width": 2, "depth": 2, **SAMPLING, "uniform": 0.25, "seed": 3},
+        {
+            "throw": [()],
+            "take": [()],
+            "back": [()],
+            "choose": [([5],), ([5, 6],), ([],), ([10**9],), (None,)],
+        },
+    ),
     "GenerationStepper": Kind(
         show.GenerationStepper,
         {"prompt": "Once upon", **SAMPLING, **CUTS, "seed": 3, "max_new_tokens": 30},
@@ -185,7 +195,7 @@ class Walk:
         try:
             getattr(self.widget, name)(*self.luck.choice(self.kind.calls[name]))
         except (TypeError, ValueError) as error:
-            assert str(error).startswith(("count must be", "position must be", "token_id must be")), error
+            assert str(error).split(" must be")[0] in ("count", "position", "token_id", "way"), error
         self.done["call"] += 1
 
 

@@ -115,6 +115,6 @@ def test_an_end_token_ends_a_way(model_of_noise, tokenizer):
 def test_it_says_what_can_be_seen(grown):
     tree, _ = grown(width=2, depth=2, uniform=0.0)
     best, way = tree.ways[0], tree.hit.branch
-    assert f"The likeliest of these ways: {best.spelling}, " in tree.caption
+    assert f"Likeliest: {best.spelling}, " in tree.caption
     assert f"The dart at 0.0000 hits {way.spelling}." in tree.caption
     assert tree.describe().startswith("'Once upon a time there' may go on with ") and ", greedy" in tree.describe()
