@@ -72,10 +72,11 @@ def stream_text(
 
     A piece never ends in half a character, and one that is incomplete where the text ends is left out. The text ends
     after `max_length` new tokens, or at the tokenizer's end-of-text token, which is not shown. An empty prompt starts
-    from that token. `tokenizer` is one of ours or of `transformers`, or any object with `encode` and `decode`. Token
-    ids that it lacks are shown as `<id 40321>`; with `known_only=True` they are not drawn. The model runs where it is;
-    `device` moves it first ("auto": to CUDA where there is a GPU). `logits_processor` is that of `generate_steps`. The
-    text also ends before the first `stop`, a string or several, that appears in what is new.
+    from that token, or the first of several that the model has. `tokenizer` is one of ours or of `transformers`, or any
+    object with `encode` and `decode`. Token ids that it lacks are shown as `<id 40321>`; with `known_only=True` they
+    are not drawn. The model runs where it is; `device` moves it first ("auto": to CUDA where there is a GPU).
+    `logits_processor` is that of `generate_steps`. The text also ends before the first `stop`, a string or several,
+    that appears in what is new.
 
     Raises TypeError or ValueError, before any work, if an argument is not as described here.
     """
@@ -150,13 +151,19 @@ def _prepare(
         check_text(f"prompt[{i}]", prompt)
     target = None if device is None else resolve_device(device)
     prompt_ids = [encode(tokenizer, prompt) if prompt else [] for prompt in prompts]
-    rows = [ids or end_token_ids(tokenizer)[:1] for ids in prompt_ids]
-    if not all(rows):
-        raise ValueError("prompt must not be empty, since this tokenizer has no end-of-text token, got ''")
+    rows = [ids or _start(model, tokenizer) for ids in prompt_ids]
     rows, _ = check_arguments(model, rows, None, max_length, None, logits_processor)
     if target is not None:
         move_model(model, target)
     return prompt_ids, rows, _known_only(model, tokenizer, logits_processor) if known_only else logits_processor
+
+
+def _start(model: GPTModel, tokenizer: Any) -> list[int]:
+    """What an empty prompt starts from: the tokenizer's first end-of-text token that the model has."""
+    for token_id in end_token_ids(tokenizer):
+        if token_id < model.config.vocab_size:
+            return [token_id]
+    raise ValueError("prompt must not be empty, since this tokenizer has no end-of-text token of the model's, got ''")
 
 
 def _known_only(model: GPTModel, tokenizer: Any, logits_processor: LogitsProcessor | None) -> LogitsProcessor:

@@ -91,6 +91,20 @@ def test_several_end_tokens_end_a_text_and_none_is_shown(model, tokenizer):
     assert len(set(lengths)) > 3 and min(lengths) < 40
 
 
+def test_an_empty_prompt_starts_from_the_first_end_token_that_the_model_has(model, tokenizer):
+    ended = ending(model, tokenizer)
+    for ends in ([10_000, 301, 302], [301, 10_000], [2**40, 301]):
+        ended.eos_token_id = ends
+        steps = generate_steps(model, torch.tensor([301]), 12, 1.0, 10, seed=5, eos_token_id=ends)
+        new = [step.token_id for step in steps if step.token_id not in ends]
+        assert generate_text(model, "", ended, 12, seed=5) == tokenizer.decode(new).removesuffix("\ufffd")
+        assert generate_text(model, ["", "x"], ended, 12, seed=[5, 5])[0] == generate_text(model, "", ended, 12, seed=5)
+    for ends in ([10_000, 20_000], 2**40, None, []):
+        ended.eos_token_id = ends
+        with pytest.raises(ValueError, match="^prompt must not be empty, since .* no end-of-text token"):
+            generate_text(model, "", ended, 12, seed=5)
+
+
 # Before any work
 
 
