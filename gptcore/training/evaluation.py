@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptcore.checks import check_integer
+from gptcore.checks import check_integer, say
 from gptcore.model import GPTModel, check_model, evaluating
 from gptcore.training.batches import Documents, evaluation_batches, evaluation_rows
 from gptcore.training.distributed import Processes
+from gptcore.training.optimization import not_finite
 from gptcore.training.room import check_evaluation
 
 Result = TypeVar("Result")
@@ -57,14 +58,19 @@ def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 3
     Documents are each read from their start; every token except a document's first is predicted. A document that is
     longer than the context is cut there.
 
-    Raises TypeError or ValueError if the model cannot read `token_ids`, or if there is no token to predict;
-    MemoryError if a batch does not fit into memory.
+    Warns if the loss is NaN, as it is if weights are. Raises TypeError or ValueError if the model cannot read
+    `token_ids`, or if there is no token to predict; MemoryError if a batch does not fit into memory.
     """
     check_model(model)
     check_integer("batch_size", batch_size, least=1)
     rows = evaluation_rows("token_ids", token_ids, model.config)
     check_evaluation(model, rows, batch_size)
-    return finished(evaluation_steps(model, rows, batch_size, Processes(model.device)))
+    found = finished(evaluation_steps(model, rows, batch_size, Processes(model.device)))
+    if math.isnan(found.loss):
+        name = not_finite(model)
+        why = f"model has NaN or infinity in {name}" if name else f"model computes values beyond {model.dtype}"
+        say(f"the loss is nan, because the {why}: train or load it again{'' if name else ' in float32'}")
+    return found
 
 
 def evaluation_steps(model: GPTModel, rows: list[Tensor], batch_size: int, processes: Processes) -> Steps[Evaluation]:

@@ -29,11 +29,18 @@ def learn(
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
     loss = processes.sum(loss.detach()) / processes.count
+    if not loss.isfinite() and step == 1 and (name := not_finite(model)):
+        raise ValueError(f"model must have finite weights to be trained, got NaN or infinity in {name}")
     check_finite("loss", loss, step)
     check_finite("gradient", norm, step)
     with held():
         optimizer.step()
     return loss
+
+
+def not_finite(model: nn.Module) -> str | None:
+    """The name of the first weights that hold NaN or infinity; None if all are finite."""
+    return next((name for name, p in model.named_parameters() if not p.isfinite().all()), None)
 
 
 def check_finite(name: str, value: Tensor, step: int) -> None:

@@ -67,3 +67,22 @@ def test_evaluate_leaves_the_mode_as_it_was():
 def test_no_token_to_predict_is_refused(token_ids):
     with pytest.raises(ValueError, match="at least two tokens"):
         evaluate(make_model(), token_ids)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_of_nan_is_said(value):
+    model = make_model()
+    with torch.no_grad():
+        model.blocks[1].feed_forward.up_proj.weight[0, 0] = value
+    with pytest.warns(UserWarning, match=r"^the loss is nan, because the model has NaN or infinity in blocks\.1\.feed"):
+        assert math.isnan(evaluate(model, CIRCLE).loss)
+
+
+def test_a_loss_of_nan_of_finite_weights_is_said_too():
+    model = make_model()
+    with torch.no_grad():
+        model.blocks[0].feed_forward.up_proj.weight.mul_(1e5)
+        model.blocks[0].feed_forward.down_proj.weight.mul_(1e5)
+    assert evaluate(model, CIRCLE).loss > 0
+    with pytest.warns(UserWarning, match=r"^the loss is nan, because the model computes values beyond torch\.float16"):
+        assert math.isnan(evaluate(model.half(), CIRCLE).loss)
