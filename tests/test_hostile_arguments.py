@@ -216,6 +216,7 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
     calls["costs.num_parameters"] = (gptcore.costs.num_parameters, {"config": config})
     widget = {"model": model, "tokenizer": tokenizer}
     calls |= {
+        "show.Machine": (show.Machine, widget | {"prompt": "the fox", "seed": 1, "temperature": 1.0, "top_k": 5}),
         "show.NextToken": (show.NextToken, widget | {"prompt": "the fox", "seed": 1, "temperature": 1.0, "top_k": 5}),
         "show.DistributionExplorer": (
             show.DistributionExplorer,

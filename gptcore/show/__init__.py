@@ -17,6 +17,7 @@ _MODULES = {
     "distribution_explorer": ["DistributionExplorer"],
     "future_tree": ["FutureTree"],
     "logit_lens": ["LogitLens"],
+    "machine": ["Machine"],
     "settings_comparison": ["SettingsComparison"],
     "model_comparison": ["ModelComparison"],
     "next_token": ["NextToken"],

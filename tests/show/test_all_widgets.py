@@ -69,6 +69,7 @@ KINDS = {
         },
     ),
     "LogitLens": Kind(show.LogitLens, {"text": "Once upon", "position": 1}),
+    "Machine": Kind(show.Machine, {"prompt": "Once upon", **SAMPLING, "seed": 3}, {"write": [()], "other_luck": [()]}),
     "ModelComparison": Kind(
         lambda model, tokenizer, **settings: show.ModelComparison({"one": model, "two": model}, tokenizer, **settings),
         {"prompt": "Once upon", **SAMPLING, "seed": 3, "max_length": 4},

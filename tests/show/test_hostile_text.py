@@ -64,6 +64,7 @@ def widgets(model, letters):
     yield show.LogitLens(model, letters, EVIL)
     yield show.DistributionExplorer(model, letters, EVIL)
     yield show.GenerationStepper(model, letters, EVIL)
+    yield show.Machine(model, letters, EVIL)
     yield show.NextToken(model, letters, EVIL)
     yield show.SettingsComparison(model, letters, EVIL, max_length=30)
     yield show.ModelComparison(named, letters, EVIL, losses={EVIL: 1.0}, floor=0.5, max_length=30)

@@ -207,6 +207,31 @@ function toggle(model, name, label) {
   return h("label", { class: "gc-toggle" }, input, h("span", {}, label));
 }
 
+// A button that calls step(isFirst) at once and then every `ms`, until it is pressed again or step() says false.
+function player(label, step, ms) {
+  let timer = null;
+  const el = button(label, () => (timer ? stop() : start()), { icon: "▶" });
+  const [icon, text] = el.querySelectorAll("span");
+  const write = (isPlaying) => {
+    put(icon, { text: isPlaying ? "⏸" : "▶" });
+    put(text, { text: isPlaying ? t("Pause") : label });
+  };
+  const stop = () => {
+    clearTimeout(timer);
+    timer = null;
+    write(false);
+  };
+  const next = (isFirst) => {
+    if (step(isFirst) === false) return stop();
+    timer = setTimeout(next, ms * pace(), false);
+  };
+  const start = () => {
+    write(true);
+    next(true);
+  };
+  return { el, stop };
+}
+
 // Of the buttons in `parent` one is reached by the tab key, and the others from there by the arrow keys. Where the focus
 // is elsewhere, reach(button) says which one.
 function roving(parent) {
