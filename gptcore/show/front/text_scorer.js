@@ -138,7 +138,7 @@ export default {
         ? t("Token {n} of {count} of “{whole}”", { n: shown.parts.indexOf(shown.label) + 1, count: shown.parts.length, whole: shown.whole })
         : t("Expected in the place of “{label}”", { label: shown.label }) });
       keyed(parts, (shown.parts ?? []).map((name, i) => ({ name, i })), ({ i }) => i,
-        ({ i }) => h("button", { type: "button", class: "gc-chip", onclick: () => go(first() + i) }),
+        ({ i }) => h("button", { type: "button", class: "gc-byte", onclick: () => go(first() + i) }),
         (chip, { name, i }) => put(chip, { text: name, "aria-pressed": String(first() + i === model.get("shown").position) }));
       const rows = shown.expected ?? [];
       expected.show(rows.map((row) => ({ ...row, kind: row.came ? "gc-chosen" : "" })));
