@@ -19,6 +19,7 @@ from gptcore.tokenizer import end_token_ids
 
 Way = tuple[int, ...]  # token ids that follow the text
 MOST_READ = 200  # beginnings that are read for one tree: on a flat distribution there are too many to read them all
+MOST_READ_WHOLE = 25  # past the context, where each reads all that the model sees
 TOGETHER = 16  # beginnings that are read at once
 
 
@@ -50,11 +51,15 @@ class Reader:
 
     def _states(self, ways: list[Way], length: int) -> Tensor:
         room, device = self.model.config.context_length, self.model.device
-        if not length or len(self._start) + length > room:  # past the context it sees the end of the text
+        if not length or not self.fits(length):  # past the context it sees the end of the text
             windows = [[*self._start, *way][-room:] for way in ways]
             return self.model.hidden_states(torch.tensor(windows, device=device))[:, -1]
         cache = self._extended(len(ways), len(self._start) + length)
         return self.model.hidden_states(torch.tensor(ways, device=device), cache)[:, -1]
+
+    def fits(self, length: int) -> bool:
+        """Whether the text and `length` tokens more fit into the context."""
+        return len(self._start) + length <= self.model.config.context_length
 
     def _extended(self, batch_size: int, max_length: int) -> KVCache:
         """A cache that holds the text in each of its rows."""
@@ -103,8 +108,9 @@ class Search:
 
     def _certify(self) -> bool:
         """Read every beginning that could still lead to a likelier way; False if there are too many."""
+        most = MOST_READ if self.reader.fits(self.depth) else MOST_READ_WHOLE
         while better := self._better():
-            if self.read_count >= MOST_READ:
+            if self.read_count >= most:
                 return False
             self._read_on(nlargest(TOGETHER, better, key=self.open.get))
         return True
