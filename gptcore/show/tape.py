@@ -87,9 +87,9 @@ class Stepping:
             return "This token ends the text. Go back to choose otherwise." if self.has_ended else "The tape is full."
         drawn = f"The dart falls on “{self.dart.label}” (chance {percent(self.dart.prob)})."
         if self.replayed is None:
-            return f"{drawn} {_('Forward writes it; a click on another bar writes that token.')}"
+            return f"{drawn} {_('Forward writes it; click a bar to write another.')}"
         if not self.replayed.by_hand:
-            return f"{drawn} It was written here before; choose another, and what follows is told anew."
+            return f"{drawn} {_('It was written here before; or choose another.')}"
         return f"You wrote “{self.replayed.label}” (chance {percent(self.replayed.prob)}) here. {drawn}"
 
     def shown(self) -> dict[str, Any]:

@@ -91,7 +91,7 @@ function tape(go) {
 function place(model) {
   const id = newName();
   const input = h("input", { id, type: "range", min: 0 });
-  const output = h("output", { for: id });
+  const output = h("output", { for: id, "aria-live": "off" });
   const seek = latest(model, "go_to");
   const write = () => {
     const said = t("{n} of {count}", { n: input.value, count: input.max });
@@ -172,12 +172,14 @@ export default {
     for (const event of ["pointerover", "focusin"]) root.addEventListener(event, preview);
     root.addEventListener("pointerleave", () => preview({ target: root }));
 
+    const say = (words) => put(root.querySelector(".gc-caption"), { text: words });
     const settle = (shown) => {
+      say(shown.caption);
       text.show(shown);
       total.show(shown.sums);
       candidates.el.style.visibility = shown.candidates ? "visible" : "hidden";
       dart.show(shown.dart);
-      if (!shown.candidates) return;
+      if (!shown.candidates) return void dart.light(null);
       const isAlone = shown.candidates.every(({ id }) => id !== shown.dart.id);
       candidates.show(shown.candidates.map((row) => {
         const [isAimed, isWritten] = [row.id === shown.dart.id || (isAlone && row.id == null), row.id != null && row.id === shown.written];
@@ -191,6 +193,8 @@ export default {
     const write = (old, shown, written, share) => reel.play(async (wait, isHurried) => {
       const part = (ms) => wait(ms * share);
       const isDart = written.id === old.dart.id;
+      const values = { label: written.label, prob: percent(written.prob), uniform: uniformText(old.dart.uniform) };
+      say(isDart ? t("The dart at {uniform} hits “{label}” (chance {prob}).", values) : t("“{label}” (chance {prob}) is written by hand.", values));
       if (!isHurried() && isDart) dart.fall(old.dart.uniform, { ms: 450 * share });
       await part(isDart ? 450 : 0);
       const [piece, row] = [dart.light(written.id), candidates.row(written.id)];
