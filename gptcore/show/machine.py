@@ -135,7 +135,7 @@ def plot_rows(ax: Axes, passage: Passage) -> None:
     largest = [max(1e-9, max(map(abs, row))) for row in passage.rows]
     scaled = [[number / most for number in row] for row, most in zip(passage.rows, largest, strict=True)]
     ax.imshow(scaled, aspect="auto", cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
-    names = ["embedding", *(f"after layer {layer}" for layer in range(1, len(passage.rows)))]
+    names = ["embedding", *(f"after layer {layer}" for layer in range(len(passage.rows) - 1))]
     ax.set_yticks(range(len(names)), names, fontsize=SMALL)
     ax.set_xlabel("the numbers of one row: orange below 0, blue above")
     say(ax, f"{len(names)} rows of {len(passage.last_row):,} numbers")

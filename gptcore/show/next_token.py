@@ -49,12 +49,12 @@ class Growth:
     @property
     def caption(self) -> str:
         if self.last is None:
-            return "What comes next? Here is what the model believes; the button draws one of them."
+            return "What comes next? Here is what the model believes. The button draws a token; a bar writes its own."
         chance = percent(self.last.distribution.probs[self.last.token_id].item())
         if self.step is not None:
-            return f"Drawn: {self.last_label}, which had a chance of {chance}. What comes next?"
+            return f"Written: “{self.last_label}”, which had a chance of {chance}. What comes next?"
         if self.has_ended:
-            return f"Drawn: the end of the text, which had a chance of {chance}. The story is over."
+            return f"Written: the end of the text, which had a chance of {chance}. The story is over."
         return "There is no more room: the text is as long as what the model can look back on."
 
     def describe(self) -> str:

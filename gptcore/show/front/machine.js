@@ -51,12 +51,12 @@ function panels(model) {
   const layers = (shown) => {
     keyed(list, shown.rows.map((row, i) => ({ row, i })), ({ i }) => i,
       ({ i }) => (layerRows[i] = numberRow(() => { chosen = i; layers(model.get("shown")); })).el,
-      (element, { row, i }) => layerRows[i].show(i === 0 ? t("embedding") : t("after layer {i}", { i }), row,
+      (element, { row, i }) => layerRows[i].show(i === 0 ? t("embedding") : t("after layer {i}", { i: i - 1 }), row,
         `${shorter(shown.guesses[i][0], 12)} ${percent(shown.guesses[i][1])}`, i === chosen));
     chosen = Math.min(chosen, shown.rows.length - 1);
     const more = shown.size > shown.rows[chosen].length ? " …" : "";
     put(numbers, { text: shown.rows[chosen].map(signed).join("  ") + more });
-    put(lookedName, { text: chosen === 0 ? t("The row of a token and its place, before it has looked anywhere") : t("Where layer {i} looks back, all heads together", { i: chosen }) });
+    put(lookedName, { text: chosen === 0 ? t("The row of a token and its place, before it has looked anywhere") : t("Where layer {i} looks back, all heads together", { i: chosen - 1 }) });
     const weights = chosen === 0 ? [] : shown.reads[chosen - 1].map((prob, i) => ({ id: null, label: shown.tokens[i][1], prob, place: i }));
     looked.show(weights.sort((a, b) => b.prob - a.prob).slice(0, 4));
   };

@@ -11,25 +11,12 @@ export default {
       tip: (row) => t("Write {label}, which has a chance of {prob}", { label: row.label, prob: percent(row.prob) }) });
     const dart = dartStrip({ act: choose });
 
-    let timer = null;
-    const add = button(t("Add a token"), () => ask(model, "add_token"), { icon: "+", primary: true });
-    const play = button(t("Play"), () => (timer ? pause() : start()), { icon: "▶" });
-    const fresh = button(t("New story"), () => ask(model, "new_story"), { icon: "↺", title: t("Begin again with other luck") });
     const isOver = () => !model.get("shown").candidates;
-    function start() {
-      timer = setInterval(() => (isOver() ? pause() : ask(model, "add_token")), 1600 * pace());
-      label("⏸", t("Pause"));
-      ask(model, "add_token");
-    }
-    function pause() {
-      clearInterval(timer);
-      timer = null;
-      label("▶", t("Play"));
-    }
-    const label = (icon, text) => play.querySelectorAll("span").forEach((span, i) => put(span, { text: [icon, text][i] }));
-
+    const add = button(t("Add a token"), () => ask(model, "add_token"), { icon: "+", primary: true });
+    const play = player(t("Play"), () => (isOver() ? false : ask(model, "add_token")), 1600);
+    const fresh = button(t("New story"), () => ask(model, "new_story"), { icon: "↺", title: t("Begin again with other luck") });
     const root = frame({ model, el }, "next-token", ["probabilities", "dart", "next"], {
-      left: [field(model, "prompt", t("Text")), story, h("div", { class: "gc-buttons" }, add, play, fresh)],
+      left: [field(model, "prompt", t("Text")), story, h("div", { class: "gc-buttons" }, add, play.el, fresh)],
       right: [candidates.el, dart.el],
     });
 
@@ -43,7 +30,7 @@ export default {
       dart.show(shown.dart);
       dart.fall(null);
       dart.light(null);
-      add.disabled = play.disabled = !shown.candidates;
+      add.disabled = play.el.disabled = !shown.candidates;
     };
     const reel = film();
     let before = {};
@@ -67,6 +54,6 @@ export default {
       });
     };
     following(model, ["shown"], show);
-    return () => clearInterval(timer);
+    return play.stop;
   },
 };
