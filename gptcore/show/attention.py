@@ -155,7 +155,7 @@ def plot_attention(ax: Axes, attention: HeadAttention) -> None:
     """The strongest positions as bars on `ax`."""
     plot_shares(ax, attention.rows, "share of the attention")
     token = attention.text.name(attention.position)
-    ax.set_title(drawable(f"Layer {attention.layer}, head {attention.head}: where\n{token} looks"), fontsize=11)
+    ax.set_title(drawable(f"Layer {attention.layer}, head {attention.head}: where\n{token} looks"), fontsize=11, pad=9)
 
 
 class AttentionView(RecordedTextView):

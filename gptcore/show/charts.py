@@ -30,7 +30,7 @@ LINES = (
     ("#555555", ":", "D"),
     ("#AA4499", (0, (6, 1, 1, 1, 1, 1)), "v"),
 )
-WIDTH, HEIGHT = 8.9, 5.5  # inches: what fits into the column of a notebook, and on a projector, without a scroll bar
+WIDTH, HEIGHT = 8.4, 5.5  # inches: what fits, unscaled, into the column of a notebook on a projector of 1,280 pixels
 DPI = 100
 TICKS = {"color": QUIET, "labelcolor": INK, "labelsize": 10}
 MOST_AXES, MOST_INCHES = 100, 500

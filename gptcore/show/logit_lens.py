@@ -227,7 +227,7 @@ def plot_rise(ax: Axes, rise: Rise) -> None:
 
 
 def _cut(label: str) -> str:
-    return drawable(label if columns(label) <= 8 else label[:5] + "…")
+    return drawable(label if columns(label) <= 7 else label[:4] + "…")
 
 
 class LogitLens(RecordedTextView):

@@ -219,7 +219,7 @@ class ModelComparison(LiveView):
 
     def picture(self) -> Figure:
         """The texts, and below them the losses."""
-        texts = {name: wrapped(text, 110, 6) for name, text in self.texts.items()}
+        texts = {name: wrapped(text, 100, 6) for name, text in self.texts.items()}
         heights = [0.35 + 0.19 * (1 + text.count("\n")) for text in texts.values()]
         if self.losses:
             heights.append(0.95 + 0.3 * len(self.losses))

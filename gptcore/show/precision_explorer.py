@@ -11,7 +11,7 @@ from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show import precision
 from gptcore.show.band import band
-from gptcore.show.charts import chart
+from gptcore.show.charts import WIDTH, chart
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.precision import BITS, FORMATS, GROUPINGS, Beliefs, Format, Measured
@@ -178,7 +178,7 @@ class PrecisionExplorer(LiveView):
         """What was measured so far; below it some of the weights, before and after."""
         row, name = self.record.row, self.record.here.format.name
         titles = ["", _("The first {count} weights, {name}").format(count=len(row.weights), name=name)]
-        figure, (top, below) = chart(8.9, 5.4, rows=2, titles=titles, height_ratios=[3.4, 1])
+        figure, (top, below) = chart(WIDTH, 5.4, rows=2, titles=titles, height_ratios=[3.4, 1])
         plot_precision(top, self.record)
         plot_row(below, row)
         return figure

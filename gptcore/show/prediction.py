@@ -19,7 +19,7 @@ from gptcore.show.style import columns
 
 LETTERS = "ABCDE"
 LONGEST = 500  # characters of each text
-PER_LINE = 80  # columns of a picture
+PER_LINE = 75  # columns of a picture
 
 
 @dataclass(frozen=True)

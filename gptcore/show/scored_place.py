@@ -19,7 +19,7 @@ from gptcore.show.tokens import Piece, Token
 from gptcore.tokenizer import visible
 
 CANDIDATES = 5
-LINE, MOST_LINES = 82, 6  # letters on a line of a chart, and lines
+LINE, MOST_LINES = 77, 6  # letters on a line of a chart, and lines
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,11 +96,11 @@ class TextScorer(LiveView):
         height = 0.52 * (min(MOST_LINES, len(piece_lines(self.scored.pieces))) + 0.5)
         title = _("Surprise in nats, below each piece of the text")
         if self.record.candidates is None:
-            figure, top = chart(8.9, 0.6 + height, titles=[title])
+            figure, top = chart(WIDTH, 0.6 + height, titles=[title])
         else:
             expected = _("What was expected in the place of {token}").format(token=self.record.place)
             layout = {"rows": 2, "titles": [title, expected], "height_ratios": [height, 1.7]}
-            figure, (top, below) = chart(8.9, 2.3 + height, **layout)
+            figure, (top, below) = chart(WIDTH, 2.3 + height, **layout)
             plot_expected(below, self.record)
         plot_surprise(top, self.record)
         return figure

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer, given
 from gptcore.model import GPTModel, check_model
-from gptcore.show.charts import chart
+from gptcore.show.charts import WIDTH, chart
 from gptcore.show.kernel import hear_widgets
 from gptcore.show.live import LiveView
 from gptcore.show.parts import framed, html
@@ -208,10 +208,10 @@ class TrainingMonitor(LiveView):
     def picture(self) -> Figure:
         """The curves; and once something was learned, what the model wrote before and after."""
         if not self.samples:
-            figure, ax = chart(8.5, 3.2)
+            figure, ax = chart(WIDTH, 3.2)
             plot_losses(ax, self.record)
             return figure
-        figure, (curves, texts) = chart(8.5, 5.4, rows=2, height_ratios=(3, 2))
+        figure, (curves, texts) = chart(WIDTH, 5.4, rows=2, height_ratios=(3, 2))
         plot_losses(curves, self.record)
         plot_samples(texts, self.record)
         return figure

@@ -164,7 +164,7 @@ def plot_samples(ax: Axes, training: Training) -> None:
     ax.set_axis_off()
     for (step, text), height in zip((training.samples[0], training.samples[-1]), (1, 0.46), strict=True):
         told = f"after {step:,} steps: {text}"
-        ax.text(0, height, wrapped(told, 108, 4), va="top", fontsize=10, transform=ax.transAxes)
+        ax.text(0, height, wrapped(told, 100, 4), va="top", fontsize=10, transform=ax.transAxes)
         say(ax, told)
 
 

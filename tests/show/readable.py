@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-WIDTH, HEIGHT = 900, 560  # pixels: the column of a notebook, and a projector's page
+WIDTH, HEIGHT = 848, 560  # pixels: the column of a notebook, and a projector's page
 SMALLEST = 13  # pixels
 INVERTED = 0.9333  # as in front/style.css
 
