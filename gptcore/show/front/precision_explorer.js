@@ -14,7 +14,7 @@ const MARKS = { // a mark and its colour for each grouping, around (0, 0)
 // A row of options of which one is chosen, as radio buttons: choices(model, name, label, said), said(value) is the text.
 function choices(model, name, label, said, extra = () => null) {
   const group = newName();
-  const list = h("div", { class: "gc-choices", role: "radiogroup", "aria-label": label });
+  const list = h("div", { class: "gc-pe-choices", role: "radiogroup", "aria-label": label });
   following(model, ["offers", "settings", "done"], () => {
     const options = model.get("offers")[name]?.options ?? [];
     const make = ([text, value]) => {
@@ -25,31 +25,31 @@ function choices(model, name, label, said, extra = () => null) {
       if (!isOpen(model, name)) element.querySelector("input").checked = value === model.get("settings")[name];
     });
   });
-  return h("div", { class: "gc-choice" }, h("span", { class: "gc-choice-name" }, label), list);
+  return h("div", { class: "gc-pe-choice" }, h("span", { class: "gc-pe-choice-name" }, label), list);
 }
 
 const mark = (grouping) => h("svg", { viewBox: "-9 -9 18 18", width: 18, height: 18, "aria-hidden": "true" },
-  h("path", { d: MARKS[grouping], class: `gc-mark gc-mark-${grouping}` }));
+  h("path", { d: MARKS[grouping], class: `gc-pe-mark gc-pe-mark-${grouping}` }));
 
 // The chart of all that was measured: show(shown); go(point) is called with a point that was chosen.
 function curves(go) {
   const lines = h("g");
   const points = h("g");
-  const ringText = h("text", { class: "gc-ring-text", y: -10 });
-  const ring = h("g", { class: "gc-ring" }, h("circle", { r: 12 }), ringText);
-  const edge = h("line", { x1: LEFT, x2: RIGHT, class: "gc-edge" });
+  const ringText = h("text", { class: "gc-pe-ring-text", y: -10 });
+  const ring = h("g", { class: "gc-pe-ring" }, h("circle", { r: 12 }), ringText);
+  const edge = h("line", { x1: LEFT, x2: RIGHT, class: "gc-pe-edge" });
   const edgeName = h("text", { x: RIGHT, "text-anchor": "end" });
-  const tip = h("p", { class: "gc-tip", "aria-hidden": "true" });
+  const tip = h("p", { class: "gc-pe-tip", "aria-hidden": "true" });
   const ticks = [2, 3, 4, 6, 8, 16, 32].map((bits) => [
-    h("line", { x1: atBits(bits), x2: atBits(bits), y1: TOP, y2: BOTTOM, class: "gc-grid" }),
+    h("line", { x1: atBits(bits), x2: atBits(bits), y1: TOP, y2: BOTTOM, class: "gc-pe-grid" }),
     h("text", { x: atBits(bits), y: BOTTOM + 20, "text-anchor": "middle" }, String(bits)),
   ]);
   const powers = [-6, -5, -4, -3, -2, -1, 0, 1].map((power) => {
     const y = atNats(10 ** power);
-    return [h("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "gc-grid" }),
+    return [h("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "gc-pe-grid" }),
       h("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, power === LOWEST ? "0" : (10 ** power).toFixed(Math.max(0, -power)))];
   });
-  const picture = h("svg", { viewBox: "0 0 500 280", class: "gc-chart", role: "group",
+  const picture = h("svg", { viewBox: "0 0 500 280", class: "gc-pe-chart", role: "group",
     "aria-label": t("Divergence from float32 in nats per token, over the bits per weight") },
     ticks.flat(), powers.flat(), h("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 39, "text-anchor": "middle" },
       t("bits per weight, with its share of the scales")), h("text", { x: LEFT - 52, y: 9, class: "gc-unit" }, t("nats per token")),
@@ -57,14 +57,29 @@ function curves(go) {
   const about = ({ name, said, x }) => t("{name}: {nats} nats, {bits} bits with the scales", { name, nats: said, bits: decimals(x, 1) });
   const say = (point) => put(tip, { text: point ? about(point) : "" });
   const make = (first) => {
-    const act = () => go(element.point);
-    const element = h("g", { role: "button", tabindex: "0", class: "gc-point", onclick: act, onfocus: () => say(element.point),
-      onblur: () => say(null), onmouseenter: () => say(element.point), onmouseleave: () => say(null),
-      onkeydown: (event) => [" ", "Enter"].includes(event.key) && (event.preventDefault(), act()) },
-      h("circle", { r: 13, class: "gc-target" }), h("path", { d: MARKS[first.grouping], class: `gc-mark gc-mark-${first.grouping}` }),
+    const element = h("g", { role: "button", tabindex: "0", class: "gc-pe-point", onfocus: () => say(element.point), onblur: () => say(null),
+      onkeydown: (event) => [" ", "Enter"].includes(event.key) && (event.preventDefault(), go(element.point)) },
+      h("circle", { r: 13, class: "gc-pe-target" }), h("path", { d: MARKS[first.grouping], class: `gc-pe-mark gc-pe-mark-${first.grouping}` }),
       first.grouping === null && h("text", { y: -13, "text-anchor": "middle" }, first.name));
     return element;
   };
+  // Points lie close together, so a hand touches the nearest one.
+  const nearest = ({ clientX, clientY }) => {
+    const away = (element) => {
+      const { left, top, width, height } = element.children[1].getBoundingClientRect();
+      return Math.hypot(left + width / 2 - clientX, top + height / 2 - clientY);
+    };
+    const found = [...points.children].sort((a, b) => away(a) - away(b))[0];
+    return found && away(found) < 20 ? found : null;
+  };
+  const hover = (element) => {
+    for (const point of points.children) point.classList.toggle("gc-pe-near", point === element);
+    picture.classList.toggle("gc-pe-touching", element !== null);
+    say(element?.point);
+  };
+  picture.addEventListener("pointermove", (event) => hover(nearest(event)));
+  picture.addEventListener("pointerleave", () => hover(null));
+  picture.addEventListener("click", (event) => nearest(event) && go(nearest(event).point));
   const move = (element, { x, kl }) => put(element, { style: { transform: `translate(${atBits(x).toFixed(1)}px, ${atNats(kl).toFixed(1)}px)` } });
   return {
     el: picture,
@@ -77,7 +92,7 @@ function curves(go) {
         put(element, { "aria-label": about(point), "aria-pressed": String(name(point) === name(here)) });
       });
       const groups = GROUPS.map((grouping) => [grouping, found.filter((point) => point.grouping === grouping).sort((a, b) => a.x - b.x)]);
-      keyed(lines, groups, ([grouping]) => grouping, ([grouping]) => h("polyline", { class: `gc-curve gc-curve-${grouping}` }),
+      keyed(lines, groups, ([grouping]) => grouping, ([grouping]) => h("polyline", { class: `gc-pe-curve gc-pe-curve-${grouping}` }),
         (line, [, run]) => put(line, { points: run.map(({ x, kl }) => `${atBits(x).toFixed(1)},${atNats(kl).toFixed(1)}`).join(" ") }));
       move(ring, here);
       const isRight = here.x > 12;
@@ -92,17 +107,17 @@ function curves(go) {
 function weightsLine() {
   const grid = h("g");
   const moves = h("g");
-  const el = h("svg", { viewBox: "0 0 400 84", class: "gc-weights", role: "img" }, grid, moves,
+  const el = h("svg", { viewBox: "0 0 400 84", class: "gc-pe-weights", role: "img" }, grid, moves,
     h("text", { x: 0, y: 12 }, t("weights")), h("text", { x: 0, y: 80 }, t("rounded")));
   const show = ({ here, row }) => {
     const largest = 1.08 * Math.max(...row.weights.map(Math.abs)) || 1;
     const at = (value) => Math.min(397, Math.max(66, 232 + (145 * value) / largest));
     const count = row.scale ? Math.floor((1.1 * largest) / row.scale) : 0;
     const steps = row.scale && count <= 32 ? [...Array(2 * count + 1)].map((_, i) => i - count) : [];
-    keyed(grid, steps, String, () => h("line", { x1: 0, x2: 0, y1: 4, y2: 80, class: "gc-grid" }),
+    keyed(grid, steps, String, () => h("line", { x1: 0, x2: 0, y1: 4, y2: 80, class: "gc-pe-grid" }),
       (line, step) => put(line, { style: { transform: `translateX(${at(step * row.scale).toFixed(1)}px)` } }));
     keyed(moves, row.weights.map((weight, i) => ({ weight, i })), ({ i }) => i,
-      ({ weight }) => h("g", {}, h("circle", { r: 3, cx: at(weight), cy: 12 }), h("line", { y1: 12, y2: 72 }), h("circle", { r: 3.4, cy: 72, class: "gc-to" })),
+      ({ weight }) => h("g", {}, h("circle", { r: 3, cx: at(weight), cy: 12 }), h("line", { y1: 12, y2: 72 }), h("circle", { r: 3.4, cy: 72, class: "gc-pe-to" })),
       (move, { weight, i }) => {
         const to = at(row.rounded[i]);
         put(move.children[1], { x1: at(weight), x2: to });
@@ -116,8 +131,8 @@ function weightsLine() {
 
 // A text in which the first token that differs is framed.
 function writtenText(name) {
-  const spans = ["", "gc-first-other", "gc-after"].map((kind) => h("span", { class: kind }));
-  const head = h("h4", {}, name);
+  const spans = ["", "gc-pe-first-other", "gc-pe-after"].map((kind) => h("span", { class: kind }));
+  const head = h("p", {}, name);
   const el = h("div", {}, head, h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": name }, spans));
   return { el, show: (name, parts) => {
     put(head, { text: name });
@@ -180,10 +195,10 @@ export default {
         choices(model, "grouping", t("Weights that share a scale"), (value) => groupName[value] ?? String(value), mark),
         h("div", { class: "gc-buttons" }, fewer, all),
         weights.el,
-        h("div", { class: "gc-size" }, h("span", {}, t("Bytes")), h("span", { class: "gc-track" }, size), sizeText),
+        h("div", { class: "gc-pe-size" }, h("span", {}, t("Bytes")), h("span", { class: "gc-track" }, size), sizeText),
       ],
-      right: [chart.el, h("div", { class: "gc-under" }, chart.tip)],
-      bottom: [h("div", { class: "gc-two" }, full.el, here.el)],
+      right: [chart.el, h("div", { class: "gc-pe-under" }, chart.tip)],
+      bottom: [h("div", { class: "gc-pe-two" }, full.el, here.el)],
     });
 
     following(model, ["shown"], () => {

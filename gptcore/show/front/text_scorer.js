@@ -1,6 +1,6 @@
 // TextScorer: a text, each piece the darker the more it surprised the model, and what was expected in its place.
 
-const nats = (value) => t("{n} nats", { n: decimals(value, 1) });
+const nats = (value) => t("{n} nats", { n: value < 1000 ? decimals(value, 1) : grouped(value) });
 
 // The pieces with their first position and their surprise, which is that of their tokens together.
 function placed(pieces) {
@@ -27,8 +27,8 @@ function about({ start, text, scores, surprise }, { size }) {
 
 // The text as pieces that can be chosen: show(shown), and choose(position) is called with the position of a piece.
 function scoredText(choose) {
-  const list = h("div", { class: "gc-text gc-scored", role: "listbox", "aria-label": t("The text; the arrow keys go from token to token") });
-  const tip = h("p", { class: "gc-tip", "aria-hidden": "true" });
+  const list = h("div", { class: "gc-text gc-ts-scored", role: "listbox", "aria-label": t("The text; the arrow keys go from token to token") });
+  const tip = h("p", { class: "gc-ts-tip", "aria-hidden": "true" });
   let now = {};
   const say = (piece) => put(tip, { text: piece ? about(piece, now) : "" });
   const chosen = () => [...list.children].find(({ piece }) => now.position < piece.stop);
@@ -49,7 +49,7 @@ function scoredText(choose) {
     put(element.firstChild, { text: gap });
     put(element.lastChild, { text: piece.text.slice(gap.length) });
     put(element, { tabindex: isChosen ? "0" : "-1", "aria-selected": String(isChosen), "aria-label": about(piece, now),
-      class: piece.stop === 1 ? "gc-first" : "", style: { "--share": Math.min(1, piece.surprise / now.guess).toFixed(3) } });
+      class: piece.stop === 1 ? "gc-ts-first" : "", style: { "--share": Math.min(1, piece.surprise / now.guess).toFixed(3) } });
   };
   // The piece on the next line, or the one before, that is nearest to `element`.
   const onLine = (element, direction) => {
@@ -81,7 +81,7 @@ function scoredText(choose) {
       const element = chosen();
       say(null);
       if (!element) return;
-      const [top, bottom] = [element.offsetTop - list.offsetTop, element.offsetTop - list.offsetTop + element.offsetHeight];
+      const [top, bottom] = [element.offsetTop, element.offsetTop + element.offsetHeight];
       if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
     },
   };
@@ -92,11 +92,11 @@ export default {
     const go = (position) => position !== model.get("settings").position && set(model, "position", position);
     const text = scoredText((position) => (pause(), go(position)));
     const numbers = ["all together", "per token", "perplexity"].map((name) => [h("dt", {}, t(name)), h("dd")]);
-    const place = h("h4", { class: "gc-place" });
-    const parts = h("div", { class: "gc-parts", role: "group", "aria-label": t("The tokens of this piece") });
+    const place = h("p", { class: "gc-ts-place" });
+    const parts = h("div", { class: "gc-ts-parts", role: "group", "aria-label": t("The tokens of this piece") });
     const expected = bars({ act: (row) => (pause(), ask(model, "replace", row.id)), label: t("What was expected here"),
       tip: (row) => t("Put {label} here, which had a chance of {prob}", { label: row.label, prob: percent(row.prob) }) });
-    const empty = h("p", { class: "gc-nothing" });
+    const empty = h("p", { class: "gc-ts-nothing" });
 
     let timer = null;
     const read = button(t("Read along"), () => (timer ? pause() : start()), { icon: "▶", title: t("Go from token to token") });
@@ -118,10 +118,10 @@ export default {
       label("▶", t("Read along"));
     }
 
-    const scale = h("div", { class: "gc-scale", "aria-hidden": "true" }, h("span", {}, "0"), h("i"), h("span"));
+    const scale = h("div", { class: "gc-ts-scale", "aria-hidden": "true" }, h("span", {}, "0"), h("i"), h("span"));
     frame({ model, el }, "text-scorer", ["tokens", "probabilities"], {
       left: [field(model, "text", t("Text"), { lines: 2, live: true }), text.el,
-        h("div", { class: "gc-buttons" }, read, scale, text.tip), h("dl", { class: "gc-numbers" }, numbers.map((pair) => h("div", {}, pair)))],
+        h("div", { class: "gc-buttons" }, read, scale, text.tip), h("dl", { class: "gc-ts-numbers" }, numbers.map((pair) => h("div", {}, pair)))],
       right: [place, parts, expected.el, empty],
     });
 
@@ -138,7 +138,7 @@ export default {
         ? t("Token {n} of {count} of “{whole}”", { n: shown.parts.indexOf(shown.label) + 1, count: shown.parts.length, whole: shown.whole })
         : t("Expected in the place of “{label}”", { label: shown.label }) });
       keyed(parts, (shown.parts ?? []).map((name, i) => ({ name, i })), ({ i }) => i,
-        ({ i }) => h("button", { type: "button", class: "gc-byte", onclick: () => go(first() + i) }),
+        ({ i }) => h("button", { type: "button", class: "gc-ts-byte", onclick: () => go(first() + i) }),
         (chip, { name, i }) => put(chip, { text: name, "aria-pressed": String(first() + i === model.get("shown").position) }));
       const rows = shown.expected ?? [];
       expected.show(rows.map((row) => ({ ...row, kind: row.came ? "gc-chosen" : "" })));
