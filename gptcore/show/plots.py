@@ -171,17 +171,21 @@ def plot_lines(
 def plot_level(ax: Axes, value: float, name: str, *, vertical: bool = False) -> None:
     """A thin line across the chart, or down it if `vertical`, at what values are held against, with its name.
 
+    The name stands at the end of the line, or in a legend if there is one above the chart already.
+
     >>> plot_level(ax, 0.47, "floor 0.47")
     """
     if not math.isfinite(value):
         raise ValueError(f"value must be a finite number, got {given(value)}")
-    line, end, place, transform = (
-        (ax.axvline, (value, 1), {"room": 0, "rise": 3, "va": "bottom", "ha": "center"}, ax.get_xaxis_transform())
-        if vertical
-        else (ax.axhline, (1, value), {}, ax.get_yaxis_transform())
-    )
-    line(float(value), color=INK, lw=1, ls=(0, (4, 3)), zorder=3)
-    write_beside(ax, name, end, xycoords=transform, **place)
+    line = (ax.axvline if vertical else ax.axhline)(float(value), color=INK, lw=1, ls=(0, (4, 3)), zorder=3)
+    if not vertical:
+        write_beside(ax, name, (1, value), xycoords=ax.get_yaxis_transform())
+    elif ax.get_legend() is None:
+        place = {"xycoords": ax.get_xaxis_transform(), "room": 0, "rise": 3, "va": "bottom", "ha": "center"}
+        write_beside(ax, name, (value, 1), **place)
+    else:
+        line.set_label(drawable(name))
+        legend(ax)
     say(ax, name)
 
 

@@ -177,6 +177,8 @@ def test_a_level_has_its_name_at_its_end():
     plot_level(other, 1.2, "limit")
     assert set(ax.lines[-1].get_xdata()) == {1.5} and set(other.lines[-1].get_ydata()) == {1.2}
     assert texts(ax) == ["floor 1.50"] and texts(other) == ["limit"] and faults(figure) == []
+    plot_level(other, 0.5, "half", vertical=True)
+    assert [text.get_text() for text in other.get_legend().get_texts()] == ["a", "half"]
     with pytest.raises(ValueError, match="value must be a finite number, got nan"):
         plot_level(ax, float("nan"), "floor")
 
