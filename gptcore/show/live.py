@@ -13,6 +13,7 @@ from gptcore.show.charts import picture_bundle
 from gptcore.show.front import Control, Front
 from gptcore.show.parts import button
 from gptcore.show.settings import Setting
+from gptcore.show.stand_in import with_stand_in
 from gptcore.show.style import caption_html, sentence
 
 
@@ -205,7 +206,7 @@ class LiveView:
             bundle["application/vnd.jupyter.widget-view+json"] = {
                 "version_major": 2,
                 "version_minor": 0,
-                "model_id": self.view.model_id,
+                "model_id": with_stand_in(self.view, picture["image/png"], self.describe()).model_id,
             }
         return bundle, metadata
 
