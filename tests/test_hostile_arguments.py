@@ -231,6 +231,11 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
             show.GenerationStepper,
             widget | {"prompt": "the fox", **sampling, "seed": 1, "max_new_tokens": 3},
         ),
+        "show.Story": (
+            show.Story,
+            widget
+            | {"prompt": "the fox", "temperature": 0.8, "top_k": 5, "seed": 1, "max_length": 3, "shaded": True},
+        ),
         "show.StreamingGenerator": (
             show.StreamingGenerator,
             widget | {"prompt": "the fox", "max_length": 3, **sampling, "seed": 1, "speed": 5},

@@ -27,6 +27,7 @@ _MODULES = {
     "printing": ["print_text"],
     "style": ["percent"],
     "stepper": ["GenerationStepper"],
+    "story": ["Story"],
     "streaming": ["StreamingGenerator"],
     "text_scorer": ["TextScorer"],
     "timing": ["plot_time_per_token"],

@@ -87,6 +87,11 @@ KINDS = {
     "SettingsComparison": Kind(
         show.SettingsComparison, {"prompt": "Once upon", "seed": 3, "max_length": 4}, {"other_luck": [()]}
     ),
+    "Story": Kind(
+        show.Story,
+        {"prompt": "Once upon", **SAMPLING, "seed": 3, "max_length": 4, "shaded": True},
+        {"another": [()]},
+    ),
     "StreamingGenerator": Kind(
         show.StreamingGenerator,
         {"prompt": "Once upon", **SAMPLING, **CUTS, "seed": 3, "max_length": 4, "speed": None},
@@ -121,7 +126,8 @@ SENT = [thing for thing in ODD if isinstance(thing, (str, int, float, list, dict
 
 @pytest.fixture(params=KINDS)
 def kind(request, monkeypatch):
-    for owner in (show.SettingsComparison, show.ModelComparison, show.StreamingGenerator, show.PrecisionExplorer):
+    writers = show.SettingsComparison, show.ModelComparison, show.StreamingGenerator, show.PrecisionExplorer, show.Story
+    for owner in writers:
         monkeypatch.setattr(owner.max_length, "most", 6)  # a walk is long enough
     return KINDS[request.param]
 
