@@ -59,10 +59,14 @@ def test_a_pipe_without_a_reader_needs_no_message():
 @on_posix
 def test_a_measurement_is_interrupted_without_a_traceback():
     command = [sys.executable, "-m", "gptcore.benchmark", "window", "--repeats", "1000000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8) as process:
-        assert process.stdout.readline().startswith(b"python ")
-        process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=60)
+    hears = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # also where the tests do not
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTF8, **hears) as process:
+        try:
+            assert process.stdout.readline().startswith(b"python ")
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (rest, errors, process.returncode) == (b"\n", b"", 130)
 
 
