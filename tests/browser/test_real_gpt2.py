@@ -23,22 +23,22 @@ def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, k
     notebook.eventually(lambda: chances.inner_text() != seen)
     keep(chances, "real-gpt2-chances")
 
-    steps = notebook.output_with(".gptcore-step-tape")
-    steps.get_by_role("button", name=re.compile("Forward$")).click()
-    page.wait_for_selector(".gptcore-step-told[role=listitem]")
+    steps = notebook.output_with(".gc-tape")
+    steps.get_by_role("button", name="Forward").click()
+    steps.locator(".gc-token").first.wait_for()
 
     luck = notebook.output_with(".gptcore-luck-one")
     luck.get_by_role("button", name="Other luck").click()
     luck.get_by_text("seed 6").wait_for()
 
-    stream = notebook.output_with(".gptcore-stream-box")
+    stream = notebook.output_with(".gc-streaming-generator")
     stream.get_by_role("button", name="Start").click()
-    stream.get_by_role("status").filter(has_text="It is writing").wait_for()
-    text = stream.locator(".gptcore-stream-box")
+    stream.locator(".gc-caption").filter(has_text="It is writing").wait_for()
+    text = stream.locator(".gc-text")
     notebook.eventually(lambda: len(text.inner_text()) > 30)
     stream.get_by_role("button", name="Stop").focus()
     page.keyboard.press("Enter")
-    stream.get_by_role("status").filter(has_text="Stopped").wait_for()
+    stream.locator(".gc-caption").filter(has_text="Stopped").wait_for()
     assert text.inner_text().startswith("옛날 옛적에")
     keep(stream, "real-gpt2-korean")
 
@@ -47,7 +47,7 @@ def test_the_notebook_as_a_page(notebook, keep):
     page = notebook.page
     for width, viewport in ((600, 1010), (1200, 1200), (1400, 1760)):
         page.set_viewport_size({"width": viewport, "height": 1000})
-        for selector, name in ((".gptcore-chip", "tokens"), (".gptcore-stream-box", "stream")):
+        for selector, name in ((".gptcore-chip", "tokens"), (".gc-streaming-generator", "stream")):
             output = notebook.output_with(selector)
             notebook.eventually(lambda output=output: output.evaluate("e => e.scrollWidth <= e.clientWidth"))
             keep(output, f"real-gpt2-{name}-{width}")

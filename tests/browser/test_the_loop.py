@@ -1,17 +1,15 @@
-import re
-
 NOTEBOOK = "05_the_loop.ipynb"
 
 
 def test_stepping(notebook, keep):
-    """Forward, back, auto-play, the slider and the candidates' buttons, by mouse and by keyboard."""
+    """Forward, back, auto-play, the slider, the candidates' bars and the tokens, by mouse and by keyboard."""
     page = notebook.page
-    output = notebook.output_with(".gptcore-step-tape")
-    told = output.locator(".gptcore-step-told[role=listitem]")
+    output = notebook.output_with(".gc-tape")
+    tokens, later = output.locator(".gc-token"), output.locator(".gc-token.gc-later")
     height = output.bounding_box()["height"]
 
     def press(name, key=None):
-        button = output.get_by_role("button", name=re.compile(f"{name}$"))
+        button = output.get_by_role("button", name=name, exact=True)
         if key is None:
             button.click()
         else:
@@ -19,11 +17,8 @@ def test_stepping(notebook, keep):
             page.keyboard.press(key)
 
     def written(count):
-        page.wait_for_function(
-            "n => document.querySelectorAll('.gptcore-step-told[role=listitem]:not(.gptcore-step-later)').length === n",
-            arg=count,
-        )
-        return told.all_inner_texts()
+        notebook.eventually(lambda: tokens.count() - later.count() == count)
+        return tokens.all_inner_texts()
 
     press("Forward")
     written(1)
@@ -34,28 +29,33 @@ def test_stepping(notebook, keep):
     press("Back")
     press("Back", "Enter")
     written(1)
-    notebook.eventually(lambda: told.count() == 3)  # what comes after is still on the tape
-    slider = output.get_by_role("slider").last
-    slider.focus()
+    assert tokens.count() == 3  # what comes after is still on the tape
+    output.get_by_role("slider", name="Position").focus()
     page.keyboard.press("ArrowRight")
     written(2)
     press("Forward")
     assert written(3) == three
+    tokens.nth(1).click()
+    written(1)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    written(2)
+    press("Forward")
+    written(3)
 
-    choice = output.locator("button[title^=Write]").nth(3)
-    choice.focus()
+    output.locator("button.gc-row").nth(3).focus()
     page.keyboard.press("Enter")
     written(4)
-    output.locator(".gptcore-step-yours").wait_for()
+    output.locator(".gc-token.gc-mine").wait_for()
 
-    output.get_by_role("button", name=re.compile("Play$")).click()
-    page.wait_for_function("document.querySelectorAll('.gptcore-step-told[role=listitem]').length >= 8")
-    output.get_by_role("button", name=re.compile("Pause$")).click()
-    output.get_by_role("button", name=re.compile("Play$")).wait_for()
+    press("Play")
+    notebook.eventually(lambda: tokens.count() >= 8)
+    press("Pause")
+    output.get_by_role("button", name="Play", exact=True).wait_for()
     page.wait_for_timeout(700)
-    count = told.count()
+    count = tokens.count()
     page.wait_for_timeout(700)
-    assert told.count() == count
+    assert tokens.count() == count
     notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
     notebook.keep_widths(keep, output, "stepper")
 
@@ -84,10 +84,10 @@ def test_two_settings_on_one_luck(notebook, keep):
 def test_streaming(notebook, keep):
     """Start, a second Start, Stop, and the kernel's interrupt, after each of which all is usable."""
     page = notebook.page
-    output = notebook.output_with(".gptcore-stream-box")
-    status = output.get_by_role("status")
+    output = notebook.output_with(".gc-streaming-generator")
+    status = output.locator(".gc-caption")
     start, stop = (output.get_by_role("button", name=name) for name in ("Start", "Stop"))
-    text = output.locator(".gptcore-stream-box")
+    text = output.locator(".gc-text")
 
     def started():
         start.click()
@@ -100,7 +100,7 @@ def test_streaming(notebook, keep):
     height = output.bounding_box()["height"]
     output.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")  # the other controls answer while it writes
-    output.locator("span.gptcore").filter(has_text="13").wait_for()
+    output.locator("output").filter(has_text="13").wait_for()
     stop.click()
     status.filter(has_text="Stopped").wait_for()
     stopped = text.inner_text()
@@ -115,9 +115,9 @@ def test_streaming(notebook, keep):
     status.filter(has_text="The kernel was interrupted").wait_for()
     assert len(text.inner_text()) > len("Once upon a time")
 
-    step = notebook.output_with(".gptcore-step-tape")
-    step.get_by_role("button", name=re.compile("Forward$")).click()  # the model and the other widgets go on
-    page.wait_for_selector(".gptcore-step-told[role=listitem]")
+    step = notebook.output_with(".gc-tape")
+    step.get_by_role("button", name="Forward").click()  # the model and the other widgets go on
+    step.locator(".gc-token").first.wait_for()
 
     output.scroll_into_view_if_needed()
     started()
