@@ -254,7 +254,7 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
             show.AttentionView,
             widget | {"text": "the fox", "layer": 0, "head": 0, "position": None},
         ),
-        "show.LogitLens": (show.LogitLens, widget | {"text": "the fox", "position": None}),
+        "show.LogitLens": (show.LogitLens, widget | {"text": "the fox", "position": None, "row": None}),
         "show.PrecisionExplorer": (
             show.PrecisionExplorer,
             widget

@@ -1,9 +1,11 @@
 """`AttentionView`: where a token looks, head by head, while the model reads a text."""
 
+import base64
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import ipywidgets
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
@@ -13,14 +15,54 @@ from matplotlib.figure import Figure
 from gptcore.model import GPTModel
 from gptcore.recording import Recording
 from gptcore.show.charts import DPI, HEIGHT, SMALL, WIDTH, Chart, drawable, styled
-from gptcore.show.parts import framed, html, side_by_side
+from gptcore.show.front import Control
 from gptcore.show.plots import plot_shares
-from gptcore.show.recorded import Index, RecordedText, RecordedTextView, index_slider
+from gptcore.show.recorded import Index, RecordedText, RecordedTextView, record_text
 from gptcore.show.settings import Shown
-from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, escape, others_label, percent, row_html
+from gptcore.show.style import CHOSEN, KEPT, others_label, percent
 
 STRONGEST = 5  # how many positions have a row of their own
 MAP_SIZE = 48  # squares on each side of a small map, at most
+MOST_SQUARES = 30_000  # of all small maps on a page together: 40 kB
+
+
+@dataclass(frozen=True, eq=False)
+class AttendedText(RecordedText):
+    """A text as a model has read it, with what all heads did."""
+
+    @cached_property
+    def maps(self) -> dict[str, Any]:
+        """The small maps for a page: their `size`, and of each head the lower half, row by row, as bytes in base64.
+
+        A byte is 255 times the square root of a weight; in a long text a square stands for several tokens each way.
+        """
+        attention = self.recording.attention.flatten(0, 1)  # (n_layers * n_heads, T, T)
+        size = map_size(len(attention), len(self.labels))
+        rows, columns = torch.tril_indices(size, size)
+        values = (255 * small_maps(attention, size)[:, rows, columns].sqrt()).round().to(torch.uint8)
+        return {"size": size, "values": base64.b64encode(values.numpy().tobytes()).decode("ascii")}
+
+    @cached_property
+    def most(self) -> dict[str, torch.Tensor]:
+        """The largest weight of each position in each head, (n_layers, n_heads, T), and whose it is."""
+        weights, positions = self.recording.attention.max(-1)
+        return {"weights": weights, "positions": positions}
+
+
+def map_size(heads: int, tokens: int) -> int:
+    """The squares on each side of the small map of each of so many `heads` on a page."""
+    return max(1, min(tokens, MAP_SIZE, (math.isqrt(1 + 8 * MOST_SQUARES // heads) - 1) // 2))
+
+
+def read_attention(model: GPTModel, tokenizer: Any, text: str) -> AttendedText:
+    """Record `text`: see `record_text`."""
+    return AttendedText(**vars(record_text(model, tokenizer, text)))
+
+
+def small_maps(weights: torch.Tensor, size: int = MAP_SIZE) -> torch.Tensor:
+    """The weights (heads, T, T) with at most `size` squares each way; one shows the largest of those it stands for."""
+    weights = weights.float().cpu()
+    return weights if weights.shape[-1] <= size else F.adaptive_max_pool2d(weights, size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,54 +109,6 @@ def head_attention(text: RecordedText, layer: int, head: int, position: int) -> 
     return HeadAttention(text, layer, head, position, weights)
 
 
-KEY = (
-    '<div class="gptcore"><div class="gptcore-key gptcore-look-key">The bar under a token is the share of the '
-    "attention that it gets; framed: the token that looks; pale: what it cannot see, because it comes later."
-    "</div></div>"
-)
-
-
-def chips_html(attention: HeadAttention | None) -> str:
-    """The tokens of the text, each with its share of the attention."""
-    chips = ""
-    if attention is not None:
-        text = attention.text
-        chips = f'<span class="gptcore-key">… {text.left_out:,} tokens before … </span>' if text.left_out else ""
-        chips += "".join(_chip_html(attention, position) for position in range(len(text.labels)))
-    return (
-        '<div class="gptcore"><div class="gptcore-look" role="list" aria-label="The tokens, and how much attention '
-        f'each gets">{chips}</div></div>'
-    )
-
-
-def _chip_html(attention: HeadAttention, position: int) -> str:
-    label, weight = escape(attention.text.labels[position]), 0.0
-    if position < len(attention.weights):
-        weight = attention.weights[position]
-        kind, says = "", f"gets {escape(percent(weight))}"
-    else:
-        kind, says = " gptcore-look-later", "comes later"
-    if position == attention.position:
-        kind, says = f"{kind} gptcore-look-from", f"{says}, looks from here"
-    name = f"{label}, position {position}: {says}"
-    return (
-        f'<span class="gptcore-look-chip{kind}" role="listitem" style="--weight:{weight:.3f}" title="{name}" '
-        f'aria-label="{name}">{label}</span>'
-    )
-
-
-def bars_html(attention: HeadAttention | None) -> str:
-    """The strongest positions as bars, and one for all others; of constant height."""
-    rows = [] if attention is None else attention.rows
-    lines = [row_html(label, weight, percent(weight), room=99) for label, weight in rows[:-1]]
-    lines += [EMPTY_ROW] * (STRONGEST - len(lines))
-    lines += [row_html(label, weight, percent(weight), "gptcore-others") for label, weight in rows[-1:]] or [EMPTY_ROW]
-    return (
-        '<div class="gptcore gptcore-look-bars" role="list" aria-label="The positions that are looked at most">'
-        f"{''.join(lines)}</div>"
-    )
-
-
 @styled
 def plot_maps(axes: Any, weights: torch.Tensor | None) -> None:
     """The attention (n_layers, n_heads, T, T) on `axes`, an array of them: a small map for each head.
@@ -134,9 +128,7 @@ def plot_maps(axes: Any, weights: torch.Tensor | None) -> None:
 
 def _plot_map(ax: Axes, weights: torch.Tensor) -> None:
     """The weights (T, T) of one head; what cannot be seen stays white."""
-    weights = weights.float().cpu()
-    if len(weights) > MAP_SIZE:
-        weights = F.adaptive_max_pool2d(weights[None], MAP_SIZE)[0]
+    weights = small_maps(weights[None])[0]
     colours = LinearSegmentedColormap.from_list("attention", ["white", KEPT, "#002B45"])
     ax.imshow(weights.sqrt().numpy(), cmap=colours, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
 
@@ -172,8 +164,10 @@ class AttentionView(RecordedTextView):
     Only a new text calls the model.
     """
 
+    front, hands = "attention_view", ("choose",)
     layer, head = Index(lambda view: view.model.config.n_layers), Index(lambda view: view.model.config.n_heads)
     weights, strongest = Shown(empty=[]), Shown(empty=[])
+    _read_text = staticmethod(read_attention)
 
     def __init__(
         self,
@@ -184,17 +178,12 @@ class AttentionView(RecordedTextView):
         head: int = 0,
         position: int | None = None,
     ):
-        super().__init__(model, tokenizer)
-        layers, heads = model.config.n_layers, model.config.n_heads
-        self.controls |= {"layer": index_slider("Layer", layers), "head": index_slider("Head", heads)}
-        self._chips, self._message, self._bars = html(), html(), html()
-        # The box that scrolls outlives what it shows, so that it stays where it is while a slider moves.
-        box = ipywidgets.Box([self._chips], layout={"height": "350px", "overflow": "hidden auto", "display": "block"})
-        box.add_class("gptcore-look-box")
-        sliders = side_by_side(*(self.controls[name] for name in ("layer", "head", "position")))
-        parts = self.controls["text"], sliders, box, ipywidgets.HTML(KEY), self._message, self._bars
-        self.view = framed(*parts, width=1000)
-        self._begin(text, layer=layer, head=head, position=position)
+        settings = {"position": position, "layer": layer, "head": head}
+        super().__init__(model, tokenizer, text, settings, layer=Control(0), head=Control(0))
+
+    def choose(self, layer: int, head: int) -> None:
+        """Show another head."""
+        self.change(layer=layer, head=head)
 
     @styled
     def picture(self) -> Figure:
@@ -226,6 +215,22 @@ class AttentionView(RecordedTextView):
         return head_attention(self.recorded, self.layer, self.head, self.position)
 
     def _show(self) -> None:
-        self._chips.value = chips_html(self.record)
-        self._bars.value = bars_html(self.record)
-        self._message.value = caption_html(self.caption, 2, 3)
+        """Offer the maps too, which a page needs once for each text."""
+        self.controls["head"].maps = None if self.recorded is None else self.recorded.maps
+        super()._show()
+
+    def _shown(self) -> dict[str, Any]:
+        if self.record is None:
+            return {}
+        *strongest, (others, rest) = self.record.rows
+        ids = [position for position, _ in self.record.strongest]
+        rows = [{"id": i, "label": self.labels[i], "prob": prob} for i, (_, prob) in zip(ids, strongest, strict=True)]
+        return {
+            "layer": self.layer,
+            "head": self.head,
+            "position": self.position,
+            "weights": [float(f"{weight:.6g}") for weight in self.weights],
+            "rows": [*rows, {"id": None, "label": others, "prob": rest}],
+            "heads": {name: values[:, :, self.position].tolist() for name, values in self.recorded.most.items()},
+            "left_out": self.left_out,
+        }

@@ -1,10 +1,11 @@
 """`LogitLens`: what the model would say after each of its layers, and how its final answer rises."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, NamedTuple
 
-import ipywidgets
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -13,16 +14,17 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
-from gptcore.model import GPTModel
+from gptcore.model import GPTModel, check_model
 from gptcore.recording import lens_logits
 from gptcore.show.charts import HEIGHT, SMALL, WIDTH, chart, drawable, say, styled, write_beside
-from gptcore.show.parts import framed, html
-from gptcore.show.recorded import RecordedText, RecordedTextView, record_text
+from gptcore.show.front import Control
+from gptcore.show.recorded import Index, RecordedText, RecordedTextView, record_text
 from gptcore.show.settings import Shown
-from gptcore.show.style import CHOSEN, EMPTY_ROW, KEPT, caption_html, columns, escape, percent
+from gptcore.show.style import CHOSEN, KEPT, columns, others_label, percent
 from gptcore.tokenizer import token_label
 
 WINDOW = 9  # how many positions the table shows at once
+CANDIDATES = 5  # tokens of a cell that is open
 
 
 class Cell(NamedTuple):
@@ -31,6 +33,15 @@ class Cell(NamedTuple):
     label: str
     prob: float
     is_answer: bool  # whether it is already the model's final answer
+
+
+class Candidate(NamedTuple):
+    """One of the likeliest tokens at a position after some of the layers."""
+
+    token_id: int
+    label: str
+    logit: float
+    prob: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,25 +55,41 @@ class Lens(RecordedText):
     answers: list[str]  # answers[position]
     probs: list[list[float]]  # probs[row][position] of the answer
     ranks: list[list[int]]  # ranks[row][position] of the answer: 1 is the likeliest, equal ones by id
+    tops: list[tuple[Tensor, Tensor, Tensor]]  # of each row the ids, logits and probs of the likeliest: (T, up to 5)
+    label: Callable[[int], str]  # of a token id
     vocab_size: int
+
+    def candidates(self, row: int, position: int) -> list[Candidate]:
+        """The likeliest tokens of a cell, the likeliest first."""
+        numbers = (values[position].tolist() for values in self.tops[row])
+        return [Candidate(token_id, self.label(token_id), *pair) for token_id, *pair in zip(*numbers, strict=True)]
 
 
 def read_lens(model: GPTModel, tokenizer: Any, text: str) -> Lens:
     """Record `text`, and read every row, one after the other: the logits of all of them may not fit into memory."""
     text = record_text(model, tokenizer, text)
+    label = cache(partial(token_label, tokenizer))
     answer_ids = text.recording.logits.argmax(-1)  # (T,)
-    tops, probs, ranks = [], [], []
+    table, probs, ranks, tops = [], [], [], []
     for residuals in text.recording.residuals:
         logits = lens_logits(model, residuals)  # (T, vocab_size)
-        every, top_ids = logits.softmax(-1), logits.argmax(-1)
-        tops.append((top_ids.tolist(), _chosen(every, top_ids), (top_ids == answer_ids).tolist()))
+        every, ids = logits.softmax(-1), likeliest(logits)
+        tops.append((ids, logits.gather(-1, ids), every.gather(-1, ids)))
+        cells = zip(ids[:, 0].tolist(), tops[-1][2][:, 0].tolist(), (ids[:, 0] == answer_ids).tolist(), strict=True)
+        table.append([Cell(label(token_id), *cell) for token_id, *cell in cells])
         probs.append(_chosen(every, answer_ids))
         ranks.append(ranks_of(logits, answer_ids).tolist())
-    answer_ids = answer_ids.tolist()
-    labels = {i: token_label(tokenizer, i) for i in set(answer_ids).union(*(ids for ids, *_ in tops))}
-    table = [[Cell(labels[i], *cell) for i, *cell in zip(*top, strict=True)] for top in tops]
-    answers = [labels[i] for i in answer_ids]
-    return Lens(**vars(text), table=table, answers=answers, probs=probs, ranks=ranks, vocab_size=every.shape[-1])
+    answers = [label(token_id) for token_id in answer_ids.tolist()]
+    found = {"table": table, "answers": answers, "probs": probs, "ranks": ranks, "tops": tops}
+    return Lens(**vars(text), **found, label=label, vocab_size=every.shape[-1])
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """The ids of the few likeliest tokens of each row of `logits`, (T, vocab_size); equal ones by id."""
+    ids, first = logits.topk(min(CANDIDATES, logits.shape[-1])).indices, logits.argmax(-1, keepdim=True)
+    ids[:, -1:] = torch.where((ids == first).any(-1, keepdim=True), ids[:, -1:], first)  # many may be equal
+    ids = ids.sort(-1).values
+    return ids.gather(-1, logits.gather(-1, ids).argsort(dim=-1, descending=True, stable=True))
 
 
 def _chosen(values: Tensor, token_ids: Tensor) -> list[float]:
@@ -87,6 +114,12 @@ class Rise:
     answer: str
     ranks: list[int]  # one for each row
     probs: list[float]
+    row: int  # whose cell at `position` is open
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The likeliest tokens of the open cell, the likeliest first."""
+        return self.lens.candidates(self.row, self.position)
 
     @property
     def leads_from(self) -> int:
@@ -115,10 +148,10 @@ class Rise:
         return f"after {self.lens.name(self.position)} the answer {self.answer} rises: rank {ranks}"
 
 
-def rise_at(lens: Lens, position: int) -> Rise:
-    """What the lens shows at `position`."""
+def rise_at(lens: Lens, position: int, row: int | None = None) -> Rise:
+    """What the lens shows at `position`, with the cell of `row` open, or that of the last."""
     ranks, probs = ([row[position] for row in rows] for rows in (lens.ranks, lens.probs))
-    return Rise(lens, position, lens.answers[position], ranks, probs)
+    return Rise(lens, position, lens.answers[position], ranks, probs, len(ranks) - 1 if row is None else row)
 
 
 def row_name(row: int) -> str:
@@ -129,60 +162,6 @@ def row_name(row: int) -> str:
 def height(rank: int, size: int) -> float:
     """How far up a rank is among `size`, from 0 (the last) to 1 (the first), on a logarithmic axis."""
     return 1.0 if size == 1 else 1 - math.log(rank) / math.log(size)
-
-
-def table_html(rise: Rise | None, rows: int) -> str:
-    """A line for each position of the window, from top to bottom as one reads; a column for each of `rows`."""
-    names = "".join(f'<th scope="col">{_short_name(row)}</th>' for row in range(rows))
-    lines = [] if rise is None else [_line_html(rise, position) for position in rise.window]
-    lines += [f'<tr class="gptcore-lens-empty"><td colspan="{rows + 1}"></td></tr>'] * (WINDOW - len(lines))
-    return (
-        f'<div class="gptcore"><table class="gptcore-lens" style="min-width:{84 * (rows + 1)}px"><caption>'
-        "The likeliest next token after each layer; framed: already the final answer</caption><thead><tr>"
-        f'<th scope="col">token</th>{names}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-    )
-
-
-def _line_html(rise: Rise, position: int) -> str:
-    here = ' class="gptcore-lens-here" aria-current="true"' if position == rise.position else ""
-    label = escape(rise.lens.labels[position])
-    cells = "".join(_cell_html(row[position]) for row in rise.lens.table)
-    return (
-        f'<tr{here}><th scope="row" title="{label}, position {position}"><span>{label}</span>'
-        f"<small>position {position}</small></th>{cells}</tr>"
-    )
-
-
-def _cell_html(cell: Cell) -> str:
-    label, prob = escape(cell.label), escape(percent(cell.prob))
-    kind, says = (" gptcore-lens-final", ", the final answer") if cell.is_answer else ("", "")
-    return (
-        f'<td class="gptcore-lens-cell{kind}" style="--prob:{cell.prob:.3f}" title="{label}, chance {prob}{says}">'
-        f"<span>{label}</span><small>{prob}</small></td>"
-    )
-
-
-def rise_html(rise: Rise | None, rows: int) -> str:
-    """The rank of the answer, row by row, on a logarithmic axis: a full bar is rank 1."""
-    lines, answer = [EMPTY_ROW] * rows, ""
-    if rise is not None:
-        answer = f"of {escape(rise.answer)} "
-        lines = [_rank_html(rise, row) for row in range(rows)]
-    return (
-        f'<div class="gptcore"><div class="gptcore-key">Rank and chance {answer}after each layer; a full bar '
-        'is rank 1</div><div role="list" aria-label="The rank of the final answer '
-        f'after each layer">{"".join(lines)}</div></div>'
-    )
-
-
-def _rank_html(rise: Rise, row: int) -> str:
-    rank = rise.ranks[row]
-    return (
-        '<div class="gptcore-row gptcore-lens-row" role="listitem"><span class="gptcore-label">after '
-        f'{row_name(row)}</span><div class="gptcore-track"><div class="gptcore-bar" '
-        f'style="width:{height(rank, rise.lens.vocab_size):.2%}"></div></div><span class="gptcore-number">'
-        f'rank {rank:,}</span><span class="gptcore-number">{escape(percent(rise.probs[row]))}</span></div>'
-    )
 
 
 def _short_name(row: int) -> str:
@@ -244,20 +223,30 @@ class LogitLens(RecordedTextView):
     row is the model's own answer. Positions are counted from 0; a new text puts `position` on its last token. A value
     that is not allowed changes nothing, and `problem` says why. Of a text longer than the context, the model reads the
     last `context_length` tokens. Only a new text calls the model.
+
+    At `position` the cell of one `row` is open: its likeliest tokens are the `candidates`.
     """
 
-    answer, ranks, probs = Shown(), Shown(empty=[]), Shown(empty=[])
+    front, hands = "logit_lens", ("open",)
+    row = Index(lambda lens: lens.model.config.n_layers + 1)
+    answer, ranks, probs, candidates = Shown(), Shown(empty=[]), Shown(empty=[]), Shown(empty=[])
     _read_text = staticmethod(read_lens)
 
-    def __init__(self, model: GPTModel, tokenizer: Any, text: str = "Once upon a time", position: int | None = None):
-        super().__init__(model, tokenizer)
-        self._table, self._message, self._rise = html(), html(), html()
-        # The box that scrolls outlives what it shows, so that it stays where it is while the slider moves.
-        box = ipywidgets.Box([self._table], layout={"overflow": "auto hidden", "display": "block"})
-        slider = self.controls["position"]
-        slider.layout = {"flex": "0 0 auto", "width": "auto", "min_width": "280px"}
-        self.view = framed(self.controls["text"], slider, box, self._message, self._rise, width=1000)
-        self._begin(text, position=position)
+    def __init__(
+        self,
+        model: GPTModel,
+        tokenizer: Any,
+        text: str = "Once upon a time",
+        position: int | None = None,
+        row: int | None = None,
+    ):
+        check_model(model)
+        last = Control(model.config.n_layers)
+        super().__init__(model, tokenizer, text, {"position": position, "row": row}, row=last)
+
+    def open(self, row: int, position: int) -> None:
+        """Open another cell of the table."""
+        self.change(row=row, position=position)
 
     @property
     def table(self) -> list[list[Cell]]:
@@ -278,10 +267,25 @@ class LogitLens(RecordedTextView):
         return figure
 
     def _record(self) -> Rise:
-        return rise_at(self.recorded, self.position)
+        return rise_at(self.recorded, self.position, self.row)
 
-    def _show(self) -> None:
-        rows = self.model.config.n_layers + 1
-        self._table.value = table_html(self.record, rows)
-        self._rise.value = rise_html(self.record, rows)
-        self._message.value = caption_html(self.caption, 2, 3)
+    def _shown(self) -> dict[str, Any]:
+        if self.record is None:
+            return {}
+        window, size = self.record.window, self.recorded.vocab_size
+        found = [{"id": i, "label": label, "logit": logit, "prob": prob} for i, label, logit, prob in self.candidates]
+        others = {"label": others_label(size - len(found)), "prob": max(0.0, 1 - sum(row["prob"] for row in found))}
+        return {
+            "position": self.position,
+            "row": self.row,
+            "window": list(window),
+            "table": [[cell._asdict() for cell in row[window.start : window.stop]] for row in self.table],
+            "rise": [
+                {"rank": rank, "prob": prob, "height": height(rank, size)}
+                for rank, prob in zip(self.ranks, self.probs, strict=True)
+            ],
+            "answer": self.answer,
+            "candidates": [*found, {"id": None, **others}],
+            "vocab_size": size,
+            "left_out": self.left_out,
+        }

@@ -4,14 +4,16 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-import ipywidgets
 import torch
 
 from gptcore.checks import check_text, given, is_integer
 from gptcore.model import GPTModel, check_model
+from gptcore.printable import printable
 from gptcore.recording import Recording, record
+from gptcore.sampling import next_token_distribution
+from gptcore.show.band import band
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import text_field
 from gptcore.show.settings import Setting, TextSetting
 from gptcore.tokenizer import check_tokenizer, encode, token_label
 
@@ -61,24 +63,13 @@ class Index(Setting):
         super().__init__()
         self.count = count
 
-    def __get__(self, widget: Any, owner: type | None = None) -> Any:
-        if widget is None:
-            return self
-        return min(super().__get__(widget), max(0, self.count(widget) - 1))  # a slider's range needs two ends
-
     def check_range(self, widget: Any, value: Any) -> None:
         """Raise ValueError unless `value` is the number of one of them."""
         count = self.count(widget)
+        if not count:
+            raise ValueError(widget.problem)  # there is nothing to choose from
         if not (is_integer(value) and 0 <= value < count):
             raise ValueError(f"{self.name} must be an integer from 0 to {max(0, count - 1)}, got {given(value)}")
-
-
-def index_slider(name: str, count: int = 1, flex: str = "1 1 45%") -> ipywidgets.IntSlider:
-    """A slider over 0 … count - 1; with a single value it is disabled."""
-    slider = ipywidgets.IntSlider(0, 0, max(1, count - 1), description=name, disabled=count < 2)
-    slider.layout = {"flex": flex, "min_width": "280px"}
-    slider.style.description_width = "60px"
-    return slider
 
 
 class RecordedTextView(LiveView):
@@ -91,12 +82,15 @@ class RecordedTextView(LiveView):
     _remembered = "record", "recorded"
     _read_text: Callable[[GPTModel, Any, str], RecordedText] = staticmethod(record_text)
 
-    def __init__(self, model: GPTModel, tokenizer: Any):
+    def __init__(self, model: GPTModel, tokenizer: Any, text: str, settings: dict[str, Any], **controls: Control):
         check_model(model)
         check_tokenizer(tokenizer)
         self.model, self.tokenizer = model, tokenizer
         self.recorded: RecordedText | None = None  # None if the text cannot be read
-        self.controls = {"text": text_field("Text"), "position": index_slider("Token", flex="1 1 100%")}
+        self._open(text=Control(""), position=Control(0), **controls)
+        self.change(text=text)
+        if settings := {name: value for name, value in settings.items() if value is not None}:
+            self.change(**settings)
 
     @property
     def labels(self) -> list[str]:
@@ -108,16 +102,12 @@ class RecordedTextView(LiveView):
         """How many tokens before those did not fit into the context."""
         return 0 if self.recorded is None else self.recorded.left_out
 
-    def _begin(self, text: str, **settings: Any) -> None:
-        self._watch()
-        self.change(text=text)
-        if settings := {name: value for name, value in settings.items() if value is not None}:
-            self.change(**settings)
-
     def _checked(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings, once all are checked, but for a position in a text that has not been read yet."""
         settings = super()._checked(settings)
         for name, value in settings.items():
-            if isinstance(setting := getattr(type(self), name), Index):
+            setting = getattr(type(self), name)
+            if isinstance(setting, Index) and not (name == "position" and "text" in settings):
                 setting.check_range(self, value)
         return settings
 
@@ -125,7 +115,10 @@ class RecordedTextView(LiveView):
         if "text" in names:
             self.record = self.recorded = None
             self._try(self._read)
-            self._go_to_last()
+            if self.recorded is not None and "position" in names:
+                type(self).position.check_range(self, self.position)
+            else:
+                self._put(position=max(0, len(self.labels) - 1))
         if self.recorded is not None:
             self._try(self._record)
         self._show()
@@ -133,10 +126,17 @@ class RecordedTextView(LiveView):
     def _read(self) -> None:
         self.recorded = self._read_text(self.model, self.tokenizer, self.text)
 
-    def _go_to_last(self) -> None:
-        slider, last = self.controls["position"], len(self.labels) - 1
-        with self._quietly():
-            slider.max, slider.value, slider.disabled = max(1, last), max(0, last), last < 1
-
     def _record(self) -> Any:
         raise NotImplementedError
+
+    def _show(self) -> None:
+        """Offer the tokens, which a page needs once for each text, and draw the record."""
+        self.controls["position"].labels = [printable(label) for label in self.labels]
+        super()._show()
+
+    def _band(self) -> dict[str, Any]:
+        if self.recorded is None:
+            return {}
+        recording = self.recorded.recording
+        distribution = next_token_distribution(recording.logits[-1])
+        return band(self.text, recording.token_ids.tolist(), self.model, self.tokenizer, distribution)

@@ -68,7 +68,7 @@ KINDS = {
             "choose": [(5,), (-1,), (10**9,), (None,)],
         },
     ),
-    "LogitLens": Kind(show.LogitLens, {"text": "Once upon", "position": 1}),
+    "LogitLens": Kind(show.LogitLens, {"text": "Once upon", "position": 1, "row": 1}),
     "Machine": Kind(show.Machine, {"prompt": "Once upon", **SAMPLING, "seed": 3}, {"write": [()], "other_luck": [()]}),
     "ModelComparison": Kind(
         lambda model, tokenizer, **settings: show.ModelComparison({"one": model, "two": model}, tokenizer, **settings),

@@ -1,5 +1,5 @@
 import base64
-from html.parser import HTMLParser
+import json
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from gptcore import record
 from gptcore.show import AttentionView
-from gptcore.show.attention import MAP_SIZE, STRONGEST, bars_html, chips_html, head_attention, plot_attention
+from gptcore.show.attention import MAP_SIZE, MOST_SQUARES, STRONGEST, head_attention, map_size, plot_attention
 from gptcore.show.recorded import record_text
 
 TEXT = "Once upon a time there was a little queen"
@@ -26,19 +26,6 @@ def text(model, tokenizer):
 @pytest.fixture
 def view(model, tokenizer):
     return AttentionView(model, tokenizer, TEXT, layer=2, head=1)
-
-
-class Chips(HTMLParser):
-    def __init__(self, html):
-        super().__init__()
-        self.names, self.kinds = [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        if attributes.get("role") == "listitem":
-            self.names.append(attributes.get("title", ""))
-            self.kinds.append(attributes.get("class", ""))
 
 
 def test_the_weights_are_those_of_the_recording(model, tokenizer, text, view):
@@ -62,18 +49,65 @@ def test_the_strongest_positions_and_all_others_add_up(text):
     assert first.caption.endswith("gives most of its attention, 100.0%, to itself.")
 
 
-def test_every_token_has_a_chip_with_its_number(text):
-    chips = Chips(chips_html(head_attention(text, 0, 0, 2)))
-    assert len(chips.names) == len(text.labels)
-    assert "looks from here" in chips.names[2] and "gptcore-look-from" in chips.kinds[2]
-    assert all("comes later" in name for name in chips.names[3:])
-    assert all("gptcore-look-later" in kind for kind in chips.kinds[3:])
-    assert all("gets" in name and "%" in name for name in chips.names[:3])
+def test_the_page_gets_the_weights_and_the_strongest(view):
+    shown = view.view.shown
+    assert (shown["layer"], shown["head"], shown["position"]) == (2, 1, len(view.labels) - 1)
+    assert shown["weights"] == pytest.approx(view.weights, rel=1e-5)
+    assert view.view.offers["position"]["labels"] == view.labels
+    *rows, others = shown["rows"]
+    assert [(row["id"], row["prob"]) for row in rows] == view.strongest
+    assert [row["label"] for row in rows] == [view.labels[position] for position, _ in view.strongest]
+    assert (others["id"], others["label"]) == (None, f"{len(view.labels) - STRONGEST} others")
+    assert sum(row["prob"] for row in shown["rows"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_bars_keep_their_height(text):
-    shown = [None, head_attention(text, 0, 0, 0), head_attention(text, 0, 0, len(text.labels) - 1)]
-    assert {bars_html(attention).count('class="gptcore-row') for attention in shown} == {STRONGEST + 1}
+def test_the_page_knows_where_every_head_looks_most(view):
+    view.position = 6
+    heads = view.view.shown["heads"]
+    for layer in range(3):
+        for head in range(4):
+            attention = head_attention(view.recorded, layer, head, 6)
+            assert (heads["positions"][layer][head], heads["weights"][layer][head]) == attention.strongest[0]
+
+
+def unpacked(maps, heads):
+    """The weights that the small maps stand for, (heads, size, size)."""
+    values = torch.frombuffer(bytearray(base64.b64decode(maps["values"])), dtype=torch.uint8)
+    weights, (rows, columns) = torch.zeros(heads, maps["size"], maps["size"]), torch.tril_indices(*2 * [maps["size"]])
+    weights[:, rows, columns] = (values.float() / 255).square().view(heads, -1)
+    return weights
+
+
+def test_the_maps_are_the_weights_of_all_heads(view):
+    maps = view.view.offers["head"]["maps"]
+    assert maps["size"] == len(view.labels)
+    torch.testing.assert_close(unpacked(maps, 12), view.recording.attention.flatten(0, 1), atol=0.005, rtol=0)
+
+
+def test_the_maps_of_a_long_text_are_small_and_keep_the_strongest(model_of_noise, tokenizer):
+    view = AttentionView(model_of_noise(context_length=240, n_layers=6), tokenizer, "the fox and the queen " * 60)
+    assert len(view.labels) == 240 and len(json.dumps(view.view.offers)) < 60_000 > 4 * len(json.dumps(view.view.shown))
+    maps = unpacked(view.view.offers["head"]["maps"], 24)
+    expected = view.recording.attention.flatten(0, 1).flatten(1).max(-1).values
+    torch.testing.assert_close(maps.flatten(1).max(-1).values, expected, atol=0.005, rtol=0)
+
+
+@pytest.mark.parametrize("heads", [1, 24, 144, 1_200, 10**6])
+def test_all_maps_together_have_so_many_squares(heads):
+    size = map_size(heads, 1_000)
+    assert 1 <= size <= MAP_SIZE and (size == 1 or heads * size * (size + 1) / 2 <= MOST_SQUARES)
+    assert size == MAP_SIZE or heads * (size + 1) * (size + 2) / 2 > MOST_SQUARES
+    assert map_size(heads, 1) == 1
+
+
+def test_the_maps_are_sent_once_for_a_text(view, press):
+    sent = []
+    view.view.observe(lambda change: sent.append(change.name), names=["offers", "shown"])
+    view.position = 3
+    press(view, "choose", 0, 2)
+    assert (view.layer, view.head, sent) == (0, 2, ["shown", "shown"])
+    view.text = "a queen"
+    assert "offers" in sent
 
 
 def test_it_begins_at_the_last_token_or_where_it_is_told(model, tokenizer):
@@ -82,11 +116,13 @@ def test_it_begins_at_the_last_token_or_where_it_is_told(model, tokenizer):
     assert AttentionView(model, tokenizer, TEXT).position == len(tokenizer.encode(TEXT)) - 1
 
 
-def test_the_sliders_are_the_attributes(view, control, shown):
-    for name, value in [("layer", 0), ("head", 3)]:
-        control(view, name.capitalize()).value = value
-        assert getattr(view, name) == value
-    assert f"In layer {view.layer}, head {view.head}, “" in shown(view)
+def test_a_hand_on_the_page_sets_the_attributes(view, move, press, shown):
+    move(view, position=1)
+    press(view, "choose", 0, 3)
+    assert (view.layer, view.head, view.position) == (0, 3, 1)
+    assert "In layer 0, head 3, “" in shown(view)
+    press(view, "choose", 0, 4)
+    assert "Not changed: head must be an integer from 0 to 3, got 4" in shown(view) and view.head == 3
 
 
 @pytest.mark.parametrize(
@@ -100,27 +136,26 @@ def test_the_sliders_are_the_attributes(view, control, shown):
         ({"layer": 0, "position": 99}, "position must be an integer from 0 to"),
     ],
 )
-def test_a_value_that_is_not_allowed_changes_nothing_and_is_explained(view, control, settings, words):
+def test_a_value_that_is_not_allowed_changes_nothing_and_is_explained(view, move, settings, words):
     before = view.layer, view.head, view.position, view.text, view.weights
     view.change(**settings)
     assert words in view.problem and "Not changed" in view.caption
     assert (view.layer, view.head, view.position, view.text, view.weights) == before
-    control(view, "Head").value = 2
-    assert view.problem is None
+    move(view, head=2)
+    assert view.problem is None and view.head == 2
 
 
-def test_the_tokens_that_did_not_fit_are_counted(view, shown):
+def test_the_tokens_that_did_not_fit_are_counted(view):
     view.text = "the fox and the queen " * 20
-    assert f"{view.left_out:,} tokens before" in shown(view)
+    assert view.view.shown["left_out"] == view.left_out > 0
 
 
-def test_one_layer_one_head_one_token(model_of_noise, tokenizer, control):
+def test_one_layer_one_head_one_token(model_of_noise, tokenizer, move):
     view = AttentionView(model_of_noise(n_layers=1, n_heads=1), tokenizer, "a")
     assert view.labels == ["a"] and view.weights == [1.0]
-    assert all(control(view, name).disabled for name in ("Layer", "Head", "Token"))
     view.picture()
-    control(view, "Head").value = 1  # disabled, but a slider's range needs two ends
-    assert view.weights == [1.0] and "head 0" in view.caption
+    move(view, head=1)
+    assert view.weights == [1.0] and "got 1" in view.caption and "head 0" in view.caption
 
 
 def test_the_picture_shows_every_head_and_marks_the_chosen_one(view):

@@ -101,6 +101,7 @@ def test_no_widget_shows_a_hidden_character_or_reads_markup(model, letters, part
                     values += page.texts
                 values += [getattr(part, name, None) or "" for name in ("description", "tooltip", "placeholder")]
             values += [*texts(getattr(widget.view, "shown", "")), widget.caption, widget.describe()]
+            values += texts(getattr(widget.view, "offers", {}).get("position", ""))
             values += written(widget.picture())
             for value in values:
                 assert not RAW.search(value), (type(widget).__name__, value)

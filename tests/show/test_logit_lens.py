@@ -6,7 +6,7 @@ import torch
 
 from gptcore import lens_logits, next_token_distribution, record
 from gptcore.show import LogitLens
-from gptcore.show.logit_lens import WINDOW, height, ranks_of, read_lens, rise_at, rise_html, row_name, table_html
+from gptcore.show.logit_lens import CANDIDATES, WINDOW, height, likeliest, ranks_of, read_lens, rise_at, row_name
 from gptcore.tokenizer import token_label
 
 TEXT = "Once upon a time there was a queen"
@@ -81,9 +81,6 @@ def test_the_window_holds_the_position_and_never_changes_its_size(model, tokeniz
         assert position in window and len(window) == min(WINDOW, len(lens.labels))
         assert window[0] >= 0 and window[-1] < len(lens.labels)
     assert rise_at(short, 0).window == range(1)
-    rises = [None, rise_at(short, 0), *(rise_at(lens, position) for position in range(len(lens.labels)))]
-    assert {table_html(rise, 4).count("<tr") for rise in rises} == {WINDOW + 1}
-    assert {rise_html(rise, 4).count('class="gptcore-row') for rise in rises} == {4}
 
 
 def test_the_bars_grow_with_the_logarithm_of_the_rank():
@@ -91,21 +88,65 @@ def test_the_bars_grow_with_the_logarithm_of_the_rank():
     assert height(1, 1) == 1 and math.isfinite(height(1, 2))
 
 
-def test_the_widget_shows_its_record(widget, lens, shown):
-    widget.position = 2
-    rise = rise_at(lens, 2)
+def test_the_likeliest_tokens_of_a_cell(widget, model, tokenizer):
+    logits = lens_logits(model, record(model, torch.tensor(tokenizer.encode(TEXT))).residuals)
+    for row, position in [(0, 2), (3, 5)]:
+        widget.open(row, position)
+        assert (widget.row, widget.position) == (row, position)
+        own, probs = logits[row, position], logits[row, position].softmax(-1)
+        expected = own.topk(CANDIDATES).indices.tolist()
+        assert [candidate.token_id for candidate in widget.candidates] == expected
+        for token_id, label, logit, prob in widget.candidates:
+            assert label == token_label(tokenizer, token_id) and prob == pytest.approx(probs[token_id].item(), abs=1e-6)
+            assert logit == pytest.approx(own[token_id].item(), abs=1e-5)
+        assert widget.candidates[0].label == widget.table[row][position].label
+        assert sum(row["prob"] for row in widget.view.shown["candidates"]) == pytest.approx(1, abs=1e-5)
+        others = widget.view.shown["candidates"][-1]["label"]
+        assert others == f"{model.config.vocab_size - CANDIDATES:,} others"
+
+
+def test_equal_tokens_of_a_cell_are_in_the_order_of_their_ids():
+    logits = torch.zeros(2, 100)
+    logits[1, [90, 7]], logits[1, 50] = 1.0, 2.0
+    first, second = likeliest(logits).tolist()
+    assert first[0] == 0 and first == sorted(first) and second[:3] == [50, 7, 90]
+    assert likeliest(torch.tensor([[1.0, 3.0, 3.0]])).tolist() == [[1, 2, 0]]
+
+
+def test_the_page_gets_the_window_and_the_rise(widget, lens):
+    widget.open(1, 2)
+    rise, shown = rise_at(lens, 2, 1), widget.view.shown
     assert (widget.answer, widget.ranks, widget.probs) == (rise.answer, rise.ranks, rise.probs)
-    assert widget.table == lens.table
-    assert table_html(rise, 4) in shown(widget) and rise_html(rise, 4) in shown(widget)
+    assert widget.table == lens.table and (shown["position"], shown["row"]) == (2, 1)
+    assert shown["window"] == list(rise.window) and shown["answer"] == rise.answer
+    for row, cells in enumerate(shown["table"]):
+        assert [tuple(cell.values()) for cell in cells] == [lens.table[row][position] for position in rise.window]
+    assert [(row["rank"], row["prob"]) for row in shown["rise"]] == [*zip(rise.ranks, rise.probs, strict=True)]
+    assert [row["height"] for row in shown["rise"]] == [height(rank, lens.vocab_size) for rank in rise.ranks]
     widget.text = ""
-    assert widget.table == widget.ranks == widget.probs == [] and widget.answer is None
+    assert widget.table == widget.ranks == widget.probs == widget.candidates == [] and widget.answer is None
 
 
-def test_one_token_and_one_layer(model_of_noise, tokenizer, control):
+def test_the_open_row_stays_and_the_last_is_the_models_output(model, tokenizer, move, press):
+    widget = LogitLens(model, tokenizer, TEXT)
+    assert widget.row == 3 and widget.candidates[0].label == widget.answer
+    press(widget, "open", 1, 4)
+    move(widget, position=2)
+    assert (widget.row, widget.position) == (1, 2)
+    move(widget, text="a queen")
+    assert widget.row == 1
+    for place in ((4, 0), (0, 99), (None, 0), ("x",)):
+        press(widget, "open", *place)
+        assert widget.problem and (widget.row, widget.position) == (1, len(widget.labels) - 1)
+    assert LogitLens(model, tokenizer, TEXT, row=0, position=1).candidates[0].label == widget.recorded.label(
+        int(lens_logits(model, record(model, torch.tensor(tokenizer.encode(TEXT))).residuals[0, 1]).argmax())
+    )
+
+
+def test_one_token_and_one_layer(model_of_noise, tokenizer, move):
     widget = LogitLens(model_of_noise(n_layers=1, n_heads=1), tokenizer, "a", position=0)
-    assert len(widget.ranks) == 2 and control(widget, "Token").disabled
-    control(widget, "Token").value = 1  # disabled, but a slider's range needs two ends
-    assert len(widget.ranks) == 2 and "position 0" in widget.caption
+    move(widget, position=1)
+    assert len(widget.ranks) == 2 and "got 1" in widget.caption and "position 0" in widget.caption
     widget.picture()
 
 

@@ -1,7 +1,9 @@
+import json
+
 import pytest
 import torch
 
-from gptcore import record
+from gptcore import Tokenizer, record
 from gptcore.show import AttentionView, LogitLens
 from gptcore.show.recorded import record_text
 from gptcore.tokenizer import token_label
@@ -40,20 +42,16 @@ def test_past_the_context_the_last_tokens_are_read(model, view, tokenizer):
     assert view.caption.endswith(" The text is long: the model sees only its last 40 tokens.")
 
 
-@pytest.mark.parametrize(
-    ("text", "words"), [("", "at least one token"), ("\ud800", "without surrogates")], ids=["empty", "surrogate"]
-)
-def test_a_text_that_cannot_be_read_leaves_a_sentence(view, control, shown, text, words):
-    control(view, "Text").value = text  # as it was typed
-    assert words in view.caption and view.record is None and view.labels == []
-    assert "There is nothing to show: text must" in shown(view)
-    assert view.describe().startswith(f"{type(view).__name__}: text must")
-    assert control(view, "Token").disabled
-    control(view, "Token").value = 1  # a browser can move what is on the screen
-    assert view.position == 0 and words in view.caption
+def test_a_text_that_cannot_be_read_leaves_a_sentence(view, move, shown):
+    move(view, text="")
+    assert "There is nothing to show: text must have at least one token, got none." in shown(view)
+    assert view.record is None and view.labels == [] == view.view.offers["position"]["labels"]
+    assert view.describe() == f"{type(view).__name__}: text must have at least one token, got none"
+    move(view, position=1)  # of what was on the screen before
+    assert view.position == 0 and "at least one token" in view.caption
     view.picture()
     view.text = TEXT
-    assert view.problem is None and view.record is not None and not control(view, "Token").disabled
+    assert view.problem is None and view.record is not None
 
 
 def test_a_token_that_the_model_lacks_leaves_a_sentence(model_of_noise, view, tokenizer):
@@ -68,6 +66,16 @@ def test_a_text_that_is_not_allowed_changes_nothing(view, text):
     assert "Not changed: text must be" in view.caption and view.text == TEXT and view.record is before
 
 
+def test_a_text_with_a_position_in_it(view, move):
+    for text in (TEXT, ""):
+        move(view, text=text)
+        view.change(text="Once upon a", position=1)
+        assert (view.text, view.position, view.problem) == ("Once upon a", 1, None)
+    view.change(text=TEXT, position=99)
+    assert "Not changed: position must be an integer from 0 to" in view.caption
+    assert (view.text, view.position) == ("Once upon a", 1) and view.labels == view.recorded.labels
+
+
 @pytest.mark.parametrize("position", [-1, 99, 1.5, True, None, "two"])
 def test_a_position_that_is_not_allowed_changes_nothing_and_is_explained(view, position):
     before = view.position
@@ -78,12 +86,23 @@ def test_a_position_that_is_not_allowed_changes_nothing_and_is_explained(view, p
     assert view.problem is None
 
 
-def test_a_new_text_puts_the_position_on_its_last_token(view, control):
-    assert view.position == len(view.labels) - 1 == control(view, "Token").max
-    control(view, "Token").value = 2
+def test_a_new_text_puts_the_position_on_its_last_token(view, move):
+    assert view.position == len(view.labels) - 1
+    move(view, position=2)
     assert view.position == 2 and "(position 2)" in view.caption
-    control(view, "Text").value = "a golden key"
-    assert view.text == "a golden key" and view.position == len(view.labels) - 1 == control(view, "Token").max
+    move(view, text="a golden key")
+    assert view.text == "a golden key" and view.position == len(view.labels) - 1
+    assert view.view.offers["position"]["labels"] == view.labels
+
+
+def test_the_band_has_the_numbers_of_the_text(view, model, tokenizer):
+    band, probs = view.view.shown["band"], view.recorded.recording.logits[-1].softmax(-1)
+    assert (band["characters"], band["tokens"]) == (len(TEXT), len(tokenizer.encode(TEXT)))
+    assert (band["layers"], band["logits"]) == (model.config.n_layers, model.config.vocab_size)
+    assert band["likeliest"] == token_label(tokenizer, int(probs.argmax()))
+    assert band["prob"] == pytest.approx(probs.max().item(), abs=1e-6)
+    view.position = 0  # the text is the same
+    assert view.view.shown["band"] == band
 
 
 def test_only_a_new_text_calls_the_model(view, monkeypatch):
@@ -91,12 +110,18 @@ def test_only_a_new_text_calls_the_model(view, monkeypatch):
     forward = view.model.token_embedding.forward
     monkeypatch.setattr(view.model.token_embedding, "forward", lambda ids: calls.append(ids) or forward(ids))
     view.position = 0
+    for name, values in {"choose": (1, 2), "open": (1, 2)}.items():
+        if name in view.hands:
+            getattr(view, name)(*values)
     assert calls == []
     view.text = "a queen"
     assert len(calls) == 1
 
 
-def test_nothing_in_a_text_is_html(view, shown, tags):
-    view.text = '<script>alert(1)</script><img src=x onerror=alert(1)> & "x" $$'
-    assert not tags(shown(view)) & {"script", "img"}
-    view.picture().canvas.draw()
+def test_every_hidden_character_of_a_token_is_visible(model_of_noise):
+    letters = Tokenizer.of_characters("abc\u202e\x07 <img>")
+    for kind in (AttentionView, LogitLens):
+        widget = kind(model_of_noise(vocab_size=len(letters)), letters, "a\u202eb\x07 <img>")
+        said = json.dumps([widget.view.shown, widget.view.offers], ensure_ascii=False)
+        assert "\u202e" not in said and "\\u0007" not in said and "<U+202E>" in said
+        widget.picture().canvas.draw()

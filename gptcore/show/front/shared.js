@@ -46,16 +46,19 @@ function put(element, properties) {
 function keyed(parent, items, key, make, update) {
   const old = (parent.gptcoreKeyed ??= new Map());
   const now = new Map();
+  const names = items.map(key);
+  // What goes, goes first: an element that has to be moved would lose the focus.
+  const stays = new Set(names);
+  for (const [name, element] of old) if (!stays.has(name)) element.remove();
   let place = parent.firstElementChild;
-  for (const item of items) {
-    const name = key(item);
+  for (const [i, item] of items.entries()) {
+    const name = names[i];
     const element = old.get(name) ?? make(item);
     now.set(name, element);
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
     update(element, item);
   }
-  for (const [name, element] of old) if (!now.has(name)) element.remove();
   parent.gptcoreKeyed = now;
 }
 
@@ -302,6 +305,21 @@ function reveal(box, element) {
 // A class for a text by its length: a short one has room for large type.
 const howMany = (labels) => (labels.length > 120 ? "gc-many" : labels.length > 50 ? "gc-some" : labels.length > 16 ? "" : "gc-few");
 
+// The tokens of a text as buttons: `show(labels, chosen, look)`, where look(i) gives the attributes of each, and go(i) is
+// called for the one that is pressed.
+function tokenButtons(label, go) {
+  const el = h("div", { class: "gc-tokens", role: "group", "aria-label": label });
+  arrowKeys(el);
+  return {
+    el,
+    at: (i) => el.children[i] ?? null,
+    show: (labels, chosen, look) => keyed(el, labels.map((label, i) => ({ label, i })), ({ i }) => i,
+      ({ i }) => h("button", { type: "button", onclick: () => go(i) }),
+      (element, { label, i }) => put(element, { text: label, tabindex: i === chosen ? 0 : -1,
+        "aria-current": i === chosen && "true", ...look(i) })),
+  };
+}
+
 // ---------------------------------------------------------------------------------------------------- motion
 
 const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -444,9 +462,11 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
 
 // ---------------------------------------------------------------------------------------------------- pictures
 
+const idTitle = (row) => `${row.label} · id ${row.id}`;
+
 // Rows of label, bar and value: `show(rows)` with { id, label, prob, kind, note }. The bars glide; a row that can be
 // touched is a button that calls act(row). `scale` is what a full bar stands for, `value` what is written.
-function bars({ act = null, tip = null, label, value = (row) => percent(row.prob) } = {}) {
+function bars({ act = null, tip = null, label, value = (row) => percent(row.prob), title = idTitle } = {}) {
   const list = h("div", { class: "gc-bars", role: "group", "aria-label": label });
   const rows = new Map();
   const make = (row) => {
@@ -470,7 +490,7 @@ function bars({ act = null, tip = null, label, value = (row) => percent(row.prob
     put(bar, { style: { "--share": row.share ?? row.prob } });
     const kind = `gc-row ${row.id == null ? "gc-others" : ""} ${row.kind ?? ""}`;
     put(element, { class: kind, "aria-label": act && row.id != null ? (tip?.(row) ?? null) : null,
-      title: row.id == null ? null : `${row.label} · id ${row.id}` });
+      title: row.id == null ? null : title(row) });
   };
   return {
     el: list,
