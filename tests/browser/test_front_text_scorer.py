@@ -36,6 +36,8 @@ def test_the_text_stands_there_whole_and_each_piece_can_be_chosen(browser: Brows
 
 def test_the_arrow_keys_go_from_piece_to_piece(browser: Browser, scorer):
     with on_page(browser, scorer) as page:
+        own = page.get_by_role("option").and_(page.locator("[data-lm-suppress-shortcuts]"))  # not JupyterLab's
+        assert own.count() == page.get_by_role("option").count()
         page.get_by_role("option").nth(2).click()
         for key, expected in (("ArrowRight", 3), ("ArrowRight", 4), ("ArrowLeft", 3), ("Home", 0)):
             page.keyboard.press(key)

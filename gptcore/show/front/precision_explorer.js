@@ -1,11 +1,14 @@
 // PrecisionExplorer: how few bits the weights can do with, how many may share a scale, and what the model then writes.
 
 const GROUPS = ["matrix", "row", 64, 32];
-const [LEFT, RIGHT, TOP, BOTTOM] = [58, 492, 14, 236]; // the axes of the chart, in its own units
+const [LEFT, RIGHT, TOP, BOTTOM] = [62, 492, 30, 246]; // the axes of the chart, in its own units
 const LOWEST = -6; // powers of ten; less, and 0 too, is drawn at the lower end
 const HIGHEST = 1.2;
 const atBits = (bits) => LEFT + ((RIGHT - LEFT) * Math.log2(bits / 1.8)) / Math.log2(40 / 1.8);
-const atNats = (nats) => BOTTOM - ((BOTTOM - TOP) * (Math.max(LOWEST, Math.log10(nats || 1e-9)) - LOWEST)) / (HIGHEST - LOWEST);
+const atNats = (nats) => {
+  const power = Math.min(HIGHEST, Math.max(LOWEST, Math.log10(nats || 1e-9)));
+  return BOTTOM - ((BOTTOM - TOP) * (power - LOWEST)) / (HIGHEST - LOWEST);
+};
 const MARKS = { // a mark and its colour for each grouping, around (0, 0)
   matrix: "M-5,0A5,5 0 1,0 5,0A5,5 0 1,0 -5,0Z", row: "M-5,-5H5V5H-5Z", 64: "M0,-6.5L6,4.5H-6Z", 32: "M0,-6.5L6.5,0L0,6.5L-6.5,0Z",
   null: "M0,-7L2,-2L7,-2L3,1.5L4.5,7L0,3.5L-4.5,7L-3,1.5L-7,-2L-2,-2Z",
@@ -49,10 +52,10 @@ function curves(go) {
     return [h("line", { x1: LEFT, x2: RIGHT, y1: y, y2: y, class: "gc-pe-grid" }),
       h("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, power === LOWEST ? "0" : (10 ** power).toFixed(Math.max(0, -power)))];
   });
-  const picture = h("svg", { viewBox: "0 0 500 280", class: "gc-pe-chart", role: "group",
+  const picture = h("svg", { viewBox: "0 0 500 290", class: "gc-pe-chart", role: "group",
     "aria-label": t("Divergence from float32 in nats per token, over the bits per weight") },
     ticks.flat(), powers.flat(), h("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 39, "text-anchor": "middle" },
-      t("bits per weight, with its share of the scales")), h("text", { x: LEFT - 52, y: 9, class: "gc-unit" }, t("nats per token")),
+      t("bits per weight, with its share of the scales")), h("text", { x: 0, y: 12 }, t("nats per token")),
     edge, edgeName, lines, ring, points);
   const about = ({ name, said, x }) => t("{name}: {nats} nats, {bits} bits with the scales", { name, nats: said, bits: decimals(x, 1) });
   const say = (point) => put(tip, { text: point ? about(point) : "" });
@@ -96,7 +99,7 @@ function curves(go) {
         (line, [, run]) => put(line, { points: run.map(({ x, kl }) => `${atBits(x).toFixed(1)},${atNats(kl).toFixed(1)}`).join(" ") }));
       move(ring, here);
       const isRight = here.x > 12;
-      put(ringText, { text: t("{n} nats", { n: here.said }), x: isRight ? -15 : 15, y: here.grouping === null ? -30 : -8, "text-anchor": isRight ? "end" : "start" });
+      put(ringText, { text: t("{n} nats", { n: here.said }), x: here.grouping === null ? 14 : isRight ? -15 : 15, y: here.grouping === null ? -30 : -8, "text-anchor": isRight ? "end" : "start" });
       put(edge, { y1: atNats(entropy), y2: atNats(entropy) });
       put(edgeName, { y: atNats(entropy) - 6, text: t("the model's own uncertainty: {n}", { n: decimals(entropy, 2) }) });
     },

@@ -38,7 +38,7 @@ function scoredText(choose) {
     choose(element.piece.start);
   };
   const make = () => {
-    const element = h("span", { role: "option", onclick: () => go(element), onfocus: () => say(element.piece),
+    const element = h("span", { role: "option", tabindex: "-1", onclick: () => go(element), onfocus: () => say(element.piece),
       onmouseenter: () => say(element.piece), onmouseleave: () => say(null), onblur: () => say(null) }, h("span"), h("b"));
     return element;
   };
