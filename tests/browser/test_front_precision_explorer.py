@@ -63,6 +63,18 @@ def test_both_texts_stand_there_and_the_first_other_token_is_framed(browser: Bro
             assert framed.nth(i).evaluate("e => e.textContent") == parts[1].lstrip() != ""
 
 
+def test_another_text_and_other_luck(browser: Browser, explorer):
+    with on_page(browser, explorer) as page:
+        page.get_by_label("Text", exact=True).fill("the fox")
+        page.keyboard.press("Enter")
+        texts = page.locator(".gc-pe-two .gc-text")
+        expect(texts.first).to_contain_text("the fox")
+        before = texts.first.inner_text()
+        page.get_by_role("button", name="Other luck").click()
+        expect(texts.first).not_to_have_text(before)
+        assert explorer.prompt == "the fox" and explorer.seed == 2
+
+
 @pytest.mark.parametrize("bits", [32, 8, 2])
 def test_it_fits_a_projector(browser: Browser, explorer, bits):
     explorer.bits = bits
@@ -72,4 +84,6 @@ def test_it_fits_a_projector(browser: Browser, explorer, bits):
             page.wait_for_timeout(100)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             if width == 900:
+                assert page.locator(".gc").bounding_box()["height"] <= 590
+                page.get_by_role("switch", name="Projector").check()
                 assert page.locator(".gc").bounding_box()["height"] <= 590

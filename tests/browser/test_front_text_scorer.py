@@ -101,4 +101,6 @@ def test_it_fits_a_projector_whatever_the_text(browser: Browser, model, tokenize
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             if width == 900:
                 assert page.locator(".gc").bounding_box()["height"] <= 590
+                page.get_by_role("switch", name="Projector").check()
+                assert page.locator(".gc").bounding_box()["height"] <= 590
             assert page.locator("img").count() == 0

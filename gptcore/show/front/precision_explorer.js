@@ -199,6 +199,8 @@ export default {
         h("div", { class: "gc-buttons" }, fewer, all),
         weights.el,
         h("div", { class: "gc-pe-size" }, h("span", {}, t("Bytes")), h("span", { class: "gc-track" }, size), sizeText),
+        h("div", { class: "gc-pe-text gc-detail" }, field(model, "prompt", t("Text")),
+          button(t("Other luck"), () => (stop(), ask(model, "other_luck")), { icon: "↺", title: t("The next seed, for both texts") })),
       ],
       right: [chart.el, h("div", { class: "gc-pe-under" }, chart.tip)],
       bottom: [h("div", { class: "gc-pe-two" }, full.el, here.el)],
