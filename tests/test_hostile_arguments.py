@@ -233,8 +233,7 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
         ),
         "show.Story": (
             show.Story,
-            widget
-            | {"prompt": "the fox", "temperature": 0.8, "top_k": 5, "seed": 1, "max_length": 3, "shaded": True},
+            widget | {"prompt": "the fox", "temperature": 0.8, "top_k": 5, "seed": 1, "max_length": 3, "shaded": True},
         ),
         "show.StreamingGenerator": (
             show.StreamingGenerator,

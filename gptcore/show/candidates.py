@@ -11,7 +11,7 @@ from gptcore.fast.cores import on_one_core
 from gptcore.sampling import Distribution
 from gptcore.show.arguments import checked
 from gptcore.show.plots import plot_shares
-from gptcore.show.style import EMPTY_ROW, others_label, percent, row_html, short_label
+from gptcore.show.style import others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
 
@@ -61,19 +61,6 @@ class Candidates:
     def describe(self) -> str:
         """The bars in one line of text."""
         return " · ".join(f"{label} {percent(p)}" for label, p in self.rows())
-
-
-def candidates_html(candidates: Candidates | None, rows: int = 5) -> str:
-    """The bars as HTML of constant height: `rows` bars and the one for all others."""
-    if candidates is None:
-        lines = [EMPTY_ROW] * (rows + 1)
-    else:
-        lines = [
-            row_html(label, p, percent(p)) for label, p in zip(candidates.short_labels, candidates.probs, strict=True)
-        ]
-        lines += [EMPTY_ROW] * (rows - len(lines))
-        lines.append(row_html(candidates.others_label, candidates.others, percent(candidates.others), "gptcore-others"))
-    return f'<div class="gptcore" role="list" aria-label="Candidates for the next token">{"".join(lines)}</div>'
 
 
 @checked

@@ -13,7 +13,7 @@ from gptcore.sampling import Distribution, draw
 from gptcore.show.arguments import checked
 from gptcore.show.charts import SMALL, drawable, room_above, say, styled, write_beside
 from gptcore.show.plots import HATCHED
-from gptcore.show.style import CHOSEN, KEPT, columns, counted, escape, others_label, percent, shortened
+from gptcore.show.style import CHOSEN, KEPT, columns, counted, others_label, percent, shortened
 from gptcore.tokenizer import token_label
 
 VISIBLE = 0.008  # a narrower token is shown together with its narrow neighbours
@@ -109,39 +109,6 @@ def _segments(distribution: Distribution, hit: int, tokenizer: Any) -> list[Segm
         label = others_label(count) if token_id is None else token_label(tokenizer, token_id)
         segments.append(Segment(float(left[start]), float(right[end]), count, token_id, label))
     return segments
-
-
-def dart_html(dart: Dart) -> str:
-    """The bar and the dart as HTML of constant height."""
-    hit = dart.hit
-    segments = "".join(_segment_html(segment, segment is hit) for segment in dart.segments)
-    # The name stands below the middle of what was hit, but never beyond the ends of the bar.
-    half = round(0.42 * (columns(dart.name) + 1), 1)
-    middle = f"clamp({half}ch,{(hit.left + hit.right) / 2:.3%},100% - {half}ch)"
-    return (
-        f'<div class="gptcore gptcore-dart" role="img" aria-label="{escape(dart.describe())}">'
-        f'<div><u class="d" style="left:{dart.uniform:.3%}">▼</u>{_beside(dart.uniform, dart.uniform_text)}</div>'
-        f'<div class="gptcore-dart-bar">{segments}</div>'
-        f'<div class="gptcore-dart-hit"><u style="left:{middle};transform:translateX(-50%)">'
-        f"{escape(dart.name)}</u></div></div>"
-    )
-
-
-def _segment_html(segment: Segment, is_hit: bool) -> str:
-    left = f"min({segment.left:.3%},100% - 5px)" if is_hit else f"{segment.left:.3%}"  # a hit is always in sight
-    kind = ' class="h"' if is_hit else ' class="n"' if segment.token_id is None else ""
-    label = escape(shortened(segment.label, NAME_LENGTH))
-    inside = label if segment.width * 100 > columns(segment.label) + 1 else ""  # about 100 letters fit on the bar
-    if segment.token_id is None:
-        inside = inside and f"<b>{inside}</b>"
-    title = f"{label} {escape(percent(segment.width))}"
-    return f'<i{kind} style="left:{left};width:{segment.width:.3%}" title="{title}">{inside}</i>'
-
-
-def _beside(x: float, text: str) -> str:
-    """`text` to the right of `x`, or in the right half to the left, where there is more room."""
-    side = f"left:calc({x:.3%} + 12px)" if x < 0.5 else f"right:calc({1 - x:.3%} + 12px)"
-    return f'<u style="{side}">{escape(text)}</u>'
 
 
 @styled

@@ -31,29 +31,3 @@ def test_choosing_a_token(open_notebook, keep):
     prompt.fill("Once upon a")
     prompt.press("Enter")
     panels.get_by_text("␣time", exact=True).wait_for()
-
-
-def test_the_dart_in_both_themes(open_notebook, keep):
-    """The dart as HTML, among all that the page of JupyterLab brings with it."""
-    notebook = open_notebook("04_choosing_a_token.ipynb")
-    notebook.run_all()
-    page = notebook.page
-    page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    code = (
-        "import ipywidgets; from gptcore.show.dart import Dart, dart_html; from gptcore.show.style import stylesheet; "
-        "five = next_token_distribution(belief.logits, top_k=5); flat = next_token_distribution(torch.zeros(50_257)); "
-        "darts = (belief, 0.62), (five, 0.9), (flat, 0.4), (flat, 1 - 1e-9); "
-        "ipywidgets.HTML(stylesheet() + ''.join(dart_html(Dart.of(*dart, tokenizer)) for dart in darts))"
-    )
-    page.keyboard.insert_text(code)
-    page.keyboard.press("Shift+Enter")
-    darts = page.get_by_role("img", name=re.compile("A bar of length 1"))
-    page.wait_for_function("document.querySelectorAll('.gptcore-dart').length === 4")
-    assert darts.count() == 4
-    for i in range(4):
-        bar = darts.nth(i).locator(".gptcore-dart-bar").bounding_box()
-        hit = darts.nth(i).locator("i.h").bounding_box()
-        assert hit["width"] >= 5 and hit["height"] == bar["height"]
-        assert bar["x"] - 1 <= hit["x"] and hit["x"] + hit["width"] <= bar["x"] + bar["width"] + 1
-    keep(darts.first.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first, "dart-html")

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+import torch
 
 import gptcore
-from gptcore.show import GenerationStepper, StreamingGenerator
+from gptcore.show import Dart, GenerationStepper, StreamingGenerator
 from tests.browser.bench import on_page
 
 LONG = "옛날 옛적에 <img src=x onerror=alert(1)> 🦊\u202e fox " * 100
@@ -136,6 +137,19 @@ def test_auto_play_ends_where_the_text_ends(browser, storyteller):
         page.get_by_role("button", name="Back").click()
         wait_for(page, 6)
         assert page.get_by_role("button", name="Play").is_enabled()
+
+
+@pytest.mark.parametrize("uniform", [0.0, 0.4, 0.62, 1 - 1e-9])
+def test_the_piece_that_the_dart_hits_is_seen_however_narrow_it_is(browser, stepper, uniform):
+    flat = gptcore.next_token_distribution(torch.zeros(len(stepper.tokenizer)))
+    for distribution in (stepper.distribution, flat):
+        dart = Dart.of(distribution, uniform, stepper.tokenizer)
+        stepper.view.draw({**stepper.view.shown, "dart": dart.shown()})
+        with on_page(browser, stepper) as page:
+            strip, hit = (page.locator(part).bounding_box() for part in (".gc-dart-pieces", ".gc-aimed.gc-piece"))
+            assert hit["width"] >= 5 and hit["height"] == strip["height"]
+            assert strip["x"] - 1 <= hit["x"] and hit["x"] + hit["width"] <= strip["x"] + strip["width"] + 1
+            assert page.locator(".gc-dart-number").inner_text() == dart.uniform_text
 
 
 @pytest.mark.parametrize("width", [600, 900, 1180])

@@ -1,5 +1,3 @@
-import re
-
 NOTEBOOK = "11_real_gpt2.ipynb"
 
 
