@@ -15,19 +15,19 @@ def test_choosing_a_token(open_notebook, keep):
         keep(charts.nth(place), f"choosing-{name}")
     assert page.get_by_text(re.compile("^Not yet: ")).count() == 4
 
-    panels = page.locator(".gptcore-panels")
-    status = page.locator(".gptcore-caption")
-    panels.scroll_into_view_if_needed()
+    explorer = page.locator(".gc-distribution-explorer")
+    status = explorer.get_by_role("status")
+    explorer.scroll_into_view_if_needed()
     status.filter(has_text="3,072 of 3,072 tokens").wait_for()
     status.filter(has_text="Of 1,000 draws").wait_for()
-    keep(panels.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first, "choosing-explorer")
+    keep(explorer, "choosing-explorer")
 
-    page.get_by_role("slider").nth(1).press("ArrowLeft")
+    explorer.get_by_role("slider", name="Top-k").press("ArrowLeft")
     status.filter(has_text="2,000 of 3,072 tokens").filter(has_text="Nothing is drawn yet").wait_for()
-    page.get_by_role("button", name="Draw 1,000").click()
+    explorer.get_by_role("button", name="Draw 1,000").click()
     status.filter(has_text="Of 1,000 draws").wait_for()
 
-    prompt = page.get_by_role("textbox", name="Prompt")
+    prompt = explorer.get_by_role("textbox", name="Text")
     prompt.fill("Once upon a")
     prompt.press("Enter")
-    panels.get_by_text("␣time", exact=True).wait_for()
+    explorer.locator(".gc-label", has_text="␣time").first.wait_for()

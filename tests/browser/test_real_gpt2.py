@@ -12,7 +12,7 @@ def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, k
     tokens.get_by_role("textbox").fill("옛날")
     notebook.eventually(lambda: 0 < tokens.locator(".gptcore-chip").count() < before)
 
-    chances = page.locator(".jp-OutputArea-output", has=page.get_by_text("Logarithmic")).first
+    chances = page.locator(".gc-distribution-explorer").first
     chances.scroll_into_view_if_needed()
     seen = chances.inner_text()
     chances.get_by_role("slider").first.focus()
@@ -25,7 +25,7 @@ def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, k
     steps.get_by_role("button", name="Forward").click()
     steps.locator(".gc-token").first.wait_for()
 
-    luck = notebook.output_with(".gptcore-luck-one")
+    luck = page.locator(".gc-settings-comparison")
     luck.get_by_role("button", name="Other luck").click()
     luck.get_by_text("seed 6").wait_for()
 

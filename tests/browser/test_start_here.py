@@ -11,14 +11,14 @@ def test_start_here(open_notebook, keep):
     page = notebook.page
     add = page.get_by_role("button", name="Add a token")
     add.scroll_into_view_if_needed()
-    text = page.locator(".gptcore-text")
+    text = page.locator(".gc-next-token .gc-text")
     status = page.get_by_role("status").filter(has_text="What comes next?")
     before = text.inner_text()
     assert before == "Once upon a time there"
-    assert add.bounding_box()["y"] < text.bounding_box()["y"]  # as the text grows, the button stays under the mouse
+    place = add.bounding_box()["y"]
 
     add.click()
-    status.filter(has_text="Drawn:").wait_for()
+    status.filter(has_text="Written:").wait_for()
     notebook.eventually(lambda: text.inner_text().startswith(before) and text.inner_text() != before)
 
     add.focus()
@@ -27,18 +27,21 @@ def test_start_here(open_notebook, keep):
     same = NextToken(*gptcore.load(), before, seed=1)
     for _ in range(14):
         same.add_token()
-    page.wait_for_function("text => document.querySelector('.gptcore-text').innerText === text", arg=same.text)
-    notebook.eventually(lambda: page.locator(".gptcore-row[role=listitem]").count() == 6)
+    page.wait_for_function(
+        "text => document.querySelector('.gc-next-token .gc-text').innerText === text", arg=same.text
+    )
+    notebook.eventually(lambda: page.locator(".gc-next-token .gc-row").count() == 6)
+    assert add.bounding_box()["y"] == place  # as the text grows, the button stays under the mouse
     keep(text.locator("xpath=ancestor::div[contains(@class, 'jp-OutputArea-output')]").first, "next-token")
 
     page.get_by_role("button", name="New story").click()
-    page.wait_for_function("document.querySelector('.gptcore-text').innerText === 'Once upon a time there'")
+    page.wait_for_function("document.querySelector('.gc-next-token .gc-text').innerText === 'Once upon a time there'")
 
-    box = page.get_by_role("textbox", name="Beginning")
+    box = page.locator(".gc-next-token").get_by_role("textbox", name="Text")
     box.fill("<img src=x onerror=alert(1)> & $x$")
     box.press("Enter")
-    page.wait_for_function("document.querySelector('.gptcore-text').innerText.startsWith('<img src=x')")
-    assert page.locator(".gptcore-text img").count() == 0
+    page.wait_for_function("document.querySelector('.gc-next-token .gc-text').innerText.startsWith('<img src=x')")
+    assert page.locator(".gc img").count() == 0
 
 
 def test_a_newcomer_who_does_what_the_first_lines_say(open_notebook):
@@ -51,7 +54,7 @@ def test_a_newcomer_who_does_what_the_first_lines_say(open_notebook):
             break
         page.keyboard.press("Shift+Enter")
     page.keyboard.press("Shift+Enter")
-    row = cell.locator(".gptcore-row").first
+    row = cell.locator(".gc-row").first
     row.wait_for()
     box, height = row.bounding_box(), page.viewport_size["height"]
     assert 0 < box["y"] < height - box["height"]

@@ -65,17 +65,18 @@ def test_stepping(notebook, keep):
 
 def test_two_settings_on_one_luck(notebook, keep):
     page = notebook.page
-    output = notebook.output_with(".gptcore-luck-one")
+    output = page.locator(".gc-settings-comparison").first
+    output.scroll_into_view_if_needed()
     status = output.get_by_role("status")
-    assert output.locator("mark[title]").count() == 2
+    assert output.locator(".gc-first").count() == 2
     notebook.keep_widths(keep, output, "luck")
     height = output.bounding_box()["height"]
 
-    output.get_by_role("slider").first.focus()
+    output.get_by_role("slider", name="Temperature").first.focus()
     for _ in range(6):
         page.keyboard.press("ArrowRight")
     status.filter(has_text="The texts are the same").wait_for()
-    notebook.eventually(lambda: output.locator("mark[title]").count() == 0)
+    notebook.eventually(lambda: output.locator(".gc-first").count() == 0)
     output.get_by_role("button", name="Other luck").click()
     output.get_by_text("seed 6").wait_for()
     notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)

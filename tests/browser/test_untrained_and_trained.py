@@ -2,28 +2,26 @@ NOTEBOOK = "06_untrained_and_trained.ipynb"
 
 
 def test_three_models_on_one_luck(notebook, keep):
-    """The sliders, the button and the beginning, by mouse and by keyboard."""
+    """The sliders, the button, the tokens and the text, by mouse and by keyboard."""
     page = notebook.page
-    output = page.locator(".jp-OutputArea-output", has=page.locator(".gptcore-model")).first
+    output = page.locator(".gc-model-comparison").first
     output.scroll_into_view_if_needed()
-    status, texts = output.get_by_role("status"), output.locator(".gptcore-model-text")
-    choices = output.locator(".gptcore-model-choices")
-    temperature, top_k, place = (output.get_by_role("slider").nth(i) for i in range(3))
-    assert texts.count() == output.locator(".gptcore-dart").count() == 3
+    status, texts = output.get_by_role("status"), output.locator(".gc-story")
+    choices = output.locator(".gc-model .gc-key")
+    assert texts.count() == output.locator(".gc-dart").count() == 3
     height = output.bounding_box()["height"]
 
     notebook.keep_widths(keep, output, "models")
 
-    place.focus()
+    texts.first.locator("button").nth(0).click()
+    choices.filter(has_text="New token 1:").nth(2).wait_for()
     page.keyboard.press("ArrowRight")
     choices.filter(has_text="New token 2:").nth(2).wait_for()
     notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
 
-    temperature.focus()
-    page.keyboard.press("ArrowRight")
+    output.get_by_role("slider", name="Temperature").press("ArrowRight")
     status.filter(has_text="temperature 0.75").wait_for()
-    top_k.focus()
-    page.keyboard.press("ArrowRight")
+    output.get_by_role("slider", name="Top-k").press("ArrowRight")
     status.filter(has_text="top-k 50").wait_for()
 
     before = texts.last.inner_text()
@@ -31,8 +29,8 @@ def test_three_models_on_one_luck(notebook, keep):
     status.filter(has_text="seed 2").wait_for()
     notebook.eventually(lambda: texts.last.inner_text() != before)
 
-    beginning = output.get_by_role("textbox", name="Beginning")
-    beginning.fill("옛날 옛적에")
-    beginning.press("Enter")
+    text = output.get_by_role("textbox", name="Text")
+    text.fill("옛날 옛적에")
+    text.press("Enter")
     texts.filter(has_text="옛날 옛적에").nth(2).wait_for()
     notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
