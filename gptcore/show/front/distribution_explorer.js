@@ -69,7 +69,7 @@ function panels() {
     el.classList.toggle("gc-counted", shown.draws > 0);
     const scaling = shown.temperature > 0
       ? t("(logit − largest) ÷\u00a0{temperature}", { temperature: shown.temperature })
-      : t("temperature 0: the largest is taken");
+      : t("greedy: the largest");
     const drawn = shown.draws ? t("and drawn / expected of {n} draws", { n: grouped(shown.draws) }) : t("softmax of what is kept");
     [t("the model’s score"), scaling, drawn].forEach((text, i) => put(details[i], { text }));
     const [low, high] = shown.axis;

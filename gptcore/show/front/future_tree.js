@@ -211,7 +211,7 @@ export default {
     const branches = branchTree({ act: choose, near });
     const strip = endsStrip({ act: choose, near });
     const [ends, legend] = [h("div", { class: "gc-tree-ends" }), h("p", { class: "gc-tree-legend" },
-      h("span", {}, h("i", { class: "gc-key" }), t("model")), h("span", {}, h("i", { class: "gc-key gc-key-true" }), t("truth")))];
+      h("span", {}, h("i", { class: "gc-swatch" }), t("model")), h("span", {}, h("i", { class: "gc-swatch gc-swatch-true" }), t("truth")))];
     branches.sheet.append(ends);
 
     const say = (node) => {

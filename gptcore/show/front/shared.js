@@ -516,7 +516,8 @@ function story(label, go) {
       keyed(pieces, texts.map((text, i) => ({ text, i })), ({ i }) => i,
         ({ i }) => h("button", { type: "button", onclick: () => go(i) }),
         (element, { text, i }) => put(element, { text, class: kind(i), tabindex: i === chosen ? 0 : -1,
-          "aria-current": i === chosen && "true" }));
+          // A token that is only part of a character adds no text.
+          "aria-label": text.trim() ? null : t("token {n}", { n: i + 1 }), "aria-current": i === chosen && "true" }));
     },
   };
 }
