@@ -62,9 +62,10 @@ def test_each_fits_into_its_column_and_on_a_projector(browser, widgets, width, s
 
 
 def test_no_text_is_smaller_than_13_pixels(browser, widgets, subtests):
-    sizes = """() => [...document.querySelectorAll('.gc *')].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3
-      && n.textContent.trim()) && parseFloat(getComputedStyle(e).fontSize) < 13).map((e) => e.outerHTML.slice(0, 100))"""
+    small = """() => [...document.querySelectorAll(".gc *")].filter((element) =>
+      [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())
+      && parseFloat(getComputedStyle(element).fontSize) < 13).map((element) => element.outerHTML.slice(0, 100))"""
     for name, make in widgets.items():
         with subtests.test(name), on_page(browser, make()) as page:
             page.wait_for_timeout(200)
-            assert page.evaluate(sizes) == []
+            assert page.evaluate(small) == []
