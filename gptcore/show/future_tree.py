@@ -124,7 +124,9 @@ class FutureTree(LiveView):
         self._reader = Reader(self.model, self.tokenizer, prompt_ids + [i for way in chosen for i in way])
 
     def _grown(self) -> Futures:
-        text = decode(self.tokenizer, self._reader.token_ids)
+        token_ids = self._reader.token_ids
+        is_over = bool(token_ids) and token_ids[-1] in self._reader.ends  # the end itself is not shown
+        text = decode(self.tokenizer, token_ids[:-1] if is_over else token_ids)
         return futures(self._reader, text, self._sampling, self.width, self.depth, self.uniform)
 
     @property

@@ -7,18 +7,14 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Rectangle
 
 from gptcore.checks import check_bool
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.band import band
-from gptcore.show.charts import DPI, INK, WIDTH, chart, drawable, fonts, say, styled
+from gptcore.show.charts import DPI, WIDTH, chart, say
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.settings import (
@@ -30,26 +26,16 @@ from gptcore.show.settings import (
     check_sampling,
     next_seed,
 )
-from gptcore.show.style import CHOSEN, counted
+from gptcore.show.style import counted
+from gptcore.show.typesetting import LINE, Piece, plot_type, typeset
 from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, end_token_ids, stream_decode
 
 OPENINGS = (("English", "Once upon a time"), ("한국어", "옛날 옛적에"))  # how the tales of the two languages begin
 MOST_TOKENS = 400  # of a tale
-DARKEST = 6.0  # nats: a surprise of so much, or more, has the darkest shade
 SENTENCES = 3  # of a paragraph in which nobody speaks, at most
 SENTENCE = re.compile(r"""(?:(?<=[.!?])|(?<=[.!?]["”]))\s+(?![a-z])""")  # what stands between two sentences
-TYPE, LINE = 12, 24  # of a picture: the size of its letters in points, and from line to line in pixels
-MOST_LINES = 21
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What one token adds to a text, or several that only make a character together."""
-
-    text: str
-    surprise: float | None  # of its tokens, in nats; None in the prompt, which was given
-    count: int = 1  # tokens
+MOST_LINES = 21  # of a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,9 +195,9 @@ class Story(LiveView):
         self._show()
 
     def picture(self) -> Figure:
-        lines = [] if self.record is None else typeset(self.record, WIDTH * DPI - 60)[:MOST_LINES]
+        lines = typeset(self.paragraphs, WIDTH * DPI - 60)[:MOST_LINES]
         figure, ax = chart(WIDTH, max(1.0, (len(lines) + 1) * LINE / DPI))
-        plot_lines_of_text(ax, lines, self.shaded)
+        plot_type(ax, lines, WIDTH * DPI - 30, self.shaded)
         say(ax, self.caption if self.record is None else self.text)
         return figure
 
@@ -224,57 +210,3 @@ class Story(LiveView):
 
     def _band(self) -> dict[str, Any]:
         return {} if self.record is None else band(self.text, self.record.prompt_ids + self.new_ids, self.model)
-
-
-Placed = tuple[float, float, Piece]  # where a piece begins on its line, its width, both in pixels, and what it says
-
-
-def typeset(tale: Tale, width: float) -> list[list[Placed]]:
-    """The lines of `tale`, each at most `width` pixels wide; a paragraph begins with an indented one."""
-    measure = RendererAgg(1, 1, DPI).get_text_width_height_descent
-    lines: list[list[Placed]] = []
-    for number, pieces in enumerate(tale.paragraphs):
-        lines.append([])
-        place = 24.0 if number else 0.0
-        for word in _words(pieces):
-            texts = [drawable(piece.text.strip()) for piece in word]
-            sizes = [measure(text, _font(), False)[0] if text else 0.0 for text in texts]
-            space = 5.5 if word[0].text[:1].isspace() and lines[-1] else 0.0
-            if lines[-1] and place + space + sum(sizes) > width:
-                lines.append([])
-                place = space = 0.0
-            place += space
-            for piece, size in zip(word, sizes, strict=True):
-                lines[-1].append((place, size, piece))
-                place += size
-    return lines
-
-
-def _words(pieces: list[Piece]) -> Iterator[list[Piece]]:
-    """The pieces of each word, that with the space before the word first."""
-    word: list[Piece] = []
-    for text, piece in ((piece.text, piece) for piece in pieces):
-        for part in re.findall(r"\s*\S+|\s+$", text):
-            if part[0].isspace() and word:
-                yield word
-                word = []
-            word.append(Piece(part, piece.surprise, piece.count))
-    if word:
-        yield word
-
-
-def _font() -> FontProperties:
-    return FontProperties(family=["DejaVu Serif", *fonts()[1:]], size=TYPE)
-
-
-@styled
-def plot_lines_of_text(ax: Axes, lines: list, shaded: bool = False) -> None:
-    """Lines of type on `ax`; if `shaded`, each piece as dark as it was surprising."""
-    for row, line in enumerate(lines):
-        for left, width, piece in line:
-            if shaded and piece.surprise is not None:
-                shade = {"facecolor": CHOSEN, "alpha": 0.6 * min(1, piece.surprise / DARKEST), "linewidth": 0}
-                ax.add_patch(Rectangle((left, row - 0.42), width, 0.84, **shade))
-            ax.text(left, row, drawable(piece.text.strip()), va="center_baseline", fontproperties=_font(), color=INK)
-    ax.set(xlim=(0, WIDTH * DPI - 30), ylim=(len(lines) - 0.4, -0.6))
-    ax.set_axis_off()

@@ -76,6 +76,7 @@ def test_after_the_end_there_is_nothing_to_choose(widget, press):
     before = len(widget.token_ids)
     press(widget, "choose", [widget.tokenizer.eos_token_id])
     assert "ends the text" in widget.caption and widget.ways == [] and widget.view.shown["branches"] == []
+    assert widget.text == widget.prompt and widget.view.shown["parts"] == [widget.prompt, ""]
     for name, *values in (("throw",), ("take",), ("choose", [1])):
         press(widget, name, *values)
     widget.uniform = 0.5

@@ -7,7 +7,7 @@ import gptcore
 from gptcore import stories
 from gptcore.sampling import Sampling
 from gptcore.show import Story
-from gptcore.show.story import paragraph_starts, tell, typeset
+from gptcore.show.story import paragraph_starts, tell
 
 
 @pytest.fixture
@@ -100,14 +100,6 @@ def test_nothing_new_has_no_surprise(model, tokenizer):
     widget.prompt = ""
     assert widget.text == "" and widget.paragraphs == []
     widget.picture()
-
-
-def test_the_lines_of_a_picture_hold_the_text_and_are_no_wider(model, tokenizer):
-    tale = tell(model, tokenizer, stories.sample("en", 2), 5, Sampling(), 1)
-    lines = typeset(tale, 500)
-    said = "".join(piece.text for line in lines for _, _, piece in line)
-    assert "".join(said.split()) == "".join(tale.text.split())
-    assert len(lines) > 5 and all(left + width <= 501 for line in lines for left, width, _ in line[1:])
 
 
 def test_a_shade_in_the_picture_is_as_dark_as_the_surprise(widget):
