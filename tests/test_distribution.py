@@ -45,7 +45,8 @@ def test_the_wheel_holds_the_package_and_its_licence_and_nothing_else(built, pac
     with zipfile.ZipFile(built[0]) as wheel:
         names, info = set(wheel.namelist()), "gptcore-0.1.0.dist-info"
         assert names - package == {
-            f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "top_level.txt", "licenses/LICENSE")
+            f"{info}/{name}"
+            for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "top_level.txt", "licenses/LICENSE")
         }
         assert names >= package
         metadata = wheel.read(f"{info}/METADATA").decode()
