@@ -94,7 +94,7 @@ WIDGETS = [
     show.NextToken,
     show.SettingsComparison,
 ]
-WIDGETS += [show.StreamingGenerator, show.TrainingMonitor]
+WIDGETS += [show.StreamingGenerator, show.TrainingMonitor, show.TextScorer, show.PrecisionExplorer]
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
