@@ -45,6 +45,7 @@ async ([code, state]) => {
   const widget = (await import(address)).default;
   const el = document.getElementById("widget");
   window.leave = await widget.render({ model, el });
+  window.another = () => widget.render({ model, el: document.body.appendChild(document.createElement("div")) });
   setInterval(async () => { if (!isBusy) take(await window.toPython({})); }, 50);
 }
 """

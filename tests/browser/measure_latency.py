@@ -9,7 +9,6 @@ what Jupyter and the browser need for themselves. The other widgets have the bun
 """
 
 import argparse
-import re
 import shutil
 import statistics
 import tempfile
@@ -172,12 +171,12 @@ WATCH = """
 # The milliseconds of a token of auto-play, by the page's clock: the mean of each ten, since two may come at once.
 PLAY = """
 ([output, button, count]) => new Promise((done) => {
-  const place = output.querySelectorAll(".widget-readout")[1];
+  const place = output.querySelector(".gc-slider output"); // "12 of 34"
   const [times, places] = [[], []];
   new MutationObserver((changes, observer) => {
-    if (Number(place.textContent) === places.at(-1)) return;
+    if (parseInt(place.textContent) === places.at(-1)) return;
     times.push(performance.now());
-    places.push(Number(place.textContent));
+    places.push(parseInt(place.textContent));
     if (places.at(-1) < count) return;
     observer.disconnect();
     const tens = times.filter((time, i) => i === 0 || Math.floor(places[i] / 10) > Math.floor(places[i - 1] / 10));
@@ -235,9 +234,9 @@ def _press(page: Page, keys: list[str]) -> list[float]:
 def play(page: Page, cell: int) -> list[float]:
     """Milliseconds of each token at the highest speed of auto-play."""
     output = output_of(page, cell)
-    output.get_by_role("slider").first.press("End")
+    output.get_by_role("slider", name="Speed").press("End")
     page.wait_for_timeout(1000)
-    button = output.get_by_role("button", name=re.compile("Play$")).element_handle()
+    button = output.get_by_role("button", name="Play").element_handle()
     return page.evaluate(PLAY, [output.element_handle(), button, PLAYED])
 
 

@@ -126,6 +126,22 @@ def test_auto_play_asks_for_the_next_tokens_after_the_answer(browser, stepper, s
         assert max(open_questions) <= 2  # Pause is asked while a token is on its way
 
 
+def test_two_views_play_one_text_and_do_not_ask_for_the_same_token_twice(browser, stepper):
+    asked = []
+    stepper.view.observe(
+        lambda change: asked.append([q for q in change.new if q[0] > stepper.view.done]), names="asked"
+    )
+    stepper.speed = 30
+    with on_page(browser, stepper) as page:
+        page.evaluate("another()")
+        page.get_by_role("button", name="Play").first.click()
+        page.wait_for_function("document.querySelectorAll('.gc-token').length >= 2 * 12")
+        page.get_by_role("button", name="Pause").last.click()
+        page.get_by_role("button", name="Play").last.wait_for()
+        assert max(sum(name == "forward" for _, _, name, _ in questions) for questions in asked) == 1
+        wait_for(page, 2 * len(stepper.tape))
+
+
 def test_auto_play_ends_where_the_text_ends(browser, storyteller):
     stepper = GenerationStepper(*storyteller, "Once upon a time", seed=1, max_new_tokens=7)
     stepper.speed = 60
