@@ -40,4 +40,4 @@ def test_a_shade_is_as_dark_as_the_surprise():
     lines = typeset([[Piece("a", None), Piece(" b", 0.0), Piece(" c", DARKEST / 2), Piece(" d", 2 * DARKEST)]], 500)
     plot_type(ax, lines, 500, shaded=True)
     assert [patch.get_alpha() for patch in ax.patches] == pytest.approx([0, 0.3, 0.6])
-    assert [text.get_text() for text in ax.texts] == ["a", "b", "c", "d"]
+    assert [text.get_text() for text in ax.texts] == ["a", "b", "c", "d"] and ax.get_xlim() == (0, 500)

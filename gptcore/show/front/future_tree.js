@@ -16,9 +16,9 @@ function laidOut({ branches, start }) {
   const place = (node) => {
     node.children.forEach(place);
     const solid = node.children.filter((child) => !child.others);
-    node.height = node.others ? 20 : isCompact ? 25 : 35;
-    node.left = (node.depth - 1 + 0.36) * step;
-    node.width = 0.64 * step;
+    node.height = node.others ? 20 : isCompact ? 25 : preferences.projector ? 40 : 35;
+    node.left = (node.depth - 1 + 0.32) * step;
+    node.width = 0.68 * step;
     if (solid.length) {
       node.top = (solid[0].top + solid.at(-1).top) / 2;
       below(node.children, solid);
@@ -225,7 +225,8 @@ export default {
 
     const throwing = button(t("Throw a dart"), () => ask(model, "throw"), { icon: "▼", primary: true });
     const taking = button(t("Go there"), () => ask(model, "take"), { icon: "→", title: t("Write the tokens that the dart has hit") });
-    const going = button(t("Back"), () => ask(model, "back"), { icon: "←", title: t("Take away the tokens that were written last") });
+    const going = h("button", { type: "button", class: "gc-button", "aria-label": t("Back"), onclick: () => ask(model, "back"),
+      title: t("Take away the tokens that were written last") }, "←");
     const root = frame({ model, el }, "future-tree", ["probabilities", "dart", "next"], {
       top: [field(model, "prompt", t("Text"))],
       left: [story, slider(model, "width", t("Ways")), slider(model, "depth", t("Tokens")),
@@ -310,5 +311,11 @@ export default {
       });
     };
     following(model, ["shown"], show);
+    const again = () => reel.play(async () => {
+      settle(model.get("shown"));
+      finish(model.get("shown"));
+    });
+    document.addEventListener("gc-preferences", again); // larger type needs higher rows
+    return () => document.removeEventListener("gc-preferences", again);
   },
 };
