@@ -1,24 +1,30 @@
 """`CostExplorer`: what models of several sizes need, and how fast they can be at best, by the formulas of `costs`."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log10
 from typing import Any, NamedTuple
 
-import ipywidgets
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gptcore.checks import given
+from gptcore.checks import check_integer, given
 from gptcore.config import GPT2_SIZES, GPTConfig
-from gptcore.costs import bytes_read_per_step, cache_bytes, seconds_per_token, weight_bytes
+from gptcore.costs import (
+    bytes_read_per_step,
+    cache_bytes,
+    cache_dtype,
+    num_parameters,
+    seconds_per_token,
+    weight_bytes,
+)
 from gptcore.show.charts import HEIGHT, WIDTH, chart, styled
+from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.parts import choice_slider, framed, html, side_by_side
 from gptcore.show.plots import plot_marks
 from gptcore.show.settings import Setting, check_named
-from gptcore.show.style import caption_html, escape
+from gptcore.show.style import shortened
 from gptcore.units import bytes_text, seconds_text, three_digits
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
@@ -27,6 +33,7 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 BANDWIDTHS = tuple(number * 10**9 for number in (5, 10, 20, 50, 100, 200, 400, 1000, 2000, 4000))  # bytes per second
 
 MOST_TEXTS = 1_000_000
+NAME = 40  # characters of a name in a sentence, at most
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Cost:
     cache: int  # bytes
     read: int  # bytes that one step reads
     seconds: float  # that a step takes at least
+    config: GPTConfig
 
 
 @dataclass(frozen=True)
@@ -50,18 +58,24 @@ class Costs:
     dtype: torch.dtype  # of the weights
     bandwidth: float  # bytes per second that are read from memory
     models: list[Cost]
+    position: int = -1  # of the model that is looked at
+
+    @property
+    def here(self) -> Cost:
+        """The model that is looked at."""
+        return self.models[self.position]
 
     @property
     def caption(self) -> str:
-        largest, together = self.models[-1], ""
+        here, together = self.here, ""
         if self.batch_size > 1:
-            together = f", and {three_digits(self.batch_size / largest.seconds)} for all {self.batch_size} together"
+            together = f", and {three_digits(self.batch_size / here.seconds)} for all {self.batch_size} together"
         sentences = [
-            f"{largest.name}: a step reads {bytes_text(largest.read)}, of which the cache is "
-            f"{largest.cache / largest.read:.0%}, and so takes at least {seconds_text(largest.seconds)}.",
-            f"That is at most {three_digits(1 / largest.seconds)} tokens per second for each text{together}.",
+            f"{shortened(here.name, NAME)}: a step reads {bytes_text(here.read)}, of which the cache is "
+            f"{here.cache / here.read:.0%}, and so takes at least {seconds_text(here.seconds)}.",
+            f"That is at most {three_digits(1 / here.seconds)} tokens per second for each text{together}.",
         ]
-        if short := [cost.name for cost in self.models if cost.tokens < self.tokens]:
+        if short := [shortened(cost.name, NAME) for cost in self.models if cost.tokens < self.tokens]:
             sentences.append(f"({', '.join(short)}: texts as long as its context, which is shorter.)")
         return " ".join(sentences)
 
@@ -79,6 +93,33 @@ class Costs:
         )
         return f"{self.setting}: {costs}"
 
+    def shown(self) -> dict[str, Any]:
+        """For the page: the axes, where each model lies on them, and how the numbers of one come about."""
+        lanes = [{"name": name, "marks": axis.marks} for name, _, axis in LANES.values()]
+        models = [
+            {"name": cost.name, "lanes": [axis.place(getattr(cost, field)) for field, (*_, axis) in LANES.items()]}
+            for cost in self.models
+        ]
+        return {"lanes": lanes, "models": models, "here": range(len(models))[self.position], "formula": self._formula}
+
+    @property
+    def _formula(self) -> dict[str, Any]:
+        """The factors and the sums of the numbers of the model that is looked at."""
+        here, config = self.here, self.here.config
+        parameters = num_parameters(config)
+        return {
+            "parameters": parameters,
+            "bytes": here.weights / parameters,  # a mean, if the weights are int8
+            "layers": config.n_layers,
+            "texts": self.batch_size,
+            "tokens": here.tokens,
+            "width": config.emb_dim,
+            "cache_bytes": cache_dtype(self.dtype).itemsize,
+            "weights_read": bytes_text(here.read - here.cache),
+            "cache_read": bytes_text(here.cache),
+            "bandwidth": _speed_text(self.bandwidth),
+        }
+
 
 def costs_of(
     configs: Mapping[str, GPTConfig], tokens: int, batch_size: int, dtype: torch.dtype, bandwidth: float
@@ -89,12 +130,12 @@ def costs_of(
         fitting = min(tokens, config.context_length)
         size = config, fitting, batch_size, dtype
         weights, cache, read = weight_bytes(config, dtype), cache_bytes(*size), bytes_read_per_step(*size)
-        models.append(Cost(name, fitting, weights, cache, read, seconds_per_token(*size, bandwidth)))
+        models.append(Cost(name, fitting, weights, cache, read, seconds_per_token(*size, bandwidth), config))
     return Costs(tokens, batch_size, dtype, bandwidth, models)
 
 
 class LogAxis(NamedTuple):
-    """A logarithmic axis that holds still while a slider moves."""
+    """A logarithmic axis, on which a length means nothing. It holds still while a slider moves."""
 
     low: int  # the power of ten at its beginning
     high: int  # at its end
@@ -103,6 +144,11 @@ class LogAxis(NamedTuple):
     def share(self, value: float) -> float:
         """Where `value` lies, from 0 to 1; what lies beyond an end is drawn there."""
         return min(1.0, max(0.0, (log10(value) - self.low) / (self.high - self.low))) if value > 0 else 0.0
+
+    def place(self, value: float) -> dict[str, Any]:
+        """Where `value` lies, whether that is beyond the axis, and how it is written."""
+        is_beyond = not 10.0**self.low <= value <= 10.0**self.high
+        return {"share": self.share(value), "beyond": is_beyond, "text": self.text(value)}
 
     @property
     def marks(self) -> list[tuple[float, str]]:
@@ -117,41 +163,6 @@ LANES = {  # the field of `Cost` that a lane shows: its heading on the page and 
     "cache": ("KV cache", "memory of the KV cache", MEMORY),
     "seconds": ("Least time for a token", "least time for a token", TIME),
 }
-
-
-def costs_html(costs: Costs) -> str:
-    """A row for each model, with a bar in each of the lanes."""
-    heads = "".join(_head_html(heading, axis) for heading, _, axis in LANES.values())
-    rows = "".join(map(_row_html, costs.models))
-    return (
-        '<div class="gptcore gptcore-costs" role="list" aria-label="Costs of each model">'
-        f'<div class="gptcore-costs-row gptcore-costs-head"><span></span>{heads}</div>{rows}</div>'
-    )
-
-
-def _head_html(heading: str, axis: LogAxis) -> str:
-    marks = "".join(f'<span style="left:{share:.2%}">{text}</span>' for share, text in axis.marks)
-    return (
-        f'<div class="gptcore-costs-cell"><b>{heading}</b><div class="gptcore-costs-axis" aria-hidden="true">'
-        f"{marks}</div></div>"
-    )
-
-
-def _row_html(cost: Cost) -> str:
-    name = escape(cost.name)
-    cells = "".join(_cell_html(getattr(cost, field), title, axis) for field, (_, title, axis) in LANES.items())
-    return (
-        f'<div class="gptcore-costs-row" role="listitem"><span class="gptcore-label" title="{name}">{name}</span>'
-        f"{cells}</div>"
-    )
-
-
-def _cell_html(value: float, title: str, axis: LogAxis) -> str:
-    return (
-        f'<div class="gptcore-costs-cell" title="{title}"><div class="gptcore-costs-lane">'
-        f'<i style="width:{axis.share(value):.2%}"></i></div>'
-        f'<span class="gptcore-number">{axis.text(value)}</span></div>'
-    )
 
 
 @styled
@@ -186,11 +197,13 @@ class CostExplorer(LiveView):
 
     `configs` are the models by name. `tokens` is the length of each of `batch_size` texts that are written at once,
     `dtype` how the weights are kept, `bandwidth` the bytes per second that memory gives. A value that is not allowed
-    changes nothing, and `problem` says why. Nothing is measured: these are the formulas of `gptcore.costs`.
+    changes nothing, and `problem` says why. `look(position)` shows how the numbers of one of the models come about.
+    Nothing is measured: these are the formulas of `gptcore.costs`.
     """
 
     tokens, batch_size, dtype = Setting(), Setting(most=MOST_TEXTS), Setting(check_dtype)
     bandwidth = Setting(text=_speed_text)
+    front, hands = "cost_explorer", ("look",)
 
     def __init__(
         self,
@@ -205,7 +218,14 @@ class CostExplorer(LiveView):
             raise ValueError("configs must name at least one model, got none")
         self.configs = {name: GPTConfig.of(config) for name, config in configs.items()}
         self._longest = max(self.configs.values(), key=lambda config: config.context_length)
-        self._make_controls(self._longest.context_length)
+        longest = self._longest.context_length
+        counts = [*(count for count in TOKENS if count < longest), longest]
+        self._open(
+            tokens=Control(counts[0], options=[(f"{count:,}", count) for count in counts]),
+            batch_size=Control(1, options=[(str(size), size) for size in BATCH_SIZES]),
+            dtype=Control(torch.float32, options=list(DTYPES.items())),
+            bandwidth=Control(BANDWIDTHS[0], options=[(_speed_text(speed), speed) for speed in BANDWIDTHS]),
+        )
         self._update({})  # so that there is something to show if a setting is not allowed
         self.change(tokens=tokens, batch_size=batch_size, dtype=dtype, bandwidth=bandwidth)
 
@@ -228,25 +248,22 @@ class CostExplorer(LiveView):
         seconds_per_token(self._longest, **(self._settings() | settings))
         return settings
 
-    def _update(self, names: Collection[str]) -> None:
-        self._try(lambda: costs_of(self.configs, **self._settings()))
+    def look(self, position: int) -> None:
+        """Look at the model at `position` in `configs`. Raises TypeError or ValueError if there is none."""
+        check_integer("position", position, least=0)
+        if position >= len(self.configs):
+            raise ValueError(f"position must be at most {len(self.configs) - 1}, got {given(position)}")
+        self.record = replace(self.record, position=position)
         self._show()
 
-    def _show(self) -> None:
-        self._lanes.value = costs_html(self.record)
-        self._message.value = caption_html(self.caption, 3, 4)
+    def _update(self, names: Collection[str]) -> None:
+        position = -1 if self.record is None else self.record.position
+        self._try(lambda: replace(costs_of(self.configs, **self._settings()), position=position))
+        self._show()
 
-    def _make_controls(self, longest: int) -> None:
-        tokens = [*(count for count in TOKENS if count < longest), longest]
-        buttons = {"description_width": "95px", "button_width": "90px"}
-        self.controls = {
-            "tokens": choice_slider("Tokens", [(f"{count:,}", count) for count in tokens], "95px"),
-            "batch_size": choice_slider("Texts at once", [(str(size), size) for size in BATCH_SIZES], "95px"),
-            "dtype": ipywidgets.ToggleButtons(options=list(DTYPES.items()), description="Weights", style=buttons),
-            "bandwidth": choice_slider("Memory reads", [(_speed_text(speed), speed) for speed in BANDWIDTHS], "95px"),
-        }
-        self._watch()
-        self._lanes, self._message = html(), html()
-        tokens, texts, dtype, bandwidth = self.controls.values()
-        rows = side_by_side(tokens, texts), side_by_side(bandwidth, dtype)
-        self.view = framed(*rows, self._lanes, self._message, width=1100)
+    def _shown(self) -> dict[str, Any]:
+        return self.record.shown()
+
+    def _band(self) -> dict[str, Any]:
+        here = self.record.here
+        return {"tokens": here.tokens, "layers": here.config.n_layers, "logits": here.config.vocab_size}

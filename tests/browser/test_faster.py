@@ -12,32 +12,20 @@ def test_faster(notebook, keep):
         keep(charts.nth(place), f"faster-{name}")
     notebook.eventually(lambda: page.get_by_text("Not yet: ").count() == 4)
 
-    lanes = page.locator(".gptcore-costs")
-    output = page.locator(".jp-OutputArea-output", has=lanes).first
-    output.scroll_into_view_if_needed()
-    status = output.get_by_role("status")
+    output = notebook.output_with(".gc-cost-explorer")
+    status, rows = output.locator("p[role=status]"), output.locator("button.gc-cost")
     status.filter(has_text="343 ms").wait_for()
-    rows = lanes.get_by_role("listitem")
     assert rows.count() == 5
-    height = output.bounding_box()["height"]
-    keep(output, "cost-explorer")
-    for width, viewport in ((600, 1010), (1400, 1760)):
-        page.set_viewport_size({"width": viewport, "height": 1000})
-        page.wait_for_function(
-            "wide => document.querySelector('.gptcore-costs').clientWidth > 700 === wide", arg=width > 1000
-        )
-        keep(output, f"cost-explorer-{width}")
-        notebook.eventually(lambda: output.evaluate("e => e.scrollWidth <= e.clientWidth"))
-    page.set_viewport_size({"width": 1200, "height": 1000})
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+    notebook.keep_widths(keep, output, "cost-explorer")
 
-    output.get_by_role("button", name="bfloat16").click()
+    output.get_by_role("radio", name="bfloat16").check()
     status.filter(has_text="171 ms").wait_for()
-    output.get_by_role("button", name="int8").focus()
-    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")  # int8
     rows.last.get_by_text("629 MB", exact=True).wait_for()  # the cache stays as it was in float32
 
-    tokens, texts, bandwidth = (output.get_by_role("slider").nth(place) for place in range(3))
+    tokens, texts, bandwidth = (
+        output.get_by_role("slider", name=name) for name in ("Tokens", "Texts at once", "Memory reads")
+    )
     texts.focus()
     page.keyboard.press("End")
     status.filter(has_text="for all 64 together").wait_for()
@@ -49,5 +37,8 @@ def test_faster(notebook, keep):
     before = status.inner_text()
     page.keyboard.press("ArrowRight")
     notebook.eventually(lambda: status.inner_text() != before)
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+
+    rows.first.click()
+    output.get_by_role("group", name="How the numbers of storyteller come about").wait_for()
+    status.filter(has_text="storyteller: a step reads").wait_for()
     keep(output, "cost-explorer-moved")

@@ -41,6 +41,7 @@ KINDS = {
     "CostExplorer": Kind(
         lambda model, tokenizer, **settings: show.CostExplorer({"tiny": TINY}, **settings),
         {"tokens": 4, "batch_size": 2, "dtype": torch.bfloat16, "bandwidth": 5e9},
+        {"look": [(0,), (1,), (-1,), ("x",)]},
     ),
     "DistributionExplorer": Kind(
         show.DistributionExplorer,

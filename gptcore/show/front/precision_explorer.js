@@ -14,23 +14,6 @@ const MARKS = { // a mark and its colour for each grouping, around (0, 0)
   null: "M0,-7L2,-2L7,-2L3,1.5L4.5,7L0,3.5L-4.5,7L-3,1.5L-7,-2L-2,-2Z",
 };
 
-// A row of options of which one is chosen, as radio buttons: choices(model, name, label, said), said(value) is the text.
-function choices(model, name, label, said, extra = () => null) {
-  const group = newName();
-  const list = h("div", { class: "gc-pe-choices", role: "radiogroup", "aria-label": label });
-  following(model, ["offers", "settings", "done"], () => {
-    const options = model.get("offers")[name]?.options ?? [];
-    const make = ([text, value]) => {
-      const input = h("input", { type: "radio", name: group, onchange: () => set(model, name, value) });
-      return h("label", {}, input, extra(value), h("span", {}, said(value, text)));
-    };
-    keyed(list, options, ([text]) => text, make, (element, [, value]) => {
-      if (!isOpen(model, name)) element.querySelector("input").checked = value === model.get("settings")[name];
-    });
-  });
-  return h("div", { class: "gc-pe-choice" }, h("span", { class: "gc-pe-choice-name" }, label), list);
-}
-
 const mark = (grouping) => h("svg", { viewBox: "-9 -9 18 18", width: 18, height: 18, "aria-hidden": "true" },
   h("path", { d: MARKS[grouping], class: `gc-pe-mark gc-pe-mark-${grouping}` }));
 

@@ -203,6 +203,23 @@ function pick(model, name, label) {
   return h("div", { class: "gc-pick" }, h("label", { for: id }, label), select);
 }
 
+// A row of options of which one is chosen, as radio buttons: choices(model, name, label, said), said(value) is the text.
+function choices(model, name, label, said, extra = () => null) {
+  const group = newName();
+  const list = h("div", { class: "gc-choices", role: "radiogroup", "aria-label": label });
+  following(model, ["offers", "settings", "done"], () => {
+    const options = model.get("offers")[name]?.options ?? [];
+    const make = ([text, value]) => {
+      const input = h("input", { type: "radio", name: group, onchange: () => set(model, name, value) });
+      return h("label", {}, input, extra(value), h("span", {}, said(value, text)));
+    };
+    keyed(list, options, ([text]) => text, make, (element, [, value]) => {
+      if (!isOpen(model, name)) element.querySelector("input").checked = value === model.get("settings")[name];
+    });
+  });
+  return h("div", { class: "gc-choice" }, h("span", { class: "gc-choice-name" }, label), list);
+}
+
 // A switch.
 function toggle(model, name, label) {
   const input = h("input", { type: "checkbox", onchange: () => set(model, name, input.checked) });
