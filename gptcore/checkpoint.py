@@ -24,7 +24,7 @@ from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
 from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
 from gptcore.interrupts import apart
 from gptcore.memory import check_room
-from gptcore.model import GPTModel, resolve_device
+from gptcore.model import GPTModel, check_shape, resolve_device
 from gptcore.modes import keeping_gradients
 from gptcore.sampling import with_float64
 from gptcore.tokenizer import Tokenizer, end_token_ids
@@ -181,6 +181,7 @@ def _check_saved(folder: Path, config: GPTConfig, weights: Mapping[str, Tensor])
 def _check_savable(model: Any, tokenizer: Any) -> None:
     if not isinstance(model, GPTModel):
         raise TypeError(f"model must be a GPTModel, got {type(model).__name__}")
+    check_shape(model)
     if not isinstance(tokenizer, Tokenizer) and not hasattr(tokenizer, "save_pretrained"):
         raise TypeError(f"tokenizer must be one of gptcore or of transformers, got {type(tokenizer).__name__}")
     if not model.head.weight.is_floating_point():

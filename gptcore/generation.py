@@ -161,6 +161,7 @@ def generate(
     if not cuda_graph and (is_list or not use_cache):
         job = model, rows, max_new_tokens, uniforms, sampling, ends, logits_processor, use_cache
         return with_new(token_ids, [list(ids) for ids in new_token_ids(*job)], model.device)
+    ends = [token_id for token_id in ends if token_id < model.config.vocab_size]  # int32 could not hold all others
     with evaluating(model):
         if cuda_graph:
             plain = use_cache and logits_processor is None and not is_list

@@ -207,6 +207,19 @@ def check_model(model: Any) -> None:
         raise TypeError(f"model must be a GPTModel, got {type(model).__name__}{both}")
     if (dtype := getattr(model, "dtype", torch.float32)) not in DTYPES:
         raise TypeError(f"model must have floating-point weights of 16 bits or more, got {dtype}")
+    if isinstance(model, GPTModel):
+        check_shape(model)
+
+
+def check_shape(model: GPTModel) -> None:
+    """Raise ValueError if layers were cut off or the head was exchanged: the config would no longer be the model's."""
+    config = model.config
+    found, scores = len(model.blocks), getattr(model.head, "out_features", config.vocab_size)
+    if (found, scores) != (config.n_layers, config.vocab_size):
+        raise ValueError(
+            f"model must have the n_layers={config.n_layers} and vocab_size={config.vocab_size} of its config, got "
+            f"{found} blocks and {scores} scores: copy the weights to a GPTModel with a config of that shape"
+        )
 
 
 def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:

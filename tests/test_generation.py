@@ -555,3 +555,20 @@ def test_a_processor_keeps_the_logits_floating_point(dtype, top_k):
     model = GPTModel(GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1))
     with pytest.raises(TypeError, match=f"logits_processor must return floating-point logits.* got {dtype}"):
         generate(model, torch.tensor([[1, 2]]), 2, top_k=top_k, logits_processor=lambda ids, logits: logits.to(dtype))
+
+
+def test_an_end_token_that_int32_cannot_hold_is_no_other_one():
+    model = GPTModel(GPTConfig(vocab_size=9, context_length=8, emb_dim=8, n_heads=2, n_layers=1)).eval()
+    token_ids = torch.tensor([[1, 2, 3]])
+    ends = [2**32 + token_id for token_id in range(9)]
+    wide, narrow = (generate(model, rows, 6, seed=1, eos_token_id=ends) for rows in (token_ids, token_ids.int()))
+    assert narrow.dtype == torch.int32 and wide.tolist() == narrow.tolist() and wide.shape == (1, 9)
+
+
+def test_autocast_writes_the_same_with_every_loop():
+    model = GPTModel(GPTConfig(vocab_size=9, context_length=16, emb_dim=8, n_heads=2, n_layers=1)).eval()
+    prompts = [torch.tensor([1, 2, 3]), torch.tensor([4])]
+    with torch.autocast("cpu", torch.bfloat16):
+        texts = generate(model, prompts, 6, 0)
+        alone = [generate(model, prompt, 6, 0, use_cache=False)[0] for prompt in prompts]
+    assert all(torch.equal(text, other) for text, other in zip(texts, alone, strict=True))

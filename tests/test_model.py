@@ -192,3 +192,26 @@ def test_a_cache_of_another_dtype_is_refused():
     config = GPTConfig(vocab_size=20, context_length=8, emb_dim=8, n_heads=2, n_layers=1)
     with pytest.raises(ValueError, match="kv_cache must have torch.float32 as dtype, .* got torch.float16"):
         GPTModel(config)(torch.tensor([[1, 2]]), KVCache(config, dtype=torch.float16))
+
+
+def test_a_model_that_is_not_what_its_config_says_is_refused_by_every_function(tmp_path, tokenizer):
+    config = GPTConfig(vocab_size=len(tokenizer), context_length=8, emb_dim=8, n_heads=2, n_layers=2)
+    token_ids = torch.arange(40) % 9
+    for change in ("blocks", "head"):
+        model = GPTModel(config)
+        model.blocks = model.blocks[:1] if change == "blocks" else model.blocks
+        model.head = torch.nn.Linear(8, 5) if change == "head" else model.head
+        for call in (
+            lambda model=model: gptcore.generate(model, token_ids[:5], 1),
+            lambda model=model: gptcore.generate_text(model, "x", tokenizer, 1),
+            lambda model=model: gptcore.evaluate(model, token_ids),
+            lambda model=model: gptcore.fit(model, token_ids, max_steps=1),
+            lambda model=model: gptcore.record(model, token_ids[:5]),
+            lambda model=model: gptcore.quantize(model),
+            lambda model=model: gptcore.save(tmp_path / "new", model, tokenizer),
+        ):
+            with pytest.raises(
+                ValueError, match=r"^model must have the n_layers=2 and vocab_size=\d+ of its config, got"
+            ):
+                call()
+    assert not list(tmp_path.iterdir())

@@ -66,7 +66,11 @@ def reader(model: GPTModel, batch_size: int, max_length: int) -> Callable[[Tenso
 
 
 def can_decode(model: nn.Module) -> bool:
-    """Whether `decoder` computes what `model` does: all its modules are the usual ones, and none has hooks."""
+    """Whether `decoder` computes what `model` does: all its modules are the usual ones, none has hooks, and PyTorch
+    changes no dtype on the way.
+    """
+    if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+        return False
     return type(model) is GPTModel and all(
         type(module) in _KNOWN and not module._forward_hooks and not module._forward_pre_hooks
         for module in model.modules()

@@ -139,6 +139,8 @@ class _Training:
                 raise TypeError(f"{name} must be a function, or None, got {given(function)}")
         if not any(p.requires_grad for p in model.parameters()):
             raise ValueError("model must have weights that can be trained, but all are fixed, as int8 weights are")
+        if torch.is_inference_mode_enabled() or any(p.is_inference() for p in model.parameters()):
+            raise ValueError("model must be made and trained outside of torch.inference_mode(), which has no gradients")
         self.processes = Processes.together(model.device)
         if settings.batch_size % self.processes.count:
             raise ValueError(
@@ -180,6 +182,7 @@ class _Training:
         return done
 
     @keeping_gradients
+    @torch.enable_grad()
     def _learn(self, learner: torch.nn.Module, step: int, meter: Meter) -> None:
         settings, processes, device = self.settings, self.processes, self.model.device
         for group in self.optimizer.param_groups:

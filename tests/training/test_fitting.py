@@ -241,3 +241,22 @@ def test_a_model_without_trainable_weights_is_refused():
     for model in (quantize(make_model()), make_model().requires_grad_(False)):
         with pytest.raises(ValueError, match="model must have weights that can be trained"):
             fit(model, CIRCLE, **quick())
+
+
+def test_training_switches_gradients_on_for_itself():
+    expected, model = make_model(), make_model()
+    fit(expected, CIRCLE, **quick(max_steps=3))
+    with torch.no_grad():
+        fit(model, CIRCLE, **quick(max_steps=3))
+        assert not torch.is_grad_enabled()
+    assert changed(model)
+    assert all(torch.equal(weight, expected.state_dict()[name]) for name, weight in model.state_dict().items())
+
+
+def test_a_model_of_inference_mode_is_refused_before_it_is_trained():
+    with torch.inference_mode():
+        inside = make_model()
+        with pytest.raises(ValueError, match=r"^model must be made and trained outside of torch\.inference_mode"):
+            fit(make_model(), CIRCLE, **quick(max_steps=3))
+    with pytest.raises(ValueError, match=r"^model must be made and trained outside of torch\.inference_mode"):
+        fit(inside, CIRCLE, **quick(max_steps=3))
