@@ -18,6 +18,7 @@ export default {
     const root = frame({ model, el }, "next-token", ["probabilities", "dart", "next"], {
       left: [field(model, "prompt", t("Text")), story, h("div", { class: "gc-buttons" }, add, play.el, fresh)],
       right: [candidates.el, dart.el],
+      late: true,
     });
 
     const write = ({ parts = ["", "", ""] }) => {
@@ -25,6 +26,7 @@ export default {
       story.scrollTop = story.scrollHeight;
     };
     const settle = (shown) => {
+      root.tell(shown);
       write(shown);
       candidates.show(shown.candidates ?? []);
       dart.show(shown.dart);

@@ -430,20 +430,23 @@ const STAGES = [
   ["next", "next token", ({ next }) => next != null && shorter(next, 9)],
 ];
 
-function band(model, lit) {
-  const cells = STAGES.map(([name, label, value]) => {
+function band(lit) {
+  const numbers = STAGES.map(() => h("small"));
+  const cells = STAGES.map(([name, label], i) => {
     const isLit = lit.includes(name);
-    const number = h("small");
-    following(model, ["shown"], () => put(number, { text: value(model.get("shown").band ?? {}) || " " }));
-    return h("li", { class: isLit ? "gc-lit" : "", "aria-current": isLit && "step" }, h("b", {}, t(label)), number);
+    return h("li", { class: isLit ? "gc-lit" : "", "aria-current": isLit && "step" }, h("b", {}, t(label)), numbers[i]);
   });
-  return h("ol", { class: "gc-band", "aria-label": t("The way from a text to its next token") }, cells);
+  return {
+    el: h("ol", { class: "gc-band", "aria-label": t("The way from a text to its next token") }, cells),
+    show: (known) => STAGES.forEach(([, , value], i) => put(numbers[i], { text: value(known) || " " })),
+  };
 }
 
-// A widget inside `el`: the band with the stages in `lit`, `parts` below it, and the caption. `left` and `right` stand
-// side by side where there is room.
-function frame({ model, el }, name, lit, { top = [], left = [], right = [], bottom = [] }) {
+// A widget inside `el`: the map with the stages in `lit`, the parts below it, and the caption. `left` and `right` stand
+// side by side where there is room. Map and caption follow the state at once, or if they come `late`, root.tell(shown).
+function frame({ model, el }, name, lit, { top = [], left = [], right = [], bottom = [], late = false }) {
   const caption = h("p", { role: "status", "aria-live": "polite", class: "gc-caption" });
+  const map = lit.length ? band(lit) : null;
   const columns = h(
     "div",
     { class: "gc-columns" },
@@ -456,7 +459,7 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
     h(
       "div",
       { class: "gc-head" },
-      lit.length > 0 && band(model, lit),
+      map?.el,
       h("div", { class: "gc-preferences" },
         preference("slow", t("Slow"), t("Slow motion")),
         preference("projector", t("Projector"), t("Larger type, without seeds and ids"))),
@@ -466,7 +469,11 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
     bottom,
     caption,
   );
-  following(model, ["shown"], () => put(caption, { text: model.get("shown").caption ?? "" }));
+  root.tell = (shown) => {
+    put(caption, { text: shown.caption ?? "" });
+    map?.show(shown.band ?? {});
+  };
+  if (!late) following(model, ["shown"], () => root.tell(model.get("shown")));
   const look = () => {
     root.classList.toggle("gc-projector", preferences.projector === true);
     put(root, { style: { "--pace": pace() } });
