@@ -91,7 +91,7 @@ export default {
   render({ model, el }) {
     const go = (position) => position !== model.get("settings").position && set(model, "position", position);
     const text = scoredText((position) => (pause(), go(position)));
-    const numbers = ["all together", "per token", "perplexity"].map((name) => [h("dt", {}, t(name)), h("dd")]);
+    const numbers = ["all together", "per token", "perplexity"].map((name) => [h("span", {}, t(name)), h("strong")]);
     const place = h("p", { class: "gc-ts-place" });
     const parts = h("div", { class: "gc-ts-parts", role: "group", "aria-label": t("The tokens of this piece") });
     const expected = bars({ act: (row) => (pause(), ask(model, "replace", row.id)), label: t("What was expected here"),
@@ -121,7 +121,7 @@ export default {
     const scale = h("div", { class: "gc-ts-scale", "aria-hidden": "true" }, h("span", {}, "0"), h("i"), h("span"));
     frame({ model, el }, "text-scorer", ["tokens", "probabilities"], {
       left: [field(model, "text", t("Text"), { lines: 2, live: true }), text.el,
-        h("div", { class: "gc-buttons" }, read, scale, text.tip), h("dl", { class: "gc-ts-numbers" }, numbers.map((pair) => h("div", {}, pair)))],
+        h("div", { class: "gc-buttons" }, read, scale, text.tip), h("div", { class: "gc-ts-numbers" }, numbers.map((pair) => h("div", {}, pair)))],
       right: [place, parts, expected.el, empty],
     });
 
