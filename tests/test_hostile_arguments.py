@@ -278,11 +278,11 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
         "plot_candidates": {"candidates": candidates},
         "plot_losses": {"training": Training(10, 5.0, losses=[(1, 4.0)], val_losses=[(1, 4.5)])},
         "plot_dart": {"dart": show.Dart.of(distribution, 0.3, tokenizer)},
-        "plot_bars": {"labels": ["a", "b"], "values": [1.0, 2.0], "texts": ["x", "y"], "xlabel": "x"}
-        | {"hatched": [], "fontsize": 9},
+        "plot_bars": {"labels": ["a", "b"], "values": [1.0, 2.0], "texts": ["x", "y"], "xlabel": "x"} | {"hatched": []},
         "plot_scores": {"labels": ["a", "b"], "scores": [1.0, 2.0], "texts": ["x", "y"], "xlabel": "x"},
         "plot_lines": {"x": [1, 2], "lines": {"a": [1.0, 2.0]}, "xlabel": "x", "ylabel": "y", "log": False}
-        | {"ends": False},
+        | {"ends": False, "points": False},
+        "plot_level": {"value": 0.5, "name": "floor", "vertical": True},
         "plot_pairs": {"labels": ["a"], "pairs": {"x": [1.0], "y": [2.0]}, "texts": {"x": ["a"]}, "xlabel": "x"},
         "plot_futures": {"rows": [{"a": 0.5, "b": 0.5}], "outlined": ["a"]},
         "plot_belief": {"truth": {3: 0.5}, "belief": torch.full((config.vocab_size,), 0.01), "tokenizer": tokenizer}
