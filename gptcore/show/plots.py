@@ -38,7 +38,7 @@ def plot_bars(
         bars[row].set(**HATCHED)
     write_values(ax, bars, texts)
     label_rows(ax, labels, xlabel)
-    say_rows(ax, xlabel, labels, texts or values)
+    say_rows(ax, xlabel, labels, texts if len(texts) else values)
 
 
 @checked
@@ -65,7 +65,7 @@ def plot_marks(
     for row, text in enumerate(texts):
         write_beside(ax, text, (1, row), xycoords=ax.get_yaxis_transform())
     label_rows(ax, labels, xlabel)
-    say_rows(ax, xlabel, labels, texts or values)
+    say_rows(ax, xlabel, labels, texts if len(texts) else values)
 
 
 @styled
@@ -122,7 +122,7 @@ def plot_pairs(
         shown = (texts or {}).get(name, ())
         for row, end, text in zip(rows, ends, shown, strict=False):
             write_beside(ax, text, (end, row), fontsize=SMALL)  # beside the longer of the two: over no bar
-        say_rows(ax, name, labels, shown or values)
+        say_rows(ax, name, labels, shown if len(shown) else values)
     label_rows(ax, labels, xlabel)
     legend(ax)
 
