@@ -2,50 +2,53 @@ NOTEBOOK = "09_inside_the_model.ipynb"
 
 
 def type_text(page, output, text):
-    box = output.get_by_role("textbox").first
-    box.fill(text)
+    output.get_by_label("Text", exact=True).fill(text)
     page.keyboard.press("Enter")
 
 
+def widget(notebook, name):
+    """A widget of the lesson, in its output, and the sentence below it."""
+    output = notebook.output_with(f".gc-{name}")
+    return output, output.get_by_role("status")
+
+
+def token(output, position):
+    return output.locator(".gc-tokens button").nth(position)
+
+
 def test_attention_view(notebook, keep):
-    """Layer, head and token by keyboard, a text that is typed, a text that is empty."""
+    """Heads and tokens by mouse and by keyboard, a text that is typed, a text that is empty."""
     page = notebook.page
-    output = notebook.output_with(".gptcore-look")
-    status = output.get_by_role("status")
+    output, status = widget(notebook, "attention-view")
     status.filter(has_text="In layer 3, head 5").wait_for()
     status.filter(has_text="“␣Anna” (position 22)").wait_for()
+    notebook.eventually(lambda: output.locator(".gc-arc").count() == 1)
     notebook.keep_widths(keep, output, "attention")
-    height = output.bounding_box()["height"]
 
-    layer, head, token = (output.get_by_role("slider").nth(i) for i in range(3))
-    layer.focus()
-    page.keyboard.press("Home")
+    output.get_by_role("radio", name="Layer 0, head 5:").click()
     status.filter(has_text="In layer 0, head 5").wait_for()
-    page.keyboard.press("End")
-    head.focus()
+    assert output.locator(".gc-arc").count() > 10
+    for key, layer, head in [("ArrowDown", 1, 5), ("ArrowLeft", 1, 4), ("End", 3, 5)]:
+        page.keyboard.press(key)  # and JupyterLab does not go to another cell
+        status.filter(has_text=f"In layer {layer}, head {head}").wait_for()
+    token(output, 90).click()
+    status.filter(has_text="“␣the” (position 90)").wait_for()
+    notebook.eventually(lambda: output.locator(".gc-later").count() == 95)
     page.keyboard.press("ArrowLeft")
-    status.filter(has_text="In layer 3, head 4").wait_for()
-    token.focus()
-    page.keyboard.press("ArrowLeft")
-    output.locator(".gptcore-look-from[title*='position 184']").wait_for()
+    status.filter(has_text="(position 89)").wait_for()
+    page.keyboard.press("ArrowDown")
+    status.filter(has_not_text="(position 89)").wait_for()
     page.keyboard.press("Home")
     status.filter(has_text="to itself").wait_for()
-    notebook.eventually(lambda: output.locator(".gptcore-look-later").count() == 185)
-    track = token.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").first
-    box = track.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    status.filter(has_not_text="to itself").wait_for()
-    notebook.eventually(lambda: 60 < output.locator(".gptcore-look-later").count() < 120)
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+    notebook.eventually(lambda: output.locator(".gc-later").count() == 185)
 
     type_text(page, output, "옛날 옛적에")
-    output.locator(".gptcore-look-chip").filter(has_text="옛날").wait_for()
+    output.locator(".gc-tokens button").filter(has_text="옛날").wait_for()
     type_text(page, output, "")
     status.filter(has_text="text must have at least one token").wait_for()
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+    assert output.locator(".gc-arc").count() == 0
     type_text(page, output, "Once <b>upon</b> a $time$")
-    output.locator(".gptcore-look-chip").filter(has_text="time").wait_for()
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+    output.locator(".gc-tokens button").filter(has_text="time").wait_for()
 
 
 def test_the_maps_of_all_heads(notebook, keep):
@@ -56,33 +59,28 @@ def test_the_maps_of_all_heads(notebook, keep):
 
 
 def test_logit_lens(notebook, keep):
-    """The place by mouse and keyboard, a text that is typed, a text that is empty."""
+    """Cells and tokens by mouse and by keyboard, a text that is typed, a text that is empty."""
     page = notebook.page
-    output = notebook.output_with(".gptcore-lens")
-    status = output.get_by_role("status")
+    output, status = widget(notebook, "logit-lens")
     status.filter(has_text="the model answers “␣Anna”").wait_for()
+    output.get_by_text("After layer 3: the model's own output").wait_for()
     notebook.keep_widths(keep, output, "lens")
-    height = output.bounding_box()["height"]
 
-    token = output.get_by_role("slider").first
-    token.focus()
+    output.get_by_role("button", name="After layer 2, ␣said (position 185): ␣Anna").click()
+    output.get_by_text("After layer 2", exact=True).wait_for()
+    assert output.locator(".gc-row").first.inner_text().startswith("␣Anna")
     page.keyboard.press("ArrowLeft")
-    output.locator("tr[aria-current] th[title*='position 184']").wait_for()
+    status.filter(has_text="(position 184)").wait_for()
+    page.keyboard.press("ArrowDown")
+    output.get_by_text("After layer 1", exact=True).wait_for()
+    token(output, 76).click()
+    status.filter(has_text="“␣her” (position 76) the model answers “␣pocket”").wait_for()
     page.keyboard.press("Home")
-    output.locator("tr[aria-current] th[title*='position 0']").wait_for()
-    track = token.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").first
-    box = track.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    status.filter(has_not_text="(position 0)").wait_for()
-    output.locator("tr[aria-current]").wait_for()
-    notebook.eventually(lambda: output.locator(".gptcore-lens tbody tr").count() == 9)
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+    status.filter(has_text="(position 0)").wait_for()
 
     type_text(page, output, "옛날 옛적에")
-    output.locator(".gptcore-lens th").filter(has_text="옛날").wait_for()
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
+    output.locator(".gc-here").filter(has_text="옛적에").wait_for()
     type_text(page, output, "")
     status.filter(has_text="text must have at least one token").wait_for()
-    notebook.eventually(lambda: abs(output.bounding_box()["height"] - height) < 1)
     type_text(page, output, "Once upon a <b>")
-    output.locator(".gptcore-lens th").filter(has_text="upon").wait_for()
+    output.locator(".gc-tokens button").filter(has_text="upon").wait_for()
