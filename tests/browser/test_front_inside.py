@@ -161,7 +161,7 @@ def test_what_the_pointer_is_on_is_shown_before_it_is_chosen(browser: Browser, l
             page.locator(".gc-arc.gc-lit").evaluate_all("es => es.map(e => e.target)") == [2] and preview.count() == 0
         )
         page.get_by_role("status").hover()
-        page.get_by_text("The wider an arc, the more attention.").wait_for()
+        page.get_by_text("Wider arc: more attention.").wait_for()
         assert (view.layer, view.head, view.position) == before
         page.get_by_role("button", name="Go to").nth(1).click()
         page.get_by_role("status").filter(has_text=f"(position {view.position})").first.wait_for()
@@ -225,6 +225,22 @@ def test_the_answer_rises_to_the_top(browser: Browser, loaded):
         page.get_by_text("After layer 3: the model's own output").wait_for()
         page.clock.run_for(900)
         page.get_by_role("button", name="Layer by layer").wait_for()
+
+
+@pytest.mark.parametrize("kind", [AttentionView, LogitLens])
+def test_the_chosen_token_is_in_view_once_the_widget_is(browser: Browser, loaded, kind):
+    widget = kind(*loaded, TALE, position=0)
+    with on_page(browser, widget) as page:
+        hide = "(how) => { document.getElementById('widget').style.display = how; }"
+        page.wait_for_function(IN_VIEW)
+        page.evaluate(hide, "none")  # as JupyterLab makes it: without room at first
+        widget.position = len(widget.labels) - 1
+        page.wait_for_function(
+            f"document.querySelectorAll('.gc-tokens button')[{widget.position}].ariaCurrent === 'true'"
+        )
+        page.wait_for_timeout(100)
+        page.evaluate(hide, "block")
+        page.wait_for_function(IN_VIEW)
 
 
 @pytest.mark.parametrize("kind", [AttentionView, LogitLens])

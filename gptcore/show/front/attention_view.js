@@ -165,7 +165,7 @@ export default {
         ? t("Layers down, heads across. Each square: the largest of about {n} × {n} weights.", { n: Math.round(tokens) })
         : t("Layers down, heads across. In a map, the tokens down look at those across.") });
     };
-    const tell = (said = t("The wider an arc, the more attention. Dotted: comes later and cannot be seen.")) => put(hint, { text: said });
+    const tell = (said = t("Wider arc: more attention. Dotted: comes later, cannot be seen.")) => put(hint, { text: said });
 
     // What the pointer or the focus is on is shown before it is chosen.
     const leave = () => {
@@ -194,8 +194,7 @@ export default {
     });
 
     following(model, ["shown"], show);
-    const size = new ResizeObserver(text.draw);
-    size.observe(text.content);
+    const size = watched(text.content, text.settle, text.draw);
     document.addEventListener("gc-preferences", text.settle);
     return () => {
       play.stop();

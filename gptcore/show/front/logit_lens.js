@@ -136,9 +136,11 @@ export default {
       for (const kind of ["pointerleave", "focusout"]) one.addEventListener(kind, () => tell());
     }
     following(model, ["shown"], show);
-    const size = new ResizeObserver(draw);
-    size.observe(box);
-    const settle = () => reveal(text, tokens.at(last ?? -1));
+    const settle = () => {
+      reveal(text, tokens.at(last ?? -1));
+      draw();
+    };
+    const size = watched(box, settle, draw);
     document.addEventListener("gc-preferences", settle);
     return () => {
       play.stop();

@@ -319,6 +319,19 @@ function reveal(box, element) {
   else if (rect.bottom > frame.bottom - room / 2) box.scrollTop += rect.bottom - frame.bottom + room / 2;
 }
 
+// Call settle() when `element` gets its room on the page, which may be after it was made, and draw() when that changes.
+function watched(element, settle, draw) {
+  let hadRoom = false;
+  const observer = new ResizeObserver(() => {
+    const hasRoom = element.offsetWidth > 0;
+    if (hasRoom && !hadRoom) settle();
+    else draw();
+    hadRoom = hasRoom;
+  });
+  observer.observe(element);
+  return observer;
+}
+
 // A class for a text by its length: a short one has room for large type.
 const howMany = (labels) => (labels.length > 120 ? "gc-many" : labels.length > 50 ? "gc-some" : labels.length > 16 ? "" : "gc-few");
 
