@@ -98,7 +98,12 @@ def _spell(program: Program, words: list[str], rest: list[int], prob: float, tok
     """Add to `probs` the tokens that can follow `words` and then the tokens `rest`, reached with probability `prob`."""
     for word, p in next_words(program, words).items():
         tokens = end_token_ids(tokenizer)[:1] if word == END else encode_quietly(tokenizer, word)
-        if len(rest) < len(tokens) and tokens[: len(rest)] == rest:
+        if not tokens and word != END:  # it would be followed by another such word, for ever
+            if not rest:
+                raise ValueError(
+                    f"tokenizer must have tokens for every word of the stories, got none for {given(word)}"
+                )
+        elif len(rest) < len(tokens) and tokens[: len(rest)] == rest:
             probs[tokens[len(rest)]] += prob * p
         elif tokens == rest[: len(tokens)] and word != END:
             _spell(program, [*words, word], rest[len(tokens) :], prob * p, tokenizer, probs)

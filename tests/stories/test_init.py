@@ -3,6 +3,7 @@ import math
 from collections import Counter, defaultdict
 from itertools import pairwise
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from scipy.stats import chisquare
@@ -209,3 +210,15 @@ def test_tokens_after_a_text(tokenizer):
     assert tokenizer.encode(" a")[0] == token_id
     assert stories.next_token("Twice upon", tokenizer) == {}
     assert stories.next_token([*tokenizer.encode("Once upon a ti"), tokenizer.eos_token_id], tokenizer) == {}
+
+
+def test_a_tokenizer_without_tokens_for_a_word_ends_in_an_answer_or_a_sentence(tokenizer):
+    """One that drops what it does not know; of the other language's words nothing would be left, word after word."""
+    lacking = SimpleNamespace(
+        encode=lambda text: [token_id for letter in text if letter.isascii() for token_id in tokenizer.encode(letter)],
+        decode=tokenizer.decode,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    assert stories.next_token("Onc", lacking) == {tokenizer.encode("e")[0]: 1.0}
+    with pytest.raises(ValueError, match=r"^tokenizer must have tokens for every word of the stories, got none for '"):
+        stories.next_token("", lacking)
