@@ -153,7 +153,7 @@ export default {
     const isComplete = () => model.get("shown").points?.length >= model.get("shown").count;
     function play(what) {
       isPlaying = what;
-      label(what === "fewer" ? fewer : all, "⏸", t("Pause"));
+      label(what === "fewer" ? fewer : all, "❚❚", t("Pause"));
       if (what === "fewer") set(model, "bits", 32);
       tick();
     }

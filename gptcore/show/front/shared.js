@@ -233,7 +233,7 @@ function player(label, step, ms) {
   const el = button(label, () => (timer ? stop() : start()), { icon: "▶" });
   const [icon, text] = el.querySelectorAll("span");
   const write = (isPlaying) => {
-    put(icon, { text: isPlaying ? "⏸" : "▶" });
+    put(icon, { text: isPlaying ? "❚❚" : "▶" });
     put(text, { text: isPlaying ? t("Pause") : label });
   };
   const stop = () => {

@@ -108,7 +108,7 @@ export default {
       else set(model, "position", next);
     };
     function start() {
-      label("⏸", t("Pause"));
+      label("❚❚", t("Pause"));
       set(model, "position", model.get("settings").position >= last() ? 1 : model.get("settings").position + 1);
       timer = setInterval(step, 900 * pace());
     }
