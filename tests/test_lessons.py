@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from gptcore import lessons
+from gptcore.files import locked
 from gptcore.lessons import FIRST, NOTEBOOKS, hand_out, show_pictures
 
 ROOT = Path(__file__).parents[1]
@@ -214,6 +215,17 @@ def test_two_at_once(tmp_path, project):
         said = list(pool.map(lambda _: hand_out(tmp_path / "copies", project), range(4)))
     assert len({tuple(sentences) for sentences in said}) == 1 and files(tmp_path / "copies") == files(project)
     assert [file.name for file in (tmp_path / "copies").glob(".*")] == [".gptcore-lessons.json"]
+
+
+def test_nobody_else_is_at_work_meanwhile(project, copies, monkeypatch):
+    def and_a_second_one(notebooks):
+        with pytest.raises(TimeoutError), locked(copies / ".gptcore-lessons-lock", patience=0):
+            pass
+        return [("another.ipynb", b"{}")]
+
+    monkeypatch.setattr(lessons, "_lessons", and_a_second_one)
+    hand_out(copies, project)
+    assert (copies / "another.ipynb").exists()
 
 
 def test_copies_can_be_written_where_the_project_cannot(tmp_path, project):
