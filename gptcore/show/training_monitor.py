@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from gptcore.checks import check_integer, given
 from gptcore.model import GPTModel, check_model
 from gptcore.show.charts import WIDTH, chart
+from gptcore.show.front import Control
 from gptcore.show.kernel import hear_widgets
 from gptcore.show.live import LiveView
-from gptcore.show.parts import framed, html
 from gptcore.show.settings import (
     Setting,
     Shown,
@@ -30,10 +30,8 @@ from gptcore.show.settings import (
     check_floor,
     check_length,
     check_sampling,
-    kept,
 )
-from gptcore.show.style import caption_html
-from gptcore.show.training_record import Training, curves_svg, numbers_html, plot_losses, plot_samples, samples_html
+from gptcore.show.training_record import Training, plot_losses, plot_samples
 from gptcore.text_generation import generate_text
 from gptcore.tokenizer import check_tokenizer
 from gptcore.training import History, Progress, fit_steps
@@ -68,6 +66,7 @@ class TrainingMonitor(LiveView):
     state, error, running, max_steps, step = (Shown() for _ in range(5))
     losses, val_losses, samples = (Shown() for _ in range(3))
     seconds, seconds_left, tokens_per_second = (Shown() for _ in range(3))
+    front, hands = "training_monitor", ("stop",)
     _remembered = ()  # a training may be at work on the record
 
     def __init__(
@@ -84,15 +83,13 @@ class TrainingMonitor(LiveView):
         check_model(model)
         check_tokenizer(tokenizer)
         self.model, self.tokenizer = model, tokenizer
-        self.controls = kept(floor=None, prompt="", sample_length=0, temperature=1.0, top_k=None, seed=None)
+        names = "floor", "prompt", "sample_length", "temperature", "top_k", "seed"
+        self._open(**{name: Control() for name in names})
         settings = {"floor": floor, "prompt": prompt, "sample_length": sample_length, "seed": seed}
         self._put(**self._checked(settings | {"temperature": temperature, "top_k": top_k}))
         self._asked_to_stop = threading.Event()
         self.history: History | None = None
         self.record = Training(0, math.log(model.config.vocab_size), floor)
-        self._stop = self._button("Stop", self.stop, "stop", "Stop and keep the best weights so far")
-        self._message, self._numbers, self._curves, self._texts = (html() for _ in range(4))
-        self.view = framed(self._stop, self._message, self._numbers, self._curves, self._texts)
         self._show()
 
     async def fit(
@@ -123,10 +120,10 @@ class TrainingMonitor(LiveView):
             self._write_sample(self.history.best_step or self.step)
             ends = {"max_steps": "finished", "patience": "patience", "interrupt": "interrupted"}
             state = ends.get(self.history.stopped_by, self._state_when_stopped)
-            self.record = replace(self.record, state=state, best_step=self.history.best_step)
+            self.record = self.record.ended(state, self.history)
         except BaseException as error:
             state, error = ("failed", error) if isinstance(error, Exception) else ("interrupted", None)
-            self.record = replace(self.record, state=state, error=error)
+            self.record = self.record.ended(state, error=error)
             raise
         finally:
             self._show()
@@ -141,13 +138,14 @@ class TrainingMonitor(LiveView):
         self.history, self._state_when_stopped = None, "stopped"
         self._asked_to_stop.clear()
         self._began, self._seconds_of_samples = perf_counter(), 0.0
+        self._drawn = self._began
         self._show()
 
     def _end(self, state: str) -> None:
         if self.running and not self._asked_to_stop.is_set():
             self._state_when_stopped = state
             self._asked_to_stop.set()
-            self._stop.disabled = True
+            self._show_numbers()  # the button is out of use from now on
 
     async def _take(self, steps: Steps[History]) -> History:
         """All the steps; now and then the kernel has a turn."""
@@ -177,7 +175,7 @@ class TrainingMonitor(LiveView):
             on_progress(progress)
         if progress.step < self.max_steps and self._seconds_of_samples < SHARE_OF_SAMPLES * self.seconds:
             self._write_sample(progress.step)
-        if now - self._shown > REFRESH:
+        if now - self._drawn > REFRESH:
             self._show_numbers()
 
     def _write_sample(self, step: int) -> None:
@@ -186,24 +184,24 @@ class TrainingMonitor(LiveView):
         text = generate_text(self.model, self.prompt, self.tokenizer, self.sample_length, **sampling)
         self.record = replace(self.record, samples=[*self.samples, (step, text)])
         self._seconds_of_samples += perf_counter() - began
-        self._texts.value = samples_html(self.record)
+        self._show_numbers()
 
     def _update(self, names: Collection[str]) -> None:
         if "floor" in names and not self.running:
             self.record = replace(self.record, floor=self.floor)
         self._show()
 
-    def _show(self) -> None:
-        """All of it, when something begins or ends."""
-        self._stop.disabled = not self.running
-        self._message.value = caption_html(self.caption)
-        self._texts.value = samples_html(self.record)
-        self._show_numbers()
-
     def _show_numbers(self) -> None:
         """What changes while it learns."""
-        self._shown = perf_counter()
-        self._numbers.value, self._curves.value = numbers_html(self.record), curves_svg(self.record)
+        self._drawn = perf_counter()
+        self.view.draw({**self._shown(), "band": self._band(), "caption": self.caption})
+
+    def _shown(self) -> dict[str, Any]:
+        return {**self.record.shown(), "stopping": self.running and self._asked_to_stop.is_set()}
+
+    def _band(self) -> dict[str, Any]:
+        config = self.model.config
+        return {"characters": len(self.prompt), "layers": config.n_layers, "logits": config.vocab_size}
 
     def picture(self) -> Figure:
         """The curves; and once something was learned, what the model wrote before and after."""

@@ -1,17 +1,20 @@
-"""What `TrainingMonitor` shows: a training as far as it has come, as a record, as a chart and as HTML."""
+"""What `TrainingMonitor` shows: a training as far as it has come, as a record and as a chart."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any
 
 from matplotlib.axes import Axes
 
 from gptcore.show.charts import legend, say, styled, wrapped
 from gptcore.show.plots import plot_level
-from gptcore.show.style import CHOSEN, KEPT, escape, sentence
-from gptcore.training import Progress
+from gptcore.show.style import CHOSEN, KEPT, ending, sentence
+from gptcore.training import History, Progress
 
 Curve = list[tuple[int, float]]  # (step, loss in nats per token)
+MOST_POINTS, MOST_SAMPLES = 200, 40  # on the page: of more, some are left out
+MOST_TEXT = 1_000  # columns of a sample there: of a longer one only the end is shown
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Training:
     val_losses: Curve = field(default_factory=list)
     samples: list[tuple[int, str]] = field(default_factory=list)  # (step, text)
     best_step: int | None = None  # the one whose weights the model has in the end
+    best_val_loss: float | None = None  # at that step, which may be one of an earlier training that went on here
     error: Exception | None = None
 
     def after(self, progress: Progress, seconds: float) -> "Training":
@@ -42,6 +46,13 @@ class Training:
             losses=[*self.losses, (progress.step, progress.loss)],
             val_losses=[*self.val_losses, *val_losses],
         )
+
+    def ended(self, state: str, history: History | None = None, error: Exception | None = None) -> "Training":
+        """The training at its end; without a `history` the best step is the best of those that were reported."""
+        step, loss = self.best or (None, None)
+        if history is not None:
+            step, loss = history.best_step, None if history.best_step is None else history.best_val_loss
+        return replace(self, state=state, best_step=step, best_val_loss=loss, error=error)
 
     @property
     def running(self) -> bool:
@@ -72,29 +83,84 @@ class Training:
         return f"training and validation loss, step by step{floor}"
 
     @property
-    def summary(self) -> str:
-        """The curves in a sentence."""
-        floor = "" if self.floor is None else f"; the floor is {float(self.floor):.2f}"
-        return (
-            f"Step {self.step:,} of {self.max_steps:,}: training loss {_last(self.losses)}, validation loss "
-            f"{_last(self.val_losses)} nats per token{floor}"
-        )
+    def best(self) -> tuple[int, float] | None:
+        """The step whose validation loss is the lowest so far, and that loss."""
+        if self.best_step is None:
+            return min(self.val_losses, key=lambda point: point[1], default=None)
+        return self.best_step, dict(self.val_losses).get(self.best_step, self.best_val_loss)
 
     @property
     def best_loss(self) -> float | None:
-        """The validation loss of the best step; None as long as there is none."""
-        return dict(self.val_losses).get(self.best_step)
+        """The validation loss of the step whose weights the model has; None as long as that is not known."""
+        return None if self.best_step is None else self.best[1]
+
+    @property
+    def model_step(self) -> int:
+        """The step whose weights the model has: that of the best one in the end, and otherwise the last."""
+        return self.step if self.best_step is None else self.best_step
+
+    @property
+    def summary(self) -> str:
+        """The curves in a sentence."""
+        floor = "" if self.floor is None else f"; the floor is {float(self.floor):.2f}"
+        training, validation = list(self.numbers.items())[:2]
+        best = f"; best: {_best_text(self.best)}" if self.best else ""
+        return (
+            f"Step {self.step:,} of {self.max_steps:,}. At step {self.model_step:,}: {' '.join(training)}, "
+            f"{' '.join(validation)} nats per token{best}{floor}"
+        )
 
     @property
     def numbers(self) -> dict[str, str]:
-        """What is to be seen in numbers, each with its name."""
-        known = self.floor is not None and self.val_losses
-        return {
-            "training loss": _last(self.losses),
-            "validation loss": _last(self.val_losses),
-            "above the floor": f"{self.val_losses[-1][1] / self.floor - 1:+.0%}" if known else "–",
+        """The losses of the step whose weights the model has, and the pace, each with its name."""
+        return self._losses_text(_at(self.losses, self.model_step), self._val_at(self.model_step)) | {
             "tokens per second": f"{self.tokens_per_second:,.0f}" if self.step else "–",
             "time left": _clock(self.seconds_left) if self.running and self.step else "–",
+        }
+
+    def _val_at(self, step: int) -> tuple[int, float] | None:
+        known = self.best if step == self.best_step else None
+        return known or _at(self.val_losses, step)
+
+    def _losses_text(self, loss: tuple[int, float] | None, val_loss: tuple[int, float] | None) -> dict[str, str]:
+        over = f"{val_loss[1] / self.floor - 1:+.0%}" if self.floor is not None and val_loss else "–"
+        training, validation = (f"{point[1]:.2f}" if point else "–" for point in (loss, val_loss))
+        return {"training loss": training, "validation loss": validation, "above the floor": over}
+
+    def points(self) -> list[dict[str, Any]]:
+        """Each step at which something was measured or written: both losses, and how the last ones are written.
+
+        `of` is the step of that validation loss. Of more than `MOST_POINTS` steps some are left out.
+        """
+        losses, val_losses = dict(self.losses), dict(self.val_losses)
+        steps = losses.keys() | val_losses.keys() | {step for step, _ in self.samples}
+        found, loss, val_loss = [], None, None
+        for step in sorted(steps):
+            loss = (step, losses[step]) if step in losses else loss
+            val_loss = (step, val_losses[step]) if step in val_losses else val_loss
+            said = list(self._losses_text(loss, val_loss).values())
+            known = {"loss": losses.get(step), "val": val_losses.get(step), "of": val_loss and val_loss[0]}
+            found.append({"step": step, "said": said} | known)
+        return thinned(found, MOST_POINTS, self.model_step)
+
+    def shown(self) -> dict[str, Any]:
+        """The curves, the numbers and what the model wrote, for the page."""
+        texts = [{"step": step, "text": ending(text, MOST_TEXT)} for step, text in self.samples]
+        low, high = self.limits
+        return {
+            "state": self.state,
+            "step": self.step,
+            "most": self.max_steps,
+            "at": self.model_step,
+            "points": self.points(),
+            "best": self.best and {"step": self.best[0], "loss": self.best[1], "text": _best_text(self.best)},
+            "numbers": list(self.numbers.values()),
+            "samples": [*texts[:1], *thinned(texts[1:], MOST_SAMPLES)],
+            "low": low,
+            "high": high,
+            "ticks": self.ticks,
+            "levels": [{"name": name, "loss": loss, "label": label} for name, (loss, label) in self.levels.items()],
+            "summary": self.summary,
         }
 
     @property
@@ -119,8 +185,20 @@ class Training:
         return levels
 
 
-def _last(curve: Curve) -> str:
-    return f"{curve[-1][1]:.2f}" if curve else "–"
+def thinned(things: Sequence[Any], most: int, step: int | None = None) -> list[Any]:
+    """About `most` of the `things`, evenly; those at `step` and the last one stay."""
+    every = math.ceil(len(things) / most)
+    count = len(things) - 1
+    return [thing for i, thing in enumerate(things) if (count - i) % every == 0 or (step and thing["step"] == step)]
+
+
+def _at(curve: Curve, step: int) -> tuple[int, float] | None:
+    """The last point of a curve up to `step`."""
+    return next((point for point in reversed(curve) if point[0] <= step), None)
+
+
+def _best_text(best: tuple[int, float]) -> str:
+    return f"step {best[0]:,}, {best[1]:.2f}"
 
 
 def _clock(seconds: float) -> str:
@@ -143,7 +221,7 @@ def plot_losses(ax: Axes, training: Training) -> None:
     for loss, label in training.levels.values():
         plot_level(ax, loss, label.replace(": ", "\n"))
     if training.best_loss is not None:
-        best = f"best: step {training.best_step:,}, {training.best_loss:.2f}"
+        best = f"best: {_best_text(training.best)}"
         ring = {"ms": 11, "mew": 2, "mfc": "none", "mec": CHOSEN, "clip_on": False}
         ax.plot(training.best_step, training.best_loss, "o", **ring, label=best)
         say(ax, best)
@@ -166,85 +244,3 @@ def plot_samples(ax: Axes, training: Training) -> None:
         told = f"after {step:,} steps: {text}"
         ax.text(0, height, wrapped(told, 100, 4), va="top", fontsize=10, transform=ax.transAxes)
         say(ax, told)
-
-
-def numbers_html(training: Training) -> str:
-    """How many steps are done, and the numbers."""
-    share = training.step / training.max_steps if training.max_steps else 0
-    cells = "".join(
-        f'<div>{name}<b class="gptcore-train-number">{escape(value)}</b></div>'
-        for name, value in training.numbers.items()
-    )
-    return (
-        '<div class="gptcore"><div class="gptcore-train-progress"><div class="gptcore-track" role="progressbar" '
-        f'aria-label="Steps done" aria-valuemin="0" aria-valuemax="{max(training.max_steps, 1)}" '
-        f'aria-valuenow="{training.step}"><div class="gptcore-bar" style="width:{share:.2%}"></div></div>'
-        f'<span class="gptcore-number">step {training.step:,} of {training.max_steps:,}</span></div>'
-        f'<div class="gptcore-train-cells">{cells}</div></div>'
-    )
-
-
-def samples_html(training: Training) -> str:
-    """What the model writes, the newest first."""
-    texts = "".join(
-        f'<div><div class="gptcore-train-when">after {step:,} steps</div>{escape(text)}</div>'
-        for step, text in reversed(training.samples)
-    )
-    empty = '<div class="gptcore-train-when">What the model writes while it learns appears here.</div>'
-    return (
-        '<div class="gptcore"><div class="gptcore-text gptcore-train-texts" tabindex="0" role="group" '
-        f'aria-label="What the model writes, the newest first">{texts or empty}</div></div>'
-    )
-
-
-class _Page(NamedTuple):
-    """The axes of the curves as SVG: a chart for a page that changes."""
-
-    max_steps: int
-    low: float
-    high: float
-
-    def x(self, step: int) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * step / max(self.max_steps, 1)
-
-    def y(self, loss: float) -> float:
-        return TOP + (HEIGHT - TOP - BOTTOM) * math.log(self.high / loss) / math.log(self.high / self.low)
-
-    def line(self, loss: float, kind: str) -> str:
-        y = f"{self.y(loss):.1f}"
-        return f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-
-    def curve(self, losses: Curve, kind: str) -> str:
-        points = " ".join(f"{self.x(step):.1f},{self.y(loss):.1f}" for step, loss in losses)
-        return f'<polyline class="{kind}" points="{points}"/>'
-
-
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 800, 300, 50, 12, 34, 30
-
-
-def curves_svg(training: Training) -> str:
-    """The chart of `plot_losses` as SVG."""
-    page = _Page(training.max_steps, *training.limits)
-    parts = [page.line(tick, "grid") for tick in training.ticks]
-    parts += [_text(LEFT - 8, page.y(tick) + 5, f"{tick:g}", "end") for tick in training.ticks]
-    for name, (loss, label) in training.levels.items():
-        parts += [page.line(loss, name), _text(LEFT + (90 if name == "start" else 4), page.y(loss) - 5, label)]
-    parts += [page.curve(training.losses, "training"), page.curve(training.val_losses, "validation")]
-    points = [(page.x(step), page.y(loss)) for step, loss in training.val_losses]
-    parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in points]
-    marks = {training.max_steps: "end", training.max_steps // 2: "middle", 0: "start"}
-    parts += [_text(page.x(step), HEIGHT - 8, f"{step:,}", anchor) for step, anchor in marks.items()]
-    return (
-        f'<div class="gptcore"><svg class="gptcore-train-curves" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(training.summary)}">{"".join(parts)}{_LEGEND}</svg></div>'
-    )
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-_LEGEND = f"""<line class="training" x1="430" x2="460" y1="14" y2="14"/>{_text(466, 19, "training loss")}
-<line class="validation" x1="590" x2="620" y1="14" y2="14"/><circle cx="605" cy="14" r="3.5"/>
-{_text(626, 19, "validation loss")}
-{_text(0, 19, "nats per token")}{_text((LEFT + WIDTH) / 2 + 90, HEIGHT - 8, "step")}"""

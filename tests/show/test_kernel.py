@@ -37,18 +37,15 @@ class Kernel:
     def send(self, code: str) -> str:
         return self.client.execute(code)
 
-    def click(self, widget: str, name: str) -> None:
-        """What the browser sends for a click on the button that calls the method `name` of `widget`."""
+    def button(self, widget: str, name: str) -> Callable[[], None]:
+        """A click on the button that calls the method `name` of `widget`: it sends what the browser sends."""
         model_id, done = self.run(f"print({widget}.view.model_id, {widget}.view.done)")
-        asked = [[int(done) + 1, "do", name, []]]
-        self._send(model_id, {"method": "update", "state": {"asked": asked}, "buffer_paths": []})
+        state = {"asked": [[int(done) + 1, "do", name, []]]}
+        content = {"comm_id": model_id, "data": {"method": "update", "state": state, "buffer_paths": []}}
+        return lambda: self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
 
-    def press(self, model_id: str) -> None:
-        self._send(model_id, {"method": "custom", "content": {"event": "click"}})
-
-    def _send(self, model_id: str, data: dict) -> None:
-        content = {"comm_id": model_id, "data": data}
-        self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
+    def click(self, widget: str, name: str) -> None:
+        self.button(widget, name)()
 
     def run(self, code: str) -> list[str]:
         """Run a cell to its end: the lines that it prints, or the name of its error."""
@@ -86,10 +83,10 @@ def kernel():
 
 
 def test_stop_is_heard_while_the_cell_trains_and_the_cells_below_wait(kernel):
-    (stop,) = kernel.run("print(monitor._stop.model_id)")
+    stop = kernel.button("monitor", "stop")
     cell, below = kernel.send(TRAIN), kernel.send("print('below', monitor.state)")
     kernel.until(lambda: kernel.lines(cell) == ["begun"])
-    kernel.press(stop)
+    stop()
     kernel.until(lambda: below in kernel.finished)
     assert kernel.lines(cell) == ["begun", "stopped"] and kernel.lines(below) == ["below", "stopped"]
     assert kernel.finished.index(cell) < kernel.finished.index(below)

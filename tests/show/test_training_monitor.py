@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gptcore import GPTConfig, GPTModel, evaluate, fit, stories
+from gptcore.printable import printable
 from gptcore.show import TrainingMonitor
-from gptcore.show.training_record import curves_svg
 
 
 def new_model(tokenizer):
@@ -49,8 +49,13 @@ def train(monitor, tales, **settings):
     return finish(monitor.fit(tales[:6], tales[6:], **(SETTINGS | settings)))
 
 
-def test_it_shows_what_fit_reports(monitor, tales, control, shown):
-    assert monitor.state == "ready" and control(monitor, "Stop").disabled and not monitor.losses
+def stop_is_usable(monitor):
+    shown = monitor.view.shown
+    return shown["state"] == "running" and not shown["stopping"]
+
+
+def test_it_shows_what_fit_reports(monitor, tales, shown):
+    assert monitor.state == "ready" and not stop_is_usable(monitor) and not monitor.losses
     heard = []
     history = train(monitor, tales, on_progress=heard.append)
     assert monitor.state == "finished" and history is monitor.history and heard == history.reports
@@ -59,9 +64,12 @@ def test_it_shows_what_fit_reports(monitor, tales, control, shown):
     assert [step for step, _ in monitor.val_losses] == [5, 10, 15, 20]
     assert monitor.step == 20 and monitor.seconds_left == 0 and monitor.tokens_per_second > 0
     assert monitor.val_losses[-1][1] < monitor.val_losses[0][1]
-    assert f">{monitor.val_losses[-1][1]:.2f}<" in shown(monitor) and "step 20 of 20" in shown(monitor)
-    assert curves_svg(monitor.record) in shown(monitor)
-    assert "the best on the validation text" in shown(monitor) and control(monitor, "Stop").disabled
+    page = monitor.view.shown
+    assert (page["step"], page["most"], page["at"]) == (20, 20, history.best_step)
+    assert page["numbers"][1] == f"{history.best_val_loss:.2f}" and page["best"]["loss"] == history.best_val_loss
+    curve = [(point["step"], point["loss"]) for point in page["points"] if point["loss"] is not None]
+    assert curve == monitor.losses
+    assert "the best on the validation text" in shown(monitor) and not stop_is_usable(monitor)
 
 
 def test_watching_changes_no_weight(monitor, model, tokenizer, tales):
@@ -72,12 +80,13 @@ def test_watching_changes_no_weight(monitor, model, tokenizer, tales):
         assert torch.equal(mine, theirs)
 
 
-def test_samples_before_and_after(monitor, tales, shown):
+def test_samples_before_and_after(monitor, tales):
     train(monitor, tales)
     steps = [step for step, _ in monitor.samples]
     assert steps[0] == 0 and steps[-1] == monitor.history.best_step and steps == sorted(steps)
     assert all(text.startswith("Once upon a time") for _, text in monitor.samples)
-    assert "after 0 steps" in shown(monitor)
+    shown = [(one["step"], one["text"]) for one in monitor.view.shown["samples"]]
+    assert shown == [(step, printable(text)) for step, text in monitor.samples]
 
 
 def test_samples_take_a_small_share_of_the_time(monitor, tales, monkeypatch):
@@ -98,12 +107,22 @@ def test_samples_take_a_small_share_of_the_time(monitor, tales, monkeypatch):
     assert monitor.seconds == pytest.approx(192)
 
 
-def test_the_stop_button(monitor, model, tales, press, control, shown):
+def test_the_numbers_are_those_of_the_weights_that_the_model_has(monitor, model, tales):
+    """Not those of the last step, which overfits here."""
+    history = train(monitor, tales, max_steps=60, learning_rate=3e-2)
+    assert history.best_step < 60
+    loss, val_loss = dict(monitor.losses)[history.best_step], dict(monitor.val_losses)[history.best_step]
+    assert monitor.view.shown["numbers"][:2] == [f"{loss:.2f}", f"{val_loss:.2f}"]
+    assert monitor.view.shown["at"] == history.best_step and monitor.samples[-1][0] == history.best_step
+    assert evaluate(model, tales[6:]).loss == pytest.approx(val_loss, abs=1e-5)
+
+
+def test_the_stop_button(monitor, model, tales, press, shown):
     def at_step_7(progress):
         if progress.step == 7:
-            assert monitor.running and not control(monitor, "Stop").disabled
-            press(monitor, "Stop")
-            assert control(monitor, "Stop").disabled
+            assert monitor.running and stop_is_usable(monitor)
+            press(monitor, "stop")
+            assert monitor.running and not stop_is_usable(monitor)
 
     history = train(monitor, tales, on_progress=at_step_7)
     assert monitor.state == "stopped" and monitor.step == 8 and history.stopped_by == "should_stop"
@@ -158,7 +177,7 @@ def test_it_learns_on_the_thread_of_the_cell(monitor, tales):
     assert threads == {threading.main_thread()}
 
 
-def test_an_interrupt_in_the_midst_of_a_sample(monitor, tales, monkeypatch, control):
+def test_an_interrupt_in_the_midst_of_a_sample(monitor, tales, monkeypatch):
     def interrupted(*arguments, **settings):
         raise KeyboardInterrupt
 
@@ -166,7 +185,7 @@ def test_an_interrupt_in_the_midst_of_a_sample(monitor, tales, monkeypatch, cont
         patch.setattr("gptcore.show.training_monitor.generate_text", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(monitor, tales)
-    assert monitor.state == "interrupted" and control(monitor, "Stop").disabled
+    assert monitor.state == "interrupted" and not stop_is_usable(monitor)
     assert train(monitor, tales).stopped_by == "max_steps"
 
 
@@ -176,14 +195,14 @@ def test_stopped_early_by_patience(monitor, tales, shown):
     assert "no longer fell" in shown(monitor)
 
 
-def test_what_goes_wrong_is_said(monitor, tales, control, shown):
+def test_what_goes_wrong_is_said(monitor, tales, shown):
     with pytest.raises(ValueError, match="at least one document"):
         train(monitor, [])
     assert "at least one document" in shown(monitor)
     with pytest.raises(ValueError, match="the loss became") as raised:
         train(monitor, tales, learning_rate=1e30, clip_norm=1e30)
     assert monitor.state == "failed" and monitor.error is raised.value
-    assert "the loss became" in shown(monitor) and control(monitor, "Stop").disabled
+    assert "the loss became" in shown(monitor) and not stop_is_usable(monitor)
     monitor.picture()
 
 
@@ -199,7 +218,7 @@ def test_without_floor_and_without_validation(model, tokenizer, tales, shown):
     monitor = TrainingMonitor(model, tokenizer)
     finish(monitor.fit(tales, **SETTINGS))
     assert monitor.state == "finished" and not monitor.val_losses and monitor.samples[-1][0] == 20
-    assert "floor:" not in shown(monitor)
+    assert "floor" not in shown(monitor) and monitor.view.shown["best"] is None
     monitor.picture()
 
 

@@ -25,7 +25,7 @@ function h(tag, properties = {}, ...children) {
 }
 
 const TOUCHED = new Set(["button", "input", "select", "textarea"]);
-const SVG = new Set(["svg", "g", "path", "line", "circle", "rect", "text", "polyline", "title", "defs", "marker"]);
+const SVG = new Set(["svg", "g", "path", "line", "circle", "rect", "text", "polyline", "title", "defs", "marker", "clipPath"]);
 
 // Set attributes and handlers; `text` is the text inside, `style` an object, whose names may be CSS variables.
 function put(element, properties) {
