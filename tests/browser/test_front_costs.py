@@ -109,7 +109,7 @@ def test_the_end_shows_the_step_whose_weights_the_model_has_and_marks_it(browser
         ring, point = page.locator(".gc-train-best circle"), page.locator(".gc-train-point").nth(1)
         middles = [
             [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-            for box in map(lambda one: one.bounding_box(), (ring, point))
+            for box in (ring.bounding_box(), point.bounding_box())
         ]
         assert middles[0] == pytest.approx(middles[1], abs=1)
 
