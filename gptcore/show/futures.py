@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
+import torch
+
 from gptcore.language import _
 from gptcore.sampling import Sampling
 from gptcore.show.style import others_label, percent
@@ -159,13 +161,14 @@ def _grown(branch: Branch, ways: list[Way], reader: Reader, sampling: Sampling) 
         names = token_label(reader.tokenizer, token_id), spelled(reader.tokenizer, way)
         grown = Branch(way, *names, prob, branch.path_prob * prob, true_prob, False, is_greedy)
         branches.append(_grown(grown, [way for way in ways if way[place] == token_id], reader, sampling))
-    others = _others(branch, branches, int(distribution.kept_count))
+    shown = torch.tensor(token_ids, device=distribution.probs.device)
+    rest = distribution.probs.double().index_fill(0, shown, 0).sum().item()
+    others = _others(branch, branches, rest, int(distribution.kept_count))
     return replace(branch, branches=(*branches, *others))
 
 
-def _others(branch: Branch, branches: list[Branch], count: int) -> list[Branch]:
-    """What is left of `branch`, in the model or in truth, beside `branches`, of `count` that the model may take."""
-    prob = max(0.0, 1 - sum(other.prob for other in branches)) if count > len(branches) else 0.0
+def _others(branch: Branch, branches: list[Branch], prob: float, count: int) -> list[Branch]:
+    """What is left of `branch` beside `branches`: `prob` in the model, which may take `count` in all, or in truth."""
     true_prob = branch.true_prob
     if true_prob is not None:
         true_prob = max(0.0, true_prob - sum(other.true_prob for other in branches))

@@ -127,10 +127,12 @@ class Search:
             # Of the last tokens no more are needed; of others no more can be read.
             count = self.width if len(way) + 1 == self.depth else MOST_READ
             top = probs.topk(min(count, len(probs)))
-            for token_id, p in zip(top.indices.tolist(), top.values.tolist(), strict=True):
+            first = probs.argmax().item()  # of several that are equally likely, the top need not hold it
+            found = {first: probs[first].item()} | dict(zip(top.indices.tolist(), top.values.tolist(), strict=True))
+            for token_id, p in found.items():
                 if p:
                     longer = (*way, token_id)
                     is_done = len(longer) == self.depth or token_id in self.reader.ends
                     (self.done if is_done else self.open)[longer] = prob * p
             if way == self.greedy:
-                self.greedy = (*way, probs.argmax().item())
+                self.greedy = (*way, first)

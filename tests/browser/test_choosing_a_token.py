@@ -8,7 +8,7 @@ def test_choosing_a_token(open_notebook, keep):
     assert notebook.complaints() == []
 
     page = notebook.page
-    charts = page.locator(".jp-OutputArea-output img")
+    charts = page.locator(".jp-RenderedImage img")  # without those that stand in for a widget
     names = ["dart", "thousand-draws", "pipeline", "dart-of-the-storyteller", "futures"]
     assert charts.count() == len(names)
     for place, name in enumerate(names):
@@ -31,3 +31,10 @@ def test_choosing_a_token(open_notebook, keep):
     prompt.fill("Once upon a")
     prompt.press("Enter")
     explorer.locator(".gc-label", has_text="␣time").first.wait_for()
+
+    tree = page.locator(".gc-future-tree")
+    tree.scroll_into_view_if_needed()
+    tree.get_by_role("button", name="Throw a dart").click()
+    tree.get_by_role("status").filter(has_text="The dart at").wait_for()
+    tree.get_by_role("button", name="Go there", disabled=False).wait_for()
+    keep(tree, "choosing-tree")

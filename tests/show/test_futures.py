@@ -118,3 +118,9 @@ def test_it_says_what_can_be_seen(grown):
     assert f"Likeliest: {best.spelling}, " in tree.caption
     assert f"The dart at 0.0000 hits {way.spelling}." in tree.caption
     assert tree.describe().startswith("'Once upon a time there' may go on with ") and ", greedy" in tree.describe()
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-2, 0.05])
+def test_others_that_have_rounded_to_nothing_are_not_hit(grown, temperature):
+    tree, _ = grown(sampling=Sampling(temperature), width=1, depth=2, uniform=1 - 2**-53)
+    assert tree.hit.branch.path_prob > 0 and not (tree.hit.branch.is_others and tree.others[0] < 1e-30)

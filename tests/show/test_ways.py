@@ -163,3 +163,12 @@ def test_the_truth_of_a_whole_story_is_its_score(tokenizer, model):
 def test_what_no_story_says_has_no_truth(tokenizer, model):
     assert Reader(model, tokenizer, tokenizer.encode("Hello")).truth(()) == {}
     assert Reader(model, Letters(), [0]).truth(()) == {}
+
+
+def test_of_equally_likely_tokens_greedy_takes_the_first():
+    model = small_model(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    search = Search(Reader(model, Letters(), [1]), Sampling(), 1, 3)
+    assert search.greedy == (0, 0, 0) and search.ways[search.greedy] == pytest.approx((1 / VOCAB) ** 3)
