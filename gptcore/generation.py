@@ -220,10 +220,10 @@ def steps_of_each(
 
 
 def processed(logits_processor: LogitsProcessor | None, token_ids: Tensor, logits: Tensor) -> Tensor:
-    """What `logits_processor` makes of a copy of logits (B, vocab_size), so that it may write into them."""
+    """What `logits_processor` makes of logits (B, vocab_size); it gets copies, so that it may write into them."""
     if logits_processor is None:
         return logits
-    made = logits_processor(token_ids, logits.clone())
+    made = logits_processor(token_ids.clone(), logits.clone())
     if not isinstance(made, Tensor) or made.shape != logits.shape:
         found = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
         raise TypeError(f"logits_processor must return logits of the shape {tuple(logits.shape)}, got {found}")

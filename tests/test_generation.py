@@ -572,3 +572,19 @@ def test_autocast_writes_the_same_with_every_loop():
         texts = generate(model, prompts, 6, 0)
         alone = [generate(model, prompt, 6, 0, use_cache=False)[0] for prompt in prompts]
     assert all(torch.equal(text, other) for text, other in zip(texts, alone, strict=True))
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_processor_that_writes_into_the_ids_changes_no_text(use_cache):
+    model = GPTModel(GPTConfig(vocab_size=9, context_length=16, emb_dim=8, n_heads=2, n_layers=1)).eval()
+    prompts = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    expected = generate(model, prompts, 6, seed=1, use_cache=use_cache)
+
+    def process(token_ids, logits):
+        token_ids.zero_()
+        return logits
+
+    found = generate(model, prompts, 6, seed=1, use_cache=use_cache, logits_processor=process)
+    steps = generate_steps(model, prompts[0], 6, seed=1, use_cache=use_cache, logits_processor=process)
+    assert torch.equal(found, expected) and prompts.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert [step.token_id for step in steps] == expected[0, 3:].tolist()
