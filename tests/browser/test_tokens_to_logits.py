@@ -5,7 +5,7 @@ def test_tokens_to_logits(open_notebook, keep, theme):
     assert notebook.complaints() == []
 
     page = notebook.page
-    chart = page.locator(".jp-OutputArea-output img").first
+    chart = page.locator(".jp-RenderedImage img").first
     chart.scroll_into_view_if_needed()
     assert chart.evaluate("image => image.complete && image.naturalWidth > 300")
     turned_around = chart.evaluate("image => getComputedStyle(image).filter") != "none"
