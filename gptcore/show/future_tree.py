@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gptcore.checks import as_float, check_integer, given, is_integer
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.seeds import Uniforms
@@ -119,7 +120,7 @@ class FutureTree(LiveView):
         self._show()
 
     def _begin(self, chosen: tuple[Way, ...] = ()) -> None:
-        prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer)
+        prompt_ids, _steps = text_steps(self.model, self.prompt, self.tokenizer)
         self._chosen = chosen
         self._reader = Reader(self.model, self.tokenizer, prompt_ids + [i for way in chosen for i in way])
 
@@ -241,12 +242,13 @@ def plot_edge(ax: Axes, start: tuple[int, float], end: tuple[int, float], child:
 def plot_ends(ax: Axes, record: Futures) -> None:
     """The chances of the ways, in the order of the tree, and of all others together: they add up to 1."""
     ways = [leaf for leaf in record.leaves if not leaf.is_others]
-    labels, probs = [""] * len(ways) + ["others"], [*(way.path_prob for way in ways), record.others[0]]
+    labels, xlabel = [""] * len(ways) + [_("others")], _("chance of the whole way")
+    probs = [*(way.path_prob for way in ways), record.others[0]]
     if record.knows_truth:
-        pairs = {"truth": [*(way.true_prob for way in ways), record.others[1]], "model": probs}
+        pairs = {_("truth"): [*(way.true_prob for way in ways), record.others[1]], _("model"): probs}
         texts = {name: [percent(prob) for prob in values] for name, values in pairs.items()}
-        plot_pairs(ax, labels, pairs, texts, xlabel="chance of the whole way")
+        plot_pairs(ax, labels, pairs, texts, xlabel=xlabel)
     else:
-        plot_bars(ax, labels, probs, list(map(percent, probs)), xlabel="chance of the whole way")
+        plot_bars(ax, labels, probs, list(map(percent, probs)), xlabel=xlabel)
     ax.set(**PERCENTS | {"xticks": [0, 0.5, 1], "xticklabels": ["0%", "50%", "100%"]})
-    ax.set(yticks=[len(ways)], yticklabels=["others"], ylim=(len(ways) + 0.5, -0.7))
+    ax.set(yticks=[len(ways)], yticklabels=labels[-1:], ylim=(len(ways) + 0.5, -0.7))
