@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -11,10 +10,9 @@ from matplotlib.figure import Figure
 from gptcore.printable import printable
 from gptcore.show.charts import picture_bundle
 from gptcore.show.front import Control, Front
-from gptcore.show.parts import button
 from gptcore.show.settings import Setting
 from gptcore.show.stand_in import with_stand_in
-from gptcore.show.style import caption_html, sentence
+from gptcore.show.style import sentence
 
 
 class LiveView:
@@ -34,7 +32,6 @@ class LiveView:
     record: Any | None = None
     problem: str | None = None  # what is wrong with a setting, in a sentence
     notice: str = ""  # what was cut, in sentences
-    _message: ipywidgets.HTML | None = None  # the part of the view that says the caption
     _remembered: tuple[str, ...] = ("record",)  # attributes that are put back if a callback goes wrong
     _changing = False
 
@@ -116,41 +113,16 @@ class LiveView:
             self._show()
         except Exception as error:
             self.problem = self.problem or sentence(error)
-            if self._message is not None:
-                self._message.value = caption_html(f"Not changed: {self.problem}.")
-            elif self.front:
-                self.view.tell({**self.view.shown, "caption": f"Not changed: {self.problem}."}, self.controls)
+            self.view.tell({**self.view.shown, "caption": f"Not changed: {self.problem}."}, self.controls)
 
     def _by_hand(self, action: Callable[[], Any]) -> Callable[..., None]:
-        """`action` for a button, a timer or a control: what goes wrong in it becomes `problem`."""
+        """`action` for a button or a timer: what goes wrong in it becomes `problem`."""
 
         def act(*_: Any) -> None:
             with self._safely():
                 action()
 
         return act
-
-    def _button(self, name: str, action: Callable[[], Any], *look: str, **style: Any) -> ipywidgets.Button:
-        """A button for `action`: see `parts.button`."""
-        return button(name, self._by_hand(action), *look, **style)
-
-    def _watch(self) -> None:
-        """From now on, a control that is moved by hand updates the widget."""
-        for name, control in self.controls.items():
-            if isinstance(control, ipywidgets.Widget):
-                control.observe(partial(self._moved, name), names="value")
-
-    def _moved(self, name: str, change: Any) -> None:
-        """A control was moved by hand, or a text was typed into it, which need not be one that is allowed."""
-        if self._changing:
-            return
-        with self._safely():
-            if isinstance(change.new, str):
-                text, self.notice = getattr(type(self), name).cut(change.new)
-                self._put_back([(change.owner, {"value": text})])
-            self._update({name})
-        if self.problem and self._has_record:
-            self._put_back([(change.owner, {"value": change.old})])
 
     def _update(self, names: Collection[str]) -> None:
         """Bring everything up to date after the settings called `names` have changed."""

@@ -1,14 +1,12 @@
 """Settings of widgets: plain attributes that are checked, each the value of a control."""
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from gptcore.checks import check_integer, check_text, given, is_integer, is_number
 from gptcore.sampling import Sampling
 from gptcore.seeds import LIMIT, Uniforms
 
-OFF = object()  # None, for a control that offers a choice: its value cannot be None
 MOST_TEXT = 5_000  # characters: of a longer text a model would see no more than the end
 
 LARGEST_LOSS = 1e30  # nats per token: more is no number, also where it has 32 bits
@@ -37,8 +35,7 @@ class Setting:
     def __get__(self, widget: Any, owner: type | None = None) -> Any:
         if widget is None:
             return self
-        value = widget.controls[self.name].value
-        return None if value is OFF else value
+        return widget.controls[self.name].value
 
     def __set__(self, widget: Any, value: Any) -> None:
         widget.change(**{self.name: value})
@@ -67,7 +64,6 @@ class Setting:
     def put(self, control: Any, value: Any) -> None:
         """Set the control, which may not have offered `value` before."""
         if hasattr(control, "options"):
-            value = OFF if value is None and OFF in [option for _, option in control.options] else value
             self._offer(control, value)
         elif hasattr(control, "max"):
             control.max = max(control.max, value)
@@ -77,8 +73,8 @@ class Setting:
         options = [option if isinstance(option, tuple) else (str(option), option) for option in control.options]
         if value in [known for _, known in options]:
             return
-        off = [option for option in options if option[1] in (None, OFF)]
-        values = [option for option in options if option[1] not in (None, OFF)] + [(self.text(value), value)]
+        off = [option for option in options if option[1] is None]
+        values = [option for option in options if option[1] is not None] + [(self.text(value), value)]
         values.sort(key=lambda option: option[1])
         control.options = off + values if options[0] in off else values + off
 
@@ -106,11 +102,6 @@ class Shown:
 
     def __set__(self, widget: Any, value: Any) -> None:
         raise AttributeError(f"{self.name} can only be read")
-
-
-def kept(**values: Any) -> dict[str, Any]:
-    """Controls for settings that have none on screen."""
-    return {name: SimpleNamespace(value=value) for name, value in values.items()}
 
 
 def check_sampling(name: str, value: Any) -> None:

@@ -1,6 +1,5 @@
-"""One look for all widgets: the stylesheet, its colours, how labels and values read, and the HTML that they share."""
+"""One look for all widgets and charts: the colours of the stylesheet, and how labels and values read."""
 
-import html
 import re
 import unicodedata
 from contextlib import suppress
@@ -9,23 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gptcore.checks import given
-from gptcore.printable import printable
 
-CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-KEPT, CHOSEN, OTHERS = (re.search(rf"--gptcore-{name}: (#\w+);", CSS)[1] for name in ("kept", "chosen", "others"))
+CSS = Path(__file__).with_name("front").joinpath("style.css").read_text(encoding="utf-8")
+KEPT, CHOSEN, OTHERS = (re.search(rf"--{name}: (#\w+);", CSS)[1] for name in ("kept", "chosen", "others"))
 HUES = tuple(re.findall(r"--hue: (#\w+);", CSS))
-LONGEST = 28  # columns: a longer label is cut short in a chart, and in a row of HTML
-EMPTY_ROW = '<div class="gptcore-row"></div>'
-
-
-def stylesheet() -> str:
-    """The style of all widgets, as an element for a view."""
-    return f"<style>{CSS}</style>"
-
-
-def escape(text: str) -> str:
-    """`text` for a page: no part of it is read as markup, and its control and bidirectional characters are visible."""
-    return html.escape(printable(text))
+LONGEST = 28  # columns: a longer label is cut short
 
 
 def percent(prob: float) -> str:
@@ -91,27 +78,3 @@ def ending(text: str, room: int) -> str:
     while columns(end) >= room:
         end = end[1:]
     return f"…{end}"
-
-
-def label_class(label: str, room: int) -> str:
-    """The class of a label in a row; one that is wider than `room`, in columns, is set smaller, in two lines."""
-    return "gptcore-label gptcore-long" if columns(label) > room else "gptcore-label"
-
-
-def row_html(label: str, share: float, number: str, kind: str = "", room: int = 15) -> str:
-    """A bar from 0 to `share`, at most 1, between its label and its value."""
-    text = escape(label)
-    return (
-        f'<div class="gptcore-row {kind}" role="listitem"><span class="{label_class(label, room)}" title="{text}">'
-        f'{text}</span><div class="gptcore-track"><div class="gptcore-bar" style="width:{share:.2%}"></div></div>'
-        f'<span class="gptcore-number">{escape(number)}</span></div>'
-    )
-
-
-def caption_html(caption: str, lines: int = 2, narrow_lines: int | None = None) -> str:
-    """The sentence of a widget, with room for so many `lines`, or `narrow_lines` where there are 700 pixels or less."""
-    room = f"--lines:{lines};--narrow-lines:{narrow_lines or lines}"
-    return (
-        f'<div class="gptcore gptcore-caption" style="{room}"><div role="status" aria-live="polite">'
-        f"{escape(caption)}</div></div>"
-    )

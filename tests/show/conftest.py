@@ -1,31 +1,14 @@
 """Hands for widgets: what a person would find by its name and press or move."""
 
 import json
-import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any
 
-import ipywidgets
 import pytest
 import torch
 from tokenizers import pre_tokenizers, trainers
 
 from gptcore import GPTConfig, GPTModel, Tokenizer
-from gptcore.show.front import Front
 from gptcore.tokenizer import byte_level_bpe
-
-
-def _parts(view: Any) -> Iterator[Any]:
-    yield view
-    for child in getattr(view, "children", ()):
-        yield from _parts(child)
-
-
-def _control(widget: Any, name: str) -> Any:
-    found = [part for part in _parts(widget.view) if getattr(part, "description", None) == name]
-    assert found, f"no control is called {name!r}"
-    return found[0]
 
 
 def _ask(widget: Any, kind: str, name: Any, value: Any) -> None:
@@ -42,66 +25,12 @@ def move(widget: Any, **settings: Any) -> None:
 
 
 def press(widget: Any, name: str, *values: Any) -> None:
-    if isinstance(widget.view, Front):
-        assert name in widget.hands, f"no button calls {name!r}"
-        return _ask(widget, "do", name, list(values))
-    button = _control(widget, name)
-    if button.disabled:
-        return
-    if isinstance(button, ipywidgets.ToggleButton):
-        button.value = not button.value
-    else:
-        button.click()
+    assert name in widget.hands, f"no button calls {name!r}"
+    _ask(widget, "do", name, list(values))
 
 
 def _shown(widget: Any) -> str:
-    if isinstance(widget.view, Front):
-        return json.dumps(widget.view.shown, ensure_ascii=False)
-    pieces = [part.value for part in _parts(widget.view) if isinstance(part, ipywidgets.HTML)]
-    return "".join(piece for piece in pieces if not piece.startswith("<style>"))
-
-
-def _tags(html: str) -> set[str]:
-    found = set()
-    parser = HTMLParser()
-    parser.handle_starttag = lambda tag, attributes: found.add(tag)
-    parser.feed(html)
-    return found
-
-
-class _Rows(HTMLParser):
-    """The rows of the three panels: their classes, the widths of their bars and marks, and their texts."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.rows = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        assert not any(name.startswith("on") for name in attributes)
-        kind = attributes.get("class") or ""
-        if attributes.get("role") == "listitem":
-            self.rows.append({"kind": kind, "bars": [], "marks": [], "text": []})
-        if tag in "iu" and self.rows:
-            width = float(re.search(r"width:([\d.]+)%", attributes["style"])[1]) / 100
-            self.rows[-1]["bars" if tag == "i" else "marks"].append(width)
-
-    def handle_data(self, data):
-        if self.rows:
-            self.rows[-1]["text"].append(data)
-
-
-@pytest.fixture(scope="session")
-def parts():
-    """parts(widget): its view and all parts of that, the first on screen first."""
-    return lambda widget: list(_parts(widget.view))
-
-
-@pytest.fixture(scope="session")
-def control():
-    """control(widget, name): the slider, field or button with the label `name`; the first, if there are several."""
-    return _control
+    return json.dumps(widget.view.shown, ensure_ascii=False)
 
 
 @pytest.fixture(scope="session", name="move")
@@ -112,26 +41,14 @@ def move_fixture():
 
 @pytest.fixture(scope="session", name="press")
 def press_fixture():
-    """press(widget, name, *values): press what calls the method `name` (or the button with that label)."""
+    """press(widget, name, *values): press what calls the method `name`."""
     return press
 
 
 @pytest.fixture(scope="session")
 def shown():
-    """shown(widget): all that the widget shows: as JSON what its front end gets, or as HTML, without its style."""
+    """shown(widget): all that the widget shows: what its front end gets, as JSON."""
     return _shown
-
-
-@pytest.fixture(scope="session")
-def tags():
-    """tags(html): the elements in a piece of HTML, so that a test can see that no text was read as one."""
-    return _tags
-
-
-@pytest.fixture(scope="session")
-def rows_of():
-    """rows_of(html): of each row of the panels its `kind`, the widths of its `bars` and `marks`, and its `text`."""
-    return lambda html: _Rows(html).rows
 
 
 @pytest.fixture

@@ -5,14 +5,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch
-from traitlets import TraitError
 
 from gptcore import GPTConfig, show
-from gptcore.show.front import Front
 from tests.show.conftest import move, press
 
 SAMPLING = {"temperature": 0.8, "top_k": 5}
@@ -143,10 +140,8 @@ def make(kind, model_of_noise, tokenizer):
 class Walk:
     """A walk of random actions: what a hand can do on the page, and what can be set and called in code."""
 
-    def __init__(self, widget: Any, kind: Kind, parts: list[Any], seed: int):
+    def __init__(self, widget: Any, kind: Kind, seed: int):
         self.widget, self.kind, self.luck = widget, kind, random.Random(seed)
-        self.parts = [part for part in parts if hasattr(part, "value") or isinstance(part, ipywidgets.Button)]
-        self.parts = [part for part in self.parts if not isinstance(part, ipywidgets.HTML)]
         self.done = dict.fromkeys(("attribute", "control", "button", "call"), 0)
 
     def go(self, actions: int) -> None:
@@ -167,23 +162,6 @@ class Walk:
         self.done["attribute"] += 1
 
     def control(self) -> None:
-        if isinstance(self.widget.view, Front):
-            return self.page()
-        part = self.luck.choice(self.parts)
-        if isinstance(part, ipywidgets.Button):
-            for callback in part._click_handlers.callbacks:  # `click` would swallow what they raise
-                callback(part)
-            self.done["button"] += 1
-            return
-        options = [*getattr(part, "options", ()), *ODD]
-        value = self.luck.choice(options)
-        try:
-            part.value = value[1] if isinstance(value, tuple) else value
-        except TraitError:
-            return  # no hand on the page could do that
-        self.done["control"] += 1
-
-    def page(self) -> None:
         """A page may send anything for any control, and any values with any button."""
         if self.widget.hands and self.luck.random() < 0.4:
             name = self.luck.choice(self.widget.hands)
@@ -227,9 +205,9 @@ def settled(widget: Any, kind: Kind) -> Any:
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_after_a_walk_of_any_actions_it_answers_as_a_new_one(make, kind, parts, shown, seed):
+def test_after_a_walk_of_any_actions_it_answers_as_a_new_one(make, kind, shown, seed):
     widget = make()
-    walk = Walk(widget, kind, parts(widget), seed)
+    walk = Walk(widget, kind, seed)
     walk.go(ACTIONS)
     assert sum(walk.done.values()) > ACTIONS / 2
     assert shown(settled(widget, kind)) == shown(settled(make(**kind.good), kind)) and widget.problem is None
@@ -238,32 +216,20 @@ def test_after_a_walk_of_any_actions_it_answers_as_a_new_one(make, kind, parts, 
 ERRORS = [MemoryError(), KeyError("key"), StopIteration(), OSError(28, "no <space>")]
 
 
-def act(widget: Any, kind: Kind, parts: list[Any]) -> None:
+def act(widget: Any, kind: Kind) -> None:
     """Every setting, every button and every control once, with a value that is allowed."""
     for name, value in kind.good.items():
         setattr(widget, name, value)
-    if isinstance(widget.view, Front):
-        for name in widget.hands:
-            press(widget, name, *kind.calls.get(name, [()])[0])
-        for name, offer in widget.view.offers.items():
-            for _, value in offer.get("options", [])[:3]:
-                move(widget, **{name: value})
-        return
-    for part in parts:
-        if isinstance(part, ipywidgets.Button):
-            for callback in part._click_handlers.callbacks:
-                callback(part)
-        elif isinstance(part, (ipywidgets.Text, ipywidgets.Textarea)):
-            part.value += " a"
-        elif hasattr(part, "options"):
-            part.index = (part.index + 1) % len(part.options)
-        elif isinstance(getattr(part, "value", None), (int, float)):
-            part.value = part.max if part.value == getattr(part, "min", None) else getattr(part, "min", not part.value)
+    for name in widget.hands:
+        press(widget, name, *kind.calls.get(name, [()])[0])
+    for name, offer in widget.view.offers.items():
+        for _, value in offer.get("options", [])[:3]:
+            move(widget, **{name: value})
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("place", ["_show", "_update", "model"])
-def test_whatever_goes_wrong_is_said_and_it_still_answers(make, kind, parts, shown, place, error):
+def test_whatever_goes_wrong_is_said_and_it_still_answers(make, kind, shown, place, error):
     def fail(*arguments, **settings):
         raise error
 
@@ -275,7 +241,7 @@ def test_whatever_goes_wrong_is_said_and_it_still_answers(make, kind, parts, sho
             return
         else:
             patch.setattr(type(widget.model), "hidden_states", fail)
-        act(widget, kind, parts(widget))
+        act(widget, kind)
         getattr(widget, "wait", lambda: None)()
         if place != "model" or kind.calls.keys() & {"draw", "forward", "start"}:
             said = str(error).strip("'") if isinstance(error, KeyError) else str(error) or type(error).__name__

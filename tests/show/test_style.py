@@ -1,9 +1,7 @@
 import re
-from pathlib import Path
 
 import pytest
 
-from gptcore.show import style
 from gptcore.show.style import CHOSEN, CSS, HUES, KEPT, OTHERS, counted, ending, others_label, percent, shortened
 
 
@@ -22,16 +20,10 @@ def test_percent_is_honest_at_the_ends(probability, text):
 
 def test_charts_have_the_colours_of_the_page():
     assert [re.fullmatch(r"#[0-9A-F]{6}", colour) is not None for colour in (KEPT, CHOSEN, OTHERS, *HUES)] == 7 * [True]
-    assert all(f"--gptcore-{name}: {colour};" in CSS for name, colour in (("kept", KEPT), ("chosen", CHOSEN)))
+    assert all(f"--{name}: {colour};" in CSS for name, colour in (("kept", KEPT), ("chosen", CHOSEN)))
 
 
 def test_words_for_counts():
     assert [counted(count, "token") for count in (0, 1, 2, 1000)] == ["0 tokens", "1 token", "2 tokens", "1,000 tokens"]
     assert [others_label(count) for count in (0, 1, 50_000)] == ["no others", "1 other", "50,000 others"]
     assert [shortened("abcd", length) for length in (4, 3)] == ["abcd", "ab…"]
-
-
-def test_no_rule_is_left_over():
-    modules = "".join(file.read_text(encoding="utf-8") for file in Path(style.__file__).parent.glob("*.py"))
-    classes = set(re.findall(r"\.(gptcore-[a-z-]+)", CSS))
-    assert len(classes) > 80 and [name for name in sorted(classes) if name not in modules] == []
