@@ -6,7 +6,7 @@ CHARTS = {name: place for place, name in enumerate(NAMES)}
 def test_faster(notebook, keep):
     """Run All gives no error, the charts are there, and the widget answers the mouse and the keyboard."""
     page = notebook.page
-    charts = page.locator(".jp-OutputArea-output img")
+    charts = page.locator(".jp-RenderedImage img")
     notebook.eventually(lambda: charts.count() == len(CHARTS))
     for name, place in CHARTS.items():
         keep(charts.nth(place), f"faster-{name}")

@@ -52,7 +52,7 @@ def test_attention_view(notebook, keep):
 
 
 def test_the_maps_of_all_heads(notebook, keep):
-    image = notebook.page.locator(".jp-OutputArea-output img").first
+    image = notebook.page.locator(".jp-RenderedImage img").first
     image.scroll_into_view_if_needed()
     notebook.eventually(lambda: image.evaluate("e => e.naturalWidth") > 600)
     keep(image, "attention-maps")
