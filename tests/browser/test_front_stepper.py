@@ -43,6 +43,18 @@ def wait_for(page, words):
     )
 
 
+def wait_for_dart(page, uniform):
+    """Until the dart has come to its place on the strip."""
+    page.wait_for_function(
+        """uniform => {
+          const [strip, dart] = [".gc-dart-pieces", ".gc-dart-pointer"].map((part) =>
+            document.querySelector(part).getBoundingClientRect());
+          return Math.abs(dart.left + dart.width / 2 - strip.left - uniform * strip.width) < 3;
+        }""",
+        arg=uniform,
+    )
+
+
 def labels(stepper):
     return [token.label for token in stepper.tape]
 
@@ -166,6 +178,7 @@ def test_the_piece_that_the_dart_hits_is_seen_however_narrow_it_is(browser, step
             assert hit["width"] >= 5 and hit["height"] == strip["height"]
             assert strip["x"] - 1 <= hit["x"] and hit["x"] + hit["width"] <= strip["x"] + strip["width"] + 1
             assert page.locator(".gc-dart-number").inner_text() == dart.uniform_text
+            wait_for_dart(page, uniform)
 
 
 @pytest.mark.parametrize("width", [600, 900, 1180])
@@ -203,6 +216,7 @@ def test_start_and_stop(browser, generator):
         assert page.locator(".gc-piece.gc-aimed").get_attribute("title").startswith(f"{last} ")
         count = page.get_by_role("progressbar").get_attribute("aria-valuenow")
         assert int(count) == len(generator.new_ids)
+        wait_for_dart(page, generator.view.shown["dart"]["uniform"])
         start.click()
         page.locator(".gc-caption").filter(has_text=re.compile("It is writing")).wait_for()
         generator.stop()  # by code
