@@ -47,7 +47,7 @@ class Control:
         """What is offered, for the page."""
         offered = {name: thing for name, thing in vars(self).items() if name != "value"}
         if "options" in offered:
-            offered["options"] = [[text, self.to_page(value)] for text, value in self.options]
+            offered["options"] = [[printable(text), self.to_page(value)] for text, value in self.options]
         return offered
 
     def to_page(self, value: Any) -> Any:
