@@ -151,14 +151,14 @@ def _prepare(
         check_text(f"prompt[{i}]", prompt)
     target = None if device is None else resolve_device(device)
     prompt_ids = [encode(tokenizer, prompt) if prompt else [] for prompt in prompts]
-    rows = [ids or _start(model, tokenizer) for ids in prompt_ids]
+    rows = [ids or start_ids(model, tokenizer) for ids in prompt_ids]
     rows, _ = check_arguments(model, rows, None, max_length, None, logits_processor)
     if target is not None:
         move_model(model, target)
     return prompt_ids, rows, _known_only(model, tokenizer, logits_processor) if known_only else logits_processor
 
 
-def _start(model: GPTModel, tokenizer: Any) -> list[int]:
+def start_ids(model: GPTModel, tokenizer: Any) -> list[int]:
     """What an empty prompt starts from: the tokenizer's first end-of-text token that the model has."""
     for token_id in end_token_ids(tokenizer):
         if token_id < model.config.vocab_size:

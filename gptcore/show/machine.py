@@ -22,7 +22,7 @@ from gptcore.show.live import LiveView
 from gptcore.show.recorded import RecordedText
 from gptcore.show.settings import Setting, Shown, TextSetting, check_sampling, check_seed, next_seed
 from gptcore.show.style import CHOSEN, KEPT, counted, ending, percent
-from gptcore.text_generation import text_steps
+from gptcore.text_generation import start_ids, text_steps
 from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, token_label
 
 MOST_NUMBERS = 192  # of a row that are sent to a page; a model may have thousands
@@ -206,7 +206,7 @@ class Machine(LiveView):
 
     def _begin(self) -> Passage:
         token_ids, _ = text_steps(self.model, self.prompt, self.tokenizer)
-        return self._pass(token_ids or end_token_ids(self.tokenizer)[:1], 0)
+        return self._pass(token_ids or start_ids(self.model, self.tokenizer), 0)
 
     def _pass(self, token_ids: list[int], written: int) -> Passage:
         """Send the text through, with the random number of the token after `written` new ones."""

@@ -8,8 +8,8 @@ import torch
 from gptcore.generation import Step, generate_steps
 from gptcore.model import GPTModel
 from gptcore.sampling import Distribution, Sampling
-from gptcore.text_generation import text_steps
-from gptcore.tokenizer import end_token_ids, stream_decode
+from gptcore.text_generation import start_ids, text_steps
+from gptcore.tokenizer import stream_decode
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def distribution_after(
     model: GPTModel, tokenizer: Any, prompt_ids: list[int], new_ids: list[int], sampling: Sampling
 ) -> Distribution:
     """What the token after a prompt and its continuation is drawn from; an empty prompt is the end-of-text token."""
-    token_ids = torch.tensor((prompt_ids or end_token_ids(tokenizer)[:1]) + new_ids, device=model.device)
+    token_ids = torch.tensor((prompt_ids or start_ids(model, tokenizer)) + new_ids, device=model.device)
     return next(generate_steps(model, token_ids, 1, **vars(sampling))).distribution
 
 

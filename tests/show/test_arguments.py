@@ -21,7 +21,7 @@ def calls(tokenizer):
     lines = {"ax": ax, "log": False, "ends": False}
     truth = {"truth": {1: 0.5, 2: 0.5}, "belief": distribution.probs, "tokenizer": tokenizer, "count": 3}
     return {
-        "plot_bars": (show.plot_bars, rows | {"values": [1, 2], "hatched": [0], "fontsize": 9}),
+        "plot_bars": (show.plot_bars, rows | {"values": [1, 2], "hatched": [0]}),
         "plot_scores": (show.plot_scores, rows | {"scores": [1, 2]}),
         "plot_pairs": (show.plot_pairs, rows | {"pairs": {"x": [1, 2], "y": [1, 2]}, "texts": {"x": ["a", "b"]}}),
         "plot_lines": (show.plot_lines, lines | {"x": [1, 2], "lines": {"a": [1, 2]}, "xlabel": "x", "ylabel": "y"}),

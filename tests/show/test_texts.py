@@ -1,10 +1,12 @@
 """A distribution that is computed again is the one that chose."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from gptcore import END_OF_TEXT, GPTConfig, GPTModel, Sampling, generate_text
-from gptcore.show.texts import step_again, write_text
+from gptcore.show.texts import distribution_after, step_again, write_text
 from gptcore.text_generation import text_steps
 
 
@@ -19,3 +21,12 @@ def test_a_step_again_is_the_step_of_the_loop(tokenizer, prompt, sampling):
         again = step_again(model, tokenizer, text, index, sampling)
         assert (again.position, again.token_id, again.uniform) == (step.position, step.token_id, step.uniform)
         assert torch.allclose(again.distribution.probs, step.distribution.probs, atol=1e-6)
+
+
+def test_an_empty_text_starts_from_an_end_that_the_model_has(tokenizer):
+    model = GPTModel(GPTConfig(vocab_size=len(tokenizer), context_length=12, emb_dim=16, n_heads=2, n_layers=2))
+    ends = SimpleNamespace(
+        encode=tokenizer.encode, decode=tokenizer.decode, end_token_ids=[10**6, tokenizer.eos_token_id]
+    )
+    known = distribution_after(model, ends, [tokenizer.eos_token_id], [5], Sampling())
+    assert torch.equal(distribution_after(model, ends, [], [5], Sampling()).probs, known.probs)
