@@ -42,7 +42,7 @@ def test_logits_to_probabilities(open_notebook, keep, theme):
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     status.filter(has_text="5 of ").wait_for()
-    notebook.eventually(lambda: panels.locator(".gc-cut[role=listitem]").count() == 5)
+    notebook.eventually(lambda: panels.locator(".gc-cut:not(.gc-others)").count() == 5)
     assert panels.locator("em", has_text="cut by top-k").count() == 5
     assert rows(panels) == labels
 

@@ -7,10 +7,10 @@ def test_without_a_network_every_widget_answers_on_the_bundled_model(notebook, k
     assert sentence.count() == 2  # for GPT-2, and for the Korean one
     keep(page.locator(".jp-CodeCell", has=sentence.first).first, "real-gpt2-sentence")
 
-    tokens = notebook.output_with(".gptcore-chip")
-    before = tokens.locator(".gptcore-chip").count()
+    tokens = notebook.output_with(".gc-chip")
+    before = tokens.locator(".gc-chip").count()
     tokens.get_by_role("textbox").fill("옛날")
-    notebook.eventually(lambda: 0 < tokens.locator(".gptcore-chip").count() < before)
+    notebook.eventually(lambda: 0 < tokens.locator(".gc-chip").count() < before)
 
     chances = page.locator(".gc-distribution-explorer").first
     chances.scroll_into_view_if_needed()
@@ -45,7 +45,7 @@ def test_the_notebook_as_a_page(notebook, keep):
     page = notebook.page
     for width, viewport in ((600, 1010), (1200, 1200), (1400, 1760)):
         page.set_viewport_size({"width": viewport, "height": 1000})
-        for selector, name in ((".gptcore-chip", "tokens"), (".gc-streaming-generator", "stream")):
+        for selector, name in ((".gc-chip", "tokens"), (".gc-streaming-generator", "stream")):
             output = notebook.output_with(selector)
             notebook.eventually(lambda output=output: output.evaluate("e => e.scrollWidth <= e.clientWidth"))
             keep(output, f"real-gpt2-{name}-{width}")

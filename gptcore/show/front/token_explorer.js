@@ -27,13 +27,15 @@ function chips(about, choose) {
   el.addEventListener("focusin", ({ target }) => {
     for (const one of el.querySelectorAll("[tabindex='0']")) put(one, { tabindex: "-1" });
     put(target, { tabindex: "0" });
+    reveal(el, target);
   });
   arrowKeys(el);
   return {
     el: h("div", { class: "gc-tokenizer" }, heading, el),
     show(box) {
-      const isLonger = count !== null && box.pieces.length > count;
-      count = box.pieces.length;
+      const total = box.hidden + box.pieces.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      const isLonger = count !== null && total > count;
+      count = total;
       put(heading, { text: `${box.name}: ${box.heading}` });
       put(el, { "aria-label": t("Tokens of {name}", { name: box.name }) });
       put(more, { text: box.hidden ? t("{n} more before these …", { n: grouped(box.hidden) }) : "" });
