@@ -17,7 +17,8 @@ export default {
       top: [field(model, "prompt", t("Text"))],
       left: [
         h("div", { class: "gc-sides" }, sides.map((side) => side.el)),
-        h("div", { class: "gc-buttons" }, button(t("Other luck"), () => ask(model, "other_luck"), { icon: "↺", title: t("The next seed") }), luck, what),
+        h("div", { class: "gc-buttons" }, button(t("Other luck"), () => ask(model, "other_luck"), { icon: "↺", title: t("The next seed") }), luck),
+        what,
       ],
     });
     following(model, ["shown", "settings"], () => {
