@@ -45,7 +45,7 @@ class FutureTree(LiveView):
 
     >>> tree = FutureTree(model, tokenizer, "Once upon a time there", width=3, depth=2)
     >>> [(way.spelling, percent(way.path_prob), percent(way.true_prob)) for way in tree.ways]
-    [('␣was␣a', '43.5%', '44.8%'), ('␣lived␣in', '21.1%', '21.9%'), ('␣lived␣by', '15.4%', '15.3%')]
+    [('␣was␣a', '44.0%', '44.3%'), ('␣lived␣in', '21.1%', '21.1%'), ('␣lived␣by', '15.1%', '13.9%')]
 
     The `width` likeliest ways of `depth` tokens are found for certain (see `gptcore.show.ways`), and greedy's is shown
     too. Where a story of `gptcore.stories` begins as the text does, each way has its true chance beside the model's.
