@@ -153,7 +153,7 @@ WATCH = """
     const control = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest(controls);
     const added = changes.filter((change) => !control(change.target));
     if (!added.length) return;
-    const image = output.querySelector("img");
+    const image = output.querySelector("img:not(.gptcore-stand-in *)");
     const [now, began] = [key, pressed];
     if (image !== null) {
       const isImage = (node) => node.nodeName === "IMG" || node.querySelector?.("img");
