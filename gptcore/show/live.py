@@ -33,7 +33,6 @@ class LiveView:
     problem: str | None = None  # what is wrong with a setting, in a sentence
     notice: str = ""  # what was cut, in sentences
     _remembered: tuple[str, ...] = ("record",)  # attributes that are put back if a callback goes wrong
-    _changing = False
 
     def _open(self, **controls: Control) -> None:
         """Make the view, with a control for each setting."""
@@ -45,7 +44,8 @@ class LiveView:
             control = self.controls.get(name)
             self.change(**{str(name): value if control is None else control.from_page(value)})
         elif name in self.hands:
-            self._by_hand(lambda: getattr(self, name)(*value))()
+            with self._safely():
+                getattr(self, name)(*value)
 
     def change(self, **settings: Any) -> None:
         """Change several settings at once, and draw the picture once.
@@ -67,18 +67,8 @@ class LiveView:
 
     def _put(self, **settings: Any) -> None:
         """Set controls without an update."""
-        with self._quietly():
-            for name, value in settings.items():
-                getattr(type(self), name).put(self.controls[name], value)
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Controls that are moved here are not heard."""
-        before, self._changing = self._changing, True
-        try:
-            yield
-        finally:
-            self._changing = before
+        for name, value in settings.items():
+            getattr(type(self), name).put(self.controls[name], value)
 
     @contextmanager
     def _safely(self, *controls: Any) -> Iterator[None]:
@@ -102,10 +92,9 @@ class LiveView:
             self._show_or_say()
 
     def _put_back(self, before: list[tuple[Any, dict[str, Any]]]) -> None:
-        with self._quietly():
-            for thing, values in before:
-                for name, value in values.items():
-                    setattr(thing, name, value)
+        for thing, values in before:
+            for name, value in values.items():
+                setattr(thing, name, value)
 
     def _show_or_say(self) -> None:
         """Show the record, or if even that goes wrong, say only the problem."""
@@ -114,15 +103,6 @@ class LiveView:
         except Exception as error:
             self.problem = self.problem or sentence(error)
             self.view.tell({**self.view.shown, "caption": f"Not changed: {self.problem}."}, self.controls)
-
-    def _by_hand(self, action: Callable[[], Any]) -> Callable[..., None]:
-        """`action` for a button or a timer: what goes wrong in it becomes `problem`."""
-
-        def act(*_: Any) -> None:
-            with self._safely():
-                action()
-
-        return act
 
     def _update(self, names: Collection[str]) -> None:
         """Bring everything up to date after the settings called `names` have changed."""
@@ -137,9 +117,7 @@ class LiveView:
 
     def _show(self) -> None:
         """Draw the record, and say its caption."""
-        self.view.tell(
-            {**self._shown(), "band": self._band(), "caption": self.caption, "about": self.describe()}, self.controls
-        )
+        self.view.tell({**self._shown(), "band": self._band(), "caption": self.caption}, self.controls)
 
     def _shown(self) -> dict[str, Any]:
         """What the page draws: numbers and texts."""

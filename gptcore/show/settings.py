@@ -70,13 +70,12 @@ class Setting:
         control.value = value
 
     def _offer(self, control: Any, value: Any) -> None:
-        options = [option if isinstance(option, tuple) else (str(option), option) for option in control.options]
-        if value in [known for _, known in options]:
+        if value in [known for _, known in control.options]:
             return
-        off = [option for option in options if option[1] is None]
-        values = [option for option in options if option[1] is not None] + [(self.text(value), value)]
+        off = [option for option in control.options if option[1] is None]
+        values = [option for option in control.options if option[1] is not None] + [(self.text(value), value)]
         values.sort(key=lambda option: option[1])
-        control.options = off + values if options[0] in off else values + off
+        control.options = off + values if control.options[0] in off else values + off
 
 
 class TextSetting(Setting):

@@ -159,6 +159,7 @@ export default {
       left: [field(model, "prompt", t("Text")), text.el, hint, h("div", { class: "gc-buttons" }, back, forward, play, reset), place(model),
         slider(model, "speed", t("Speed"), { said: (n) => t("{n} tokens/s", { n }) })],
       right: [candidates.el, dart.el, total.el],
+      late: true,
     });
 
     // What a hand or the focus is on is said below the text, and a token's bar and its piece of the strip belong together.
@@ -172,9 +173,8 @@ export default {
     for (const event of ["pointerover", "focusin"]) root.addEventListener(event, preview);
     root.addEventListener("pointerleave", () => preview({ target: root }));
 
-    const say = (words) => put(root.querySelector(".gc-caption"), { text: words });
     const settle = (shown) => {
-      say(shown.caption);
+      root.tell(shown);
       text.show(shown);
       total.show(shown.sums);
       candidates.el.style.visibility = shown.candidates ? "visible" : "hidden";
@@ -194,7 +194,8 @@ export default {
       const part = (ms) => wait(ms * share);
       const isDart = written.id === old.dart.id;
       const values = { label: written.label, prob: percent(written.prob), uniform: uniformText(old.dart.uniform) };
-      say(isDart ? t("The dart at {uniform} hits “{label}” (chance {prob}).", values) : t("“{label}” (chance {prob}) is written by hand.", values));
+      const caption = isDart ? t("The dart at {uniform} hits “{label}” (chance {prob}).", values) : t("“{label}” (chance {prob}) is written by hand.", values);
+      root.tell({ ...old, caption });
       if (!isHurried() && isDart) dart.fall(old.dart.uniform, { ms: 450 * share });
       await part(isDart ? 450 : 0);
       const [piece, row] = [dart.light(written.id), candidates.row(written.id)];

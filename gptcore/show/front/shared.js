@@ -252,28 +252,12 @@ function player(label, step, ms) {
   return { el, stop };
 }
 
-// Of the buttons in `parent` one is reached by the tab key, and the others from there by the arrow keys. Where the focus
-// is elsewhere, reach(button) says which one.
-function roving(parent) {
-  const all = () => [...parent.children].filter((element) => element.tagName === "BUTTON");
-  const mark = (chosen) => all().forEach((element) => put(element, { tabindex: element === chosen ? 0 : -1 }));
-  parent.addEventListener("focusin", (event) => mark(event.target));
-  parent.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
-    if (step === undefined) return;
-    event.preventDefault();
-    const [buttons, at] = [all(), all().indexOf(document.activeElement)];
-    buttons[Math.min(buttons.length - 1, Math.max(0, at + step))]?.focus();
-  });
-  return (button) => parent.contains(document.activeElement) || mark(button ?? all()[0]);
-}
-
 // ---------------------------------------------------------------------------------------------------- keys and places
 
 // The arrow keys in `box` go from one of its buttons to another: left and right in their order, up and down by where
-// they are on the page, Home and End to the ends; in a grid, which never `wraps`, not beyond the end of a line. Which
-// of them the tab key reaches is the caller's to say.
-function arrowKeys(box, { wraps = true } = {}) {
+// they are on the page, Home and End to the ends; in a grid, which never `wraps`, not beyond the end of a line. What
+// they reach is pressed, unless `presses` is false. Which button the tab key reaches is the caller's to say.
+function arrowKeys(box, { wraps = true, presses = true } = {}) {
   box.addEventListener("keydown", (event) => {
     const from = event.target.closest("button");
     if (!from || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -289,9 +273,20 @@ function arrowKeys(box, { wraps = true } = {}) {
     event.preventDefault();
     const to = ways[event.key]();
     if (!to) return;
-    to.focus({ preventScroll: true });
-    to.click();
+    to.focus({ preventScroll: presses });
+    if (presses) to.click();
   });
+}
+
+// The same where nothing is pressed, and the tab key comes back to the button that was left. Where the focus is
+// elsewhere, reach(button) says which one the tab key reaches.
+function roving(parent) {
+  const mark = (chosen) => {
+    for (const one of parent.querySelectorAll("button")) put(one, { tabindex: one === chosen ? 0 : -1 });
+  };
+  parent.addEventListener("focusin", (event) => mark(event.target));
+  arrowKeys(parent, { presses: false });
+  return (button) => parent.contains(document.activeElement) || mark(button ?? parent.querySelector("button"));
 }
 
 const topOf = (element) => element.getBoundingClientRect().top;

@@ -90,38 +90,28 @@ function scoredText(choose) {
 export default {
   render({ model, el }) {
     const go = (position) => position !== model.get("settings").position && set(model, "position", position);
-    const text = scoredText((position) => (pause(), go(position)));
+    const text = scoredText((position) => (reading.stop(), go(position)));
     const numbers = ["all together", "per token", "perplexity"].map((name) => [h("span", {}, t(name)), h("strong")]);
     const place = h("p", { class: "gc-ts-place" });
     const parts = h("div", { class: "gc-ts-parts", role: "group", "aria-label": t("The tokens of this piece") });
-    const expected = bars({ act: (row) => (pause(), ask(model, "replace", row.id)), label: t("What was expected here"),
+    const expected = bars({ act: (row) => (reading.stop(), ask(model, "replace", row.id)), label: t("What was expected here"),
       tip: (row) => t("Put {label} here, which had a chance of {prob}", { label: row.label, prob: percent(row.prob) }) });
     const empty = h("p", { class: "gc-ts-nothing" });
 
-    let timer = null;
-    const read = button(t("Read along"), () => (timer ? pause() : start()), { icon: "▶", title: t("Go from token to token") });
-    const label = (icon, words) => read.querySelectorAll("span").forEach((span, i) => put(span, { text: [icon, words][i] }));
     const last = () => (model.get("shown").pieces ?? []).reduce((sum, piece) => sum + piece.length - 1, 0) - 1;
-    const step = () => {
+    // From token to token, and again from the first one that is predicted.
+    const step = (isFirst) => {
       const next = model.get("settings").position + 1;
-      if (next > last()) pause();
-      else set(model, "position", next);
+      if (next <= last()) set(model, "position", next);
+      else if (isFirst) set(model, "position", 1);
+      else return false;
     };
-    function start() {
-      label("❚❚", t("Pause"));
-      set(model, "position", model.get("settings").position >= last() ? 1 : model.get("settings").position + 1);
-      timer = setInterval(step, 900 * pace());
-    }
-    function pause() {
-      clearInterval(timer);
-      timer = null;
-      label("▶", t("Read along"));
-    }
+    const reading = player(t("Read along"), step, 900);
 
     const scale = h("div", { class: "gc-ts-scale", "aria-hidden": "true" }, h("span", {}, "0"), h("i"), h("span"));
     frame({ model, el }, "text-scorer", ["tokens", "probabilities"], {
       left: [field(model, "text", t("Text"), { lines: 2, live: true }), text.el,
-        h("div", { class: "gc-buttons" }, read, scale, text.tip), h("div", { class: "gc-ts-numbers" }, numbers.map((pair) => h("div", {}, pair)))],
+        h("div", { class: "gc-buttons" }, reading.el, scale, text.tip), h("div", { class: "gc-ts-numbers" }, numbers.map((pair) => h("div", {}, pair)))],
       right: [place, parts, expected.el, empty],
     });
 
@@ -129,8 +119,8 @@ export default {
       const shown = model.get("shown");
       const isEmpty = !shown.pieces;
       text.show(shown);
-      read.disabled = isEmpty;
-      if (isEmpty) pause();
+      reading.el.disabled = isEmpty;
+      if (isEmpty) reading.stop();
       const values = isEmpty ? ["–", "–", "–"] : [nats(shown.total), t("{n} nats", { n: decimals(shown.loss, 2) }), shown.perplexity];
       numbers.forEach(([, value], i) => put(value, { text: values[i] }));
       put(scale.lastChild, { text: isEmpty ? "" : t("{nats}: a guess among {size}", { nats: nats(shown.guess), size: grouped(shown.size) }) });

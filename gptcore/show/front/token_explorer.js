@@ -18,18 +18,8 @@ function chips(about, choose) {
     const name = t("{text}, made of {n} tokens", { text, n: tokens.length });
     return h("span", { class: "gc-joined", role: "group", "aria-label": name }, h("b", {}, text), h("span", {}, made));
   };
-  // The tab key reaches the last chip, and the arrow keys all others.
-  const reach = () => {
-    const all = el.querySelectorAll("button");
-    for (const one of all) if (one !== document.activeElement) put(one, { tabindex: "-1" });
-    if (!el.contains(document.activeElement) && all.length) put(all[all.length - 1], { tabindex: "0" });
-  };
-  el.addEventListener("focusin", ({ target }) => {
-    for (const one of el.querySelectorAll("[tabindex='0']")) put(one, { tabindex: "-1" });
-    put(target, { tabindex: "0" });
-    reveal(el, target);
-  });
-  arrowKeys(el);
+  const reach = roving(el);
+  el.addEventListener("focusin", ({ target }) => reveal(el, target));
   return {
     el: h("div", { class: "gc-tokenizer" }, heading, el),
     show(box) {
@@ -41,7 +31,7 @@ function chips(about, choose) {
       put(more, { text: box.hidden ? t("{n} more before these …", { n: grouped(box.hidden) }) : "" });
       const key = ({ start, text, tokens }) => `${start} ${text} ${tokens.map(([id]) => id)}`;
       keyed(list, box.pieces, key, make, () => {});
-      reach();
+      reach([...el.querySelectorAll("button")].at(-1)); // the tab key comes to the end, too
       if (isLonger) el.scrollTop = el.scrollHeight; // where one types
     },
   };
