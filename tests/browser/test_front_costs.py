@@ -91,7 +91,7 @@ def end(monitor):
 
 
 def numbers(page: Page) -> list[str]:
-    return page.locator(".gc-train-numbers dd").all_inner_texts()
+    return page.locator(".gc-train-numbers strong").all_inner_texts()
 
 
 def test_the_end_shows_the_step_whose_weights_the_model_has_and_marks_it(browser: Browser, monitor):

@@ -28,6 +28,7 @@ def test_a_module_is_what_all_share_and_its_own_file():
     for file in FOLDER.glob("*.js"):
         code = file.read_text(encoding="utf-8")
         assert not re.search(r"\bimport\b.*\bfrom\b|innerHTML|insertAdjacentHTML|document\.write|\beval\(", code), file
+        assert not re.search(r'h\("d[ldt]"', code), f"{file}: JupyterLab lays out lists of terms in its own way"
         if file.stem != "shared":
             assert code.count("export default {") == 1 and module(file.stem).endswith(code)
             assert "function frame(" in module(file.stem)

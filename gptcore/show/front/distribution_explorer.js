@@ -98,15 +98,15 @@ export default {
     const drawing = panels();
     const mass = h("div", { class: "gc-mass", role: "img" });
     const legend = h("p", { class: "gc-legend" });
-    const draws = [1, 100, 1000].map((count) => button(t("Draw {n}", { n: grouped(count) }), () => ask(model, "draw", count)));
+    const draws = [1, 100, 1000].map((count) =>
+      put(button(grouped(count), () => ask(model, "draw", count)), { "aria-label": t("Draw {n}", { n: grouped(count) }) }));
     const stages = button(t("Stage by stage"), () => play(), { icon: "▶", title: t("Watch each setting cut what it cuts, one after the other") });
     frame({ model, el }, "distribution-explorer", ["logits", "probabilities"], {
-      top: [field(model, "prompt", t("Text"))],
+      top: [h("div", { class: "gc-top-line" }, field(model, "prompt", t("Text")), pick(model, "rows", t("Rows")), toggle(model, "log", t("Logarithmic")))],
       left: [
         ...[["temperature", "Temperature"], ["top_k", "Top-k"], ["top_p", "Top-p"], ["min_p", "Min-p"]].map(([name, label]) => slider(model, name, t(label))),
-        h("div", { class: "gc-buttons" }, draws),
+        h("div", { class: "gc-draws" }, h("span", { "aria-hidden": "true" }, t("Draw")), draws),
         h("div", { class: "gc-buttons" }, stages, button(t("Reset"), () => ask(model, "reset"), { icon: "↺" })),
-        h("div", { class: "gc-buttons" }, pick(model, "rows", t("Rows")), toggle(model, "log", t("Logarithmic"))),
       ],
       right: [drawing.el, mass, legend],
     });
