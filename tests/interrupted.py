@@ -1,5 +1,6 @@
 """Interrupts at chosen moments, and everything that they must leave as it was."""
 
+import gc
 import inspect
 import os
 import signal
@@ -58,10 +59,18 @@ def state(models: list[nn.Module], folder: Path) -> dict[str, Any]:
         "handlers": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
         "umask": _umask(),
         "threads of Python": threading.active_count(),
-        "open files": len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None,
+        "open files": _open_files(),
         "temporary files": sorted(path.name for path in folder.rglob("*gptcore-*")),
         "warnings, output, folder": (len(warnings.filters), sys.stdout, os.getcwd()),
     }
+
+
+def _open_files() -> list[str]:
+    """Where the process's file descriptors lead; those that only garbage still holds are closed first."""
+    gc.collect()
+    numbers = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    links = [f"/proc/self/fd/{number}" for number in numbers]
+    return sorted(os.readlink(link) for link in links if os.path.islink(link))  # without the list's own
 
 
 def _umask() -> int:

@@ -9,10 +9,13 @@ from matplotlib.figure import Figure
 
 from gptcore.printable import printable
 from gptcore.show.charts import picture_bundle
-from gptcore.show.front import Control, Front
+from gptcore.show.front import Control, Front, to_page
+from gptcore.show.identity import model_name, tokenizer_name
 from gptcore.show.settings import Setting
 from gptcore.show.stand_in import with_stand_in
 from gptcore.show.style import sentence
+
+PAGE_TYPE = "application/vnd.gptcore.widget+json"  # says what a saved widget is, beside its picture
 
 
 class LiveView:
@@ -127,6 +130,21 @@ class LiveView:
         """The numbers of the map above the widget: see `band`."""
         return {}
 
+    def _given(self) -> dict[str, Any]:
+        """What a page needs to show the widget again without Python.
+
+        That is its class, its settings, whose model and tokenizer it has (None if they do not come with the project),
+        and, where a widget adds them, `given`, the other things that it was made with, and `did`, what was done with
+        it: [method, arguments] each.
+        """
+        given = {"widget": type(self).__name__}
+        if hasattr(self, "model"):
+            given["model"] = model_name(self.model)
+        if hasattr(self, "tokenizer"):
+            given["tokenizer"] = tokenizer_name(self.tokenizer)
+        settings = {name: control.to_page(control.value) for name, control in self.controls.items()}
+        return given | {"settings": settings}
+
     @property
     def _has_record(self) -> bool:
         return self.record is not None
@@ -150,7 +168,7 @@ class LiveView:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         picture, metadata = picture_bundle(self.picture(), self.describe())
-        bundle: dict[str, Any] = picture | {"text/plain": self.describe()}
+        bundle: dict[str, Any] = picture | {"text/plain": self.describe(), PAGE_TYPE: to_page(self._given(), raw=True)}
         if self.view.comm is not None:  # None once the view was closed
             # The view as Jupyter's message format names it: ipywidgets 7 and 8 have no other way in common.
             bundle["application/vnd.jupyter.widget-view+json"] = {

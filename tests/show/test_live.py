@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from gptcore.checks import check_bool
 from gptcore.show.front import Control
-from gptcore.show.live import LiveView
+from gptcore.show.live import PAGE_TYPE, LiveView
 from gptcore.show.settings import Setting, check_sampling
 from gptcore.show.stand_in import with_stand_in
 
@@ -127,7 +127,7 @@ def test_a_notebook_gets_a_view_that_is_shown_with_any_ipywidgets(adder):
     displayed = getattr(box, "_repr_mimebundle_", None)  # ipywidgets 7 has none
     assert displayed is None or displayed()["application/vnd.jupyter.widget-view+json"].keys() == view.keys()
     adder.view.close()
-    assert set(adder._repr_mimebundle_()[0]) == {"image/png", "text/plain"}
+    assert set(adder._repr_mimebundle_()[0]) == {"image/png", "text/plain", PAGE_TYPE}
 
 
 def test_a_switch_is_true_or_false():

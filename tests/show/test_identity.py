@@ -1,0 +1,52 @@
+"""What a saved widget says of itself."""
+
+import pytest
+import torch
+
+import gptcore
+from gptcore import GPTModel, Tokenizer, load_tokenizer
+from gptcore.hub import STORYTELLER
+from gptcore.show import NextToken, TextScorer
+from gptcore.show.identity import model_name, tokenizer_name
+from gptcore.show.live import PAGE_TYPE
+
+
+@pytest.fixture
+def told():
+    return gptcore.load(device="cpu")
+
+
+def test_the_bundled_model_is_known_and_none_that_has_learned_more(told):
+    model, _ = told
+    assert model_name(model) == "storyteller"
+    assert model_name(GPTModel(model.config)) is None
+    with torch.no_grad():
+        model.blocks[2].feed_forward_norm.weight[5] += 1e-6
+    assert model_name(model) is None
+
+
+def test_a_model_of_another_shape_is_not_the_bundled_one(told):
+    shorter = GPTModel({**told[0].config, "n_layers": 2})
+    wider = GPTModel({**told[0].config, "emb_dim": 96})
+    assert model_name(shorter) is model_name(wider) is None
+
+
+def test_the_bundled_tokenizers_are_known_and_no_others(told):
+    assert tokenizer_name(told[1]) == "storyteller"
+    assert tokenizer_name(load_tokenizer(STORYTELLER / "english_tokenizer")) == "english"
+    assert tokenizer_name(Tokenizer.of_characters("abc")) is None
+
+
+def test_a_saved_widget_says_what_it_is(told):
+    bundle, _ = NextToken(*told, "Once upon", seed=5, top_k=3)._repr_mimebundle_()
+    assert bundle[PAGE_TYPE] == {
+        "widget": "NextToken",
+        "model": "storyteller",
+        "tokenizer": "storyteller",
+        "settings": {"prompt": "Once upon", "seed": 5, "temperature": 1.0, "top_k": 3},
+    }
+
+
+def test_a_text_is_saved_as_it_is_not_as_it_is_shown(told):
+    bundle, _ = TextScorer(*told, "a\u202eb")._repr_mimebundle_()
+    assert bundle[PAGE_TYPE]["settings"]["text"] == "a\u202eb"
