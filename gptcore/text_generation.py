@@ -158,12 +158,15 @@ def _prepare(
     return prompt_ids, rows, _known_only(model, tokenizer, logits_processor) if known_only else logits_processor
 
 
-def start_ids(model: GPTModel, tokenizer: Any) -> list[int]:
-    """What an empty prompt starts from: the tokenizer's first end-of-text token that the model has."""
+def start_ids(model: GPTModel, tokenizer: Any, name: str = "prompt") -> list[int]:
+    """What an empty prompt starts from: the tokenizer's first end-of-text token that the model has.
+
+    Raises ValueError, which calls the prompt `name`, if there is none.
+    """
     for token_id in end_token_ids(tokenizer):
         if token_id < model.config.vocab_size:
             return [token_id]
-    raise ValueError("prompt must not be empty, since this tokenizer has no end-of-text token of the model's, got ''")
+    raise ValueError(f"{name} must not be empty, since this tokenizer has no end-of-text token of the model's, got ''")
 
 
 def _known_only(model: GPTModel, tokenizer: Any, logits_processor: LogitsProcessor | None) -> LogitsProcessor:

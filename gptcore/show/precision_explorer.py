@@ -29,6 +29,7 @@ from gptcore.show.settings import (
 )
 from gptcore.show.texts import Text, write_text
 from gptcore.stories import sample
+from gptcore.text_generation import start_ids
 from gptcore.tokenizer import check_tokenizer, encode
 
 FULL = Format(precision.FLOAT32)
@@ -169,10 +170,10 @@ class PrecisionExplorer(LiveView):
         return Precision(here, points, self._expected.entropy, count, full.size, written, row)
 
     def _token_ids(self) -> torch.Tensor:
-        token_ids = encode(self.tokenizer, self.text)[: min(precision.POSITIONS, self.model.config.context_length)]
-        if not token_ids:
-            raise ValueError("text must have at least one token, got none")
-        return torch.tensor(token_ids, device=self.model.device)
+        token_ids = encode(self.tokenizer, self.text) if self.text else []
+        token_ids = token_ids or start_ids(self.model, self.tokenizer, "text")
+        compared = min(precision.POSITIONS, self.model.config.context_length)
+        return torch.tensor(token_ids[:compared], device=self.model.device)
 
     def picture(self) -> Figure:
         """What was measured so far; below it some of the weights, before and after."""

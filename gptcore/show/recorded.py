@@ -15,6 +15,7 @@ from gptcore.show.band import band
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.settings import Setting, TextSetting
+from gptcore.text_generation import start_ids
 from gptcore.tokenizer import check_tokenizer, encode, token_label
 
 
@@ -40,17 +41,15 @@ class RecordedText:
 
 
 def record_text(model: GPTModel, tokenizer: Any, text: str) -> RecordedText:
-    """Record how `model` reads `text`, or its last `context_length` tokens.
+    """Record how `model` reads `text`, or its last `context_length` tokens; an empty text starts from end of text.
 
-    Raises TypeError or ValueError if `text` is not a text that UTF-8 can hold, or if it has no token, or one that the
-    model does not know.
+    Raises TypeError or ValueError if `text` is not a text that UTF-8 can hold, or if it has a token that the model does
+    not know, or none, where there is no end-of-text token.
     """
     check_model(model)
     check_tokenizer(tokenizer)
     check_text("text", text)
-    token_ids = encode(tokenizer, text) if text else []
-    if not token_ids:
-        raise ValueError("text must have at least one token, got none")
+    token_ids = (encode(tokenizer, text) if text else []) or start_ids(model, tokenizer, "text")
     seen = token_ids[-model.config.context_length :]
     recording = record(model, torch.tensor(seen, device=model.device))
     return RecordedText(recording, [token_label(tokenizer, i) for i in seen], len(token_ids) - len(seen))

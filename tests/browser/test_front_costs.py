@@ -27,7 +27,7 @@ def test_a_model_that_is_touched_shows_how_its_numbers_come_about(browser: Brows
         page.get_by_role("button", name="GPT-2 124M").click()
         weights, cache, seconds = formula(page, "GPT-2 124M")
         assert weights == "Weights 124,439,808 parameters × 4 bytes each = 498 MB"
-        assert cache.startswith("KV cache 2 key, value × 12 layers × 1 texts × 1,024 tokens × 768 width × 4 bytes each")
+        assert cache.startswith("KV cache 2 key, value × 12 layers × 1 text × 1,024 tokens × 768 width × 4 bytes each")
         assert seconds == "Least time ( 495 MB weights that are read + 75.5 MB cache ) ÷ 20 GB/s memory reads = 28.5 ms"
         assert page.locator("p[role=status]").inner_text().startswith("GPT-2 124M: ")
         page.keyboard.press("ArrowUp")

@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from gptcore import lens_logits, next_token_distribution, record
+from gptcore import Tokenizer, lens_logits, next_token_distribution, record
 from gptcore.show import LogitLens
 from gptcore.show.logit_lens import CANDIDATES, WINDOW, height, likeliest, ranks_of, read_lens, rise_at, row_name
 from gptcore.tokenizer import token_label
@@ -123,7 +123,10 @@ def test_the_page_gets_the_window_and_the_rise(widget, lens):
         assert [tuple(cell.values()) for cell in cells] == [lens.table[row][position] for position in rise.window]
     assert [(row["rank"], row["prob"]) for row in shown["rise"]] == [*zip(rise.ranks, rise.probs, strict=True)]
     assert [row["height"] for row in shown["rise"]] == [height(rank, lens.vocab_size) for rank in rise.ranks]
-    widget.text = ""
+
+
+def test_nothing_is_shown_of_a_text_that_cannot_be_read(model_of_noise):
+    widget = LogitLens(model_of_noise(vocab_size=3), Tokenizer.of_characters("abc"), "")  # there is no end of text
     assert widget.table == widget.ranks == widget.probs == widget.candidates == [] and widget.answer is None
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import gptcore
+from gptcore import END_OF_TEXT, Tokenizer
 from gptcore.show.charts import chart
 from gptcore.show.precision import FORMATS, Format, coarse_model
 from gptcore.show.precision_explorer import PrecisionExplorer
@@ -39,6 +40,14 @@ def test_it_measures_what_it_is_set_to_and_keeps_what_was_measured(explorer):
     assert (explorer.kl, explorer.size, explorer.unchanged) == (here.kl, here.size, here.unchanged)
     explorer.bits = 32
     assert explorer.kl == 0 and explorer.first_difference is None and explorer.texts[0] == explorer.texts[1]
+
+
+def test_an_empty_text_starts_from_the_end_of_text(explorer, make, model):
+    explorer.text = ""
+    assert explorer.problem is None and "at 1 of 1 positions" in explorer.caption
+    assert explorer.kl == make(text=END_OF_TEXT).kl > 0
+    with pytest.raises(ValueError, match="text must not be empty, since this tokenizer has no end-of-text token"):
+        PrecisionExplorer(model, Tokenizer.of_characters("abc"), text="")
 
 
 def test_the_texts_are_those_of_generate_text_with_the_same_seed(explorer, model, tokenizer):
@@ -95,7 +104,6 @@ def test_the_model_is_left_as_it_was(explorer, model):
         ({"bits": "8"}, "bits must be one of"),
         ({"grouping": "column"}, "grouping must be one of 'matrix', 'row', 64, 32, got 'column'"),
         ({"grouping": None}, "grouping must be one of"),
-        ({"text": ""}, "text must have at least one token"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"temperature": "hot"}, "temperature must be a number"),
     ],

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from gptcore import Tokenizer, record
+from gptcore import END_OF_TEXT, Tokenizer, record
 from gptcore.show import AttentionView, LogitLens
 from gptcore.show.recorded import record_text
 from gptcore.tokenizer import token_label
@@ -42,15 +42,23 @@ def test_past_the_context_the_last_tokens_are_read(model, view, tokenizer):
     assert view.caption.endswith(" The text is long: the model sees only its last 40 tokens.")
 
 
-def test_a_text_that_cannot_be_read_leaves_a_sentence(view, move, shown):
+def test_an_empty_text_starts_from_the_end_of_text(view, move, model, tokenizer):
     move(view, text="")
-    assert "There is nothing to show: text must have at least one token, got none." in shown(view)
+    assert view.problem is None and view.labels == [END_OF_TEXT] == view.view.offers["position"]["labels"]
+    assert view.caption == type(view)(model, tokenizer, END_OF_TEXT).caption
+
+
+def test_a_text_that_cannot_be_read_leaves_a_sentence(model_of_noise, view, move, shown):
+    letters = Tokenizer.of_characters("abc")
+    view, problem = type(view)(model_of_noise(vocab_size=3), letters, "abc"), "text must not be empty, since"
+    move(view, text="")
+    assert f"There is nothing to show: {problem}" in shown(view)
     assert view.record is None and view.labels == [] == view.view.offers["position"]["labels"]
-    assert view.describe() == f"{type(view).__name__}: text must have at least one token, got none"
+    assert view.describe().startswith(f"{type(view).__name__}: {problem}")
     move(view, position=1)  # of what was on the screen before
-    assert view.position == 0 and "at least one token" in view.caption
+    assert view.position == 0 and problem in view.caption
     view.picture()
-    view.text = TEXT
+    view.text = "cab"
     assert view.problem is None and view.record is not None
 
 
