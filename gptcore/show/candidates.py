@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from matplotlib.axes import Axes
+from torch import Tensor
 
 from gptcore.any_tokenizer import check_decoder
 from gptcore.checks import check_integer
@@ -34,10 +36,13 @@ class Candidates:
         if distribution.probs.ndim != 1:
             raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
         kept_count = int(on_one_core(distribution.probs, getattr, distribution, "kept_count"))
-        likeliest = distribution.probs.topk(min(count, kept_count))
-        token_ids, probs = likeliest.indices.tolist(), likeliest.values.tolist()
+        # By score, since probabilities that round to the same number, or to 0, have no order.
+        scores = distribution.logits.masked_fill(~distribution.kept, -torch.inf)
+        likeliest = largest(scores, min(count, kept_count))
+        token_ids, probs = likeliest.tolist(), distribution.probs[likeliest].tolist()
         labels = [token_label(tokenizer, token_id) for token_id in token_ids]
-        return cls(token_ids, labels, probs, max(0.0, 1 - sum(probs)), kept_count - len(probs))
+        others = max(0.0, 1 - sum(probs)) if kept_count > len(probs) else 0.0  # rounding is not a chance
+        return cls(token_ids, labels, probs, others, kept_count - len(probs))
 
     def rows_shown(self) -> list[dict[str, Any]]:
         """Each bar for the page, that of all others last."""
@@ -61,6 +66,12 @@ class Candidates:
     def describe(self) -> str:
         """The bars in one line of text."""
         return " · ".join(f"{label} {percent(p)}" for label, p in self.rows())
+
+
+def largest(values: Tensor, count: int) -> Tensor:
+    """The places of the `count` largest of `values`, (n,), the largest first, equal ones in their order."""
+    found = (values >= values.topk(count).values[-1]).nonzero().squeeze(-1)  # more than `count` if there are ties
+    return found[values[found].argsort(descending=True, stable=True)[:count]]
 
 
 @checked

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.markers import CARETDOWN
 
 from gptcore.any_tokenizer import check_decoder
+from gptcore.language import _
 from gptcore.sampling import Distribution, draw
 from gptcore.show.arguments import checked
 from gptcore.show.charts import SMALL, drawable, room_above, say, styled, write_beside
@@ -82,11 +83,13 @@ class Dart:
 
     def describe(self) -> str:
         """The picture in one sentence."""
-        tokens = counted(sum(segment.count for segment in self.segments), "token")
-        return (
-            f"A bar of length 1 that holds {tokens} in the order of the vocabulary: the dart at {self.uniform_text} "
-            f"hits {self.label}, id {self.token_id}, which has a chance of {percent(self.prob)}."
+        said = _(
+            "A bar of length 1 that holds {tokens} in the order of the vocabulary: the dart at {uniform} hits {label}, "
+            "id {id}, which has a chance of {chance}."
         )
+        tokens = counted(sum(segment.count for segment in self.segments), "token")
+        place = {"uniform": self.uniform_text, "label": self.label, "id": self.token_id}
+        return said.format(tokens=tokens, **place, chance=percent(self.prob))
 
 
 def _segments(distribution: Distribution, hit: int, tokenizer: Any) -> list[Segment]:

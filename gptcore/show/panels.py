@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from gptcore.sampling import STAGES, Distribution
+from gptcore.show.candidates import largest
 from gptcore.show.charts import styled
 from gptcore.show.plots import PERCENTS, plot_bars, plot_marks, plot_scores
 from gptcore.show.style import CHOSEN, OTHERS, counted, others_label, percent, short_label
@@ -139,10 +140,8 @@ class Panels:
 
 def row_labels(logits: Tensor, tokenizer: Any, rows: int) -> dict[int, str]:
     """{token id: label} of the tokens with the largest logits, (vocab_size,), the largest first, equal ones by id."""
-    rows = min(rows, logits.numel())
-    candidates = (logits >= logits.topk(rows).values[-1]).nonzero().squeeze(-1)  # more than `rows` if there are ties
-    order = logits[candidates].argsort(descending=True, stable=True)[:rows]
-    return {token_id: token_label(tokenizer, token_id) for token_id in candidates[order].tolist()}
+    token_ids = largest(logits, min(rows, logits.numel())).tolist()
+    return {token_id: token_label(tokenizer, token_id) for token_id in token_ids}
 
 
 def on_axis(prob: float, log: bool = False) -> float:

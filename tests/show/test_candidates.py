@@ -25,8 +25,14 @@ def test_candidates_are_the_likeliest_and_add_up_to_one(tokenizer):
 def test_candidates_that_cannot_be_drawn_are_not_shown(tokenizer):
     candidates = five_of(tokenizer, top_k=2)
     assert candidates.token_ids == [1, 5]
-    assert candidates.others == pytest.approx(0, abs=1e-6)
+    assert candidates.others == 0
     assert candidates.others_label == "no others"
+
+
+def test_candidates_with_the_same_probability_stand_in_the_order_of_their_scores(tokenizer):
+    assert five_of(tokenizer, temperature=1e300).token_ids == [1, 5, 3, 6, 0]
+    cold = five_of(tokenizer, temperature=1e-3, top_k=4)
+    assert cold.token_ids == [1, 5, 3, 6] and cold.probs == [1, 0, 0, 0]
 
 
 def test_the_bars_of_the_chart_are_the_probabilities(tokenizer):
