@@ -144,7 +144,7 @@ def generate(
 
     Prompts of unequal length are a list of tensors (T,) or of lists of integers, and the result is a list of tensors
     (T + n,): each text as it would be alone. Or they are padded on the left, as `transformers` has it: then
-    `attention_mask` (B, T) is 1 for a token and 0 for padding, which stays where it is.
+    `attention_mask` (B, T) is 1 for a token and 0 for padding, which stays where it is and is not read, wherever it is.
 
     With `cuda_graph` a model on CUDA captures one step and replays it for every token: the same tokens as far as
     rounding allows, with no traffic between GPU and Python per token. The prompts must have one length, the text must

@@ -201,14 +201,27 @@ class GPTModel(nn.Module):
 
 
 def check_model(model: Any) -> None:
-    """Raise TypeError, in one sentence, unless `model` has what a GPTModel has."""
+    """Raise TypeError or ValueError, in one sentence, unless `model` has what a GPTModel has, and can compute here."""
     if not (isinstance(model, nn.Module) and hasattr(model, "hidden_states")):
         both = ": load() returns the model and its tokenizer" if isinstance(model, tuple) else ""
         raise TypeError(f"model must be a GPTModel, got {type(model).__name__}{both}")
     if (dtype := getattr(model, "dtype", torch.float32)) not in DTYPES:
         raise TypeError(f"model must have floating-point weights of 16 bits or more, got {dtype}")
+    if torch.get_default_device().type == "meta":
+        raise ValueError("model must be used outside of torch.device('meta'), where nothing that is computed has a value")
     if isinstance(model, GPTModel):
         check_shape(model)
+        check_dtypes(model)
+
+
+def check_dtypes(model: GPTModel) -> None:
+    """Raise TypeError if a part of the model was converted to another dtype; integers are those of a quantised model."""
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and weight.dtype != model.dtype:
+            raise TypeError(
+                f"model must have weights of one dtype, got {model.dtype} and, in {name}, {weight.dtype}: model.float() "
+                "converts them all"
+            )
 
 
 def check_shape(model: GPTModel) -> None:

@@ -3,7 +3,7 @@ import torch
 
 import gptcore
 from gptcore import GPT_CONFIG_124M, GPTConfig, GPTModel, KVCache
-from gptcore.model import resolve_device
+from gptcore.model import check_model, resolve_device
 
 CONFIG = GPTConfig(vocab_size=13, context_length=12, emb_dim=16, n_heads=4, n_layers=2, drop_rate=0.5)
 
@@ -186,6 +186,22 @@ def test_a_model_of_a_dtype_without_arithmetic_is_refused(dtype):
     ):
         with pytest.raises(TypeError, match=f"model must have floating-point weights of 16 bits or more, got {dtype}"):
             act()
+
+
+@pytest.mark.parametrize("part", ["head", "final_norm", "blocks.1.attention", "token_embedding"])
+def test_a_model_of_several_dtypes_is_refused_in_a_sentence(part):
+    model = GPTModel(CONFIG)
+    model.get_submodule(part).bfloat16()
+    with pytest.raises(TypeError, match=r"model must have weights of one dtype, got .*bfloat16.*model.float\(\)"):
+        check_model(model)
+    check_model(model.float())
+
+
+def test_nothing_is_computed_where_new_tensors_have_no_values():
+    with torch.device("meta"):
+        model = GPTModel(CONFIG)
+        with pytest.raises(ValueError, match="outside of torch.device"):
+            check_model(model)
 
 
 def test_a_cache_of_another_dtype_is_refused():

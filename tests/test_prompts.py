@@ -62,6 +62,21 @@ def test_greedy_texts_are_those_of_transformers(of_transformers, tmp_path):
         assert torch.equal(made[:, longest:].masked_fill(ended, 60), expected[:, longest:])
 
 
+def test_a_gap_in_a_text_is_not_read_just_as_in_transformers(of_transformers, tmp_path):
+    import gptcore
+
+    theirs = of_transformers(tmp_path)
+    ours = gptcore.load_model(tmp_path, device="cpu")
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(10):
+        token_ids = torch.randint(60, (1, 12), generator=generator)
+        mask = torch.randint(2, (1, 12), generator=generator)
+        mask[0, -1] = 1
+        expected = theirs.generate(token_ids, attention_mask=mask, do_sample=False, max_new_tokens=6, pad_token_id=60)
+        made = generate(ours, token_ids, 6, 0, attention_mask=mask)
+        assert torch.equal(made, expected)
+
+
 def test_padding_need_not_be_a_token(model):
     token_ids, mask = torch.tensor([[-100, 1], [2, 3]]), torch.tensor([[0, 1], [1, 1]])
     made = generate(model, token_ids, 3, seed=1, attention_mask=mask)
