@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gptcore.checks import check_bool, check_integer
 from gptcore.fast.cores import on_one_core
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.band import band
@@ -70,37 +71,52 @@ class Exploration:
     def caption(self) -> str:
         sentences = [
             self._settings_caption(),
-            f"Entropy: {self.entropy:.2f} nats, as if choosing among {self.choices:,.1f} equally likely tokens.",
+            _("Entropy: {nats} nats, as if choosing among {choices} equally likely tokens.").format(
+                nats=f"{self.entropy:.2f}", choices=f"{self.choices:,.1f}"
+            ),
             self._draws_caption(),
         ]
         if self.prompt.endswith(" "):
-            sentences.append("The prompt ends in a space, which is an unusual place to go on from.")
+            sentences.append(_("The prompt ends in a space, which is an unusual place to go on from."))
         if self.limit is not None:
-            sentences.append(f"The prompt is long: the model sees only its last {self.limit:,} tokens.")
+            said = _("The prompt is long: the model sees only its last {limit} tokens.")
+            sentences.append(said.format(limit=f"{self.limit:,}"))
         return " ".join(sentences)
 
     def _settings_caption(self) -> str:
         likeliest, label = next(iter(self.labels.items()))
         if self.sampling.temperature == 0:
-            return f"Temperature 0 is greedy: the likeliest token, {label}, is taken every time."
+            said = _("Temperature 0 is greedy: the likeliest token, {label}, is taken every time.")
+            return said.format(label=label)
         possible = int(self.distribution.probs.count_nonzero())
-        tokens = f"{possible:,} of {self.distribution.probs.numel():,} tokens can be drawn"
-        if possible < self.panels.kept_count:  # in float32 their chance is exactly 0
-            tokens += f" ({self.panels.kept_count - possible:,} more round to 0)"
-        prob = percent(self.distribution.probs[likeliest].item())
-        return f"At temperature {self.sampling.temperature:g}, {tokens}; the likeliest is {label} with {prob}."
+        rounded = self.panels.kept_count - possible  # in float32 their chance is exactly 0
+        said = (
+            _("At temperature {temperature}, {n} of {all} tokens can be drawn; the likeliest is {label} with {chance}.")
+            if rounded == 0
+            else _(
+                "At temperature {temperature}, {n} of {all} tokens can be drawn ({rounded} more round to 0); "
+                "the likeliest is {label} with {chance}."
+            )
+        )
+        numbers = {"n": possible, "all": self.distribution.probs.numel(), "rounded": rounded}
+        return said.format(
+            temperature=f"{self.sampling.temperature:g}",
+            **{name: f"{number:,}" for name, number in numbers.items()},
+            label=label,
+            chance=percent(self.distribution.probs[likeliest].item()),
+        )
 
     def _draws_caption(self) -> str:
         if not self.draws:
-            return "Nothing is drawn yet."
-        chosen = self.drawn_id
+            return _("Nothing is drawn yet.")
+        chosen, label = self.drawn_id, self.drawn_label
         prob = self.distribution.probs[chosen].item()
         if self.last_id is not None:
-            return f"Drawn: {self.drawn_label}, which had a chance of {percent(prob)}."
-        return (
-            f"Of {self.draws:,} draws, {self.drawn_label} came {int(self.counts[chosen]):,} times; "
-            f"{self.draws * prob:,.1f} were expected."
-        )
+            said = _("Drawn: {label}, which had a chance of {chance}.")
+            return said.format(label=label, chance=percent(prob))
+        said = _("Of {draws} draws, {label} came {n} times; {expected} were expected.")
+        numbers = {"n": f"{int(self.counts[chosen]):,}", "expected": f"{self.draws * prob:,.1f}"}
+        return said.format(draws=f"{self.draws:,}", label=label, **numbers)
 
     @property
     def drawn_id(self) -> int:
@@ -183,6 +199,7 @@ class DistributionExplorer(LiveView):
         self._start = {"prompt": prompt, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
         self._start |= {"log": False, "rows": rows, "seed": seed}
         self.reset()
+        self._first = super()._given()["settings"]  # what of it was accepted
 
     def draw(self, count: int = 1) -> None:
         """Draw `count` tokens from the distribution, at most a million, and count them with those drawn before.
@@ -191,10 +208,8 @@ class DistributionExplorer(LiveView):
         """
         check_length("count", count)
         if self.record is not None:
-            self.problem, self.notice = (
-                None,
-                f"Here count was cut to {MOST_DRAWS:,}, the most at once." if count > MOST_DRAWS else "",
-            )
+            cut = _("Here count was cut to {most}, the most at once.").format(most=f"{MOST_DRAWS:,}")
+            self.problem, self.notice = None, cut if count > MOST_DRAWS else ""
             uniforms = torch.rand(min(count, MOST_DRAWS), generator=self._luck, dtype=torch.float64)
             self.record = draw_more(self.record, uniforms, self.tokenizer)
             self._show()
@@ -255,6 +270,13 @@ class DistributionExplorer(LiveView):
 
     def _shown(self) -> dict[str, Any]:
         return {} if self.record is None else on_one_core(self.logits, self.panels.shown, self.log)
+
+    def _given(self) -> dict[str, Any]:
+        """The settings to which `reset` goes back, and the draws, of which all but a single last one are as one."""
+        last = 0 if self.record is None or self.record.last_id is None else 1
+        million, rest = divmod(self.draws - last, MOST_DRAWS)
+        did = [["draw", [count]] for count in [*[MOST_DRAWS] * million, rest, last] if count]
+        return super()._given() | {"given": {"start": self._first}, "did": did}
 
     def _band(self) -> dict[str, Any]:
         if self.record is None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.recording import lens_logits, record
 from gptcore.sampling import Distribution, Sampling
@@ -57,12 +58,17 @@ class Passage:
 
     @property
     def caption(self) -> str:
-        ended = "The dart hit the end of the text: the story is over. " if self.has_ended else ""
-        return (
-            f"{ended}{counted(len(self.read.labels), 'token')} in, {self.vocab_size:,} logits out; the dart at "
-            f"{self.dart.uniform_text} hits “{self.dart.label}”, which has a chance of {percent(self.dart.prob)}."
-            f"{self.read.warning}"
+        ended = [_("The dart hit the end of the text: the story is over.")] * self.has_ended
+        said = _(
+            "{tokens} in, {logits} logits out; the dart at {uniform} hits “{label}”, which has a chance of {chance}."
+        ).format(
+            tokens=counted(len(self.read.labels), "token"),
+            logits=f"{self.vocab_size:,}",
+            uniform=self.dart.uniform_text,
+            label=self.dart.label,
+            chance=percent(self.dart.prob),
         )
+        return " ".join([*ended, said]) + self.read.warning
 
     def describe(self) -> str:
         return (
@@ -226,6 +232,12 @@ class Machine(LiveView):
 
     def _shown(self) -> dict[str, Any]:
         return {} if self.record is None else self.record.shown()
+
+    def _given(self) -> dict[str, Any]:
+        """The tokens that were written after the prompt, whatever the settings were when they were drawn."""
+        new_ids = self._token_ids[len(self._token_ids) - self._written :]
+        has_ended = self.record is not None and self.record.has_ended
+        return super()._given() | {"given": {"new_ids": new_ids, "has_ended": has_ended}}
 
     def _band(self) -> dict[str, Any]:
         if self.record is None:

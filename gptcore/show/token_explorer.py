@@ -11,6 +11,7 @@ from matplotlib.patches import FancyBboxPatch
 from gptcore.checks import given
 from gptcore.show.charts import HEIGHT, INK, SMALL, WIDTH, chart, drawable, say, styled
 from gptcore.show.front import Control
+from gptcore.show.identity import tokenizer_name
 from gptcore.show.live import LiveView
 from gptcore.show.settings import TextSetting
 from gptcore.show.style import HUES, columns, short_label
@@ -183,6 +184,11 @@ class TokenExplorer(LiveView):
 
     def _shown(self) -> dict[str, Any]:
         return {"boxes": [shown_tokens(name, tokens) for name, tokens in self.tokens.items()]}
+
+    def _given(self) -> dict[str, Any]:
+        """The names of its tokenizers in their order, and which of those that come with the project each of them is."""
+        known = [[name, tokenizer_name(words.tokenizer)] for name, words in self._vocabularies.items()]
+        return super()._given() | {"given": {"tokenizers": known}}
 
     def _band(self) -> dict[str, Any]:
         return {"characters": len(self.text), "tokens": len(next(iter(self.tokens.values())).tokens)}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gptcore.any_tokenizer import change, encode_quietly
+from gptcore.language import _
 from gptcore.show.style import counted, sentence
 from gptcore.tokenizer import is_known, token_bytes, token_label
 
@@ -67,18 +68,24 @@ class Tokens:
     @property
     def size(self) -> str:
         """The number of tokens, or why there are none."""
-        return f"this cannot be read: {self.problem}" if self.problem else counted(len(self.tokens), "token")
+        if self.problem:
+            return _("this cannot be read: {problem}").format(problem=self.problem)
+        return counted(len(self.tokens), "token")
 
     @property
     def heading(self) -> str:
         """The same, and how many of the tokens are no text on their own."""
         parts = [token.is_text for token in self.tokens].count(False)
-        size = f"{self.size} of a changed text" if self.change else self.size
+        size = _("{tokens} of a changed text").format(tokens=self.size) if self.change else self.size
         if not parts:
             return size
-        if parts == len(self.tokens):
-            return f"{size}, {'each' if parts > 1 else 'and it is'} only part of a character"
-        return f"{size}, {parts:,} of them only part of a character"
+        if parts < len(self.tokens):
+            said = _("{tokens}, {n} of them only part of a character")
+        elif parts > 1:
+            said = _("{tokens}, each only part of a character")
+        else:
+            said = _("{tokens}, and it is only part of a character")
+        return said.format(tokens=size, n=f"{parts:,}")
 
     def pieces(self, first: int = 0) -> list[Piece]:
         """The tokens that are text on their own, and the neighbours that only become text together.
@@ -141,12 +148,14 @@ class TokenizedText:
     @property
     def caption(self) -> str:
         if not self.text:
-            return "No text, no tokens. Type something."
+            return _("No text, no tokens. Type something.")
         found = "; ".join(f"{self.prefix(name)}{tokens.size}" for name, tokens in self.tokens.items())
-        size = f"{counted(len(self.text), 'character')} in {counted(len(self.text.encode()), 'byte')}"
-        changes = [f" {self.prefix(name)}{tokens.change}." for name, tokens in self.tokens.items() if tokens.change]
-        end = " The text ends in a space, which is an unusual place to go on from." if self.text.endswith(" ") else ""
-        return f"{size}. {found[:1].upper()}{found[1:]}.{''.join(changes)}{end}"
+        size = _("{characters} in {bytes}.").format(
+            characters=counted(len(self.text), "character"), bytes=counted(len(self.text.encode()), "byte")
+        )
+        changes = [f"{self.prefix(name)}{tokens.change}." for name, tokens in self.tokens.items() if tokens.change]
+        end = [_("The text ends in a space, which is an unusual place to go on from.")] * self.text.endswith(" ")
+        return " ".join([size, f"{found[:1].upper()}{found[1:]}.", *changes, *end])
 
     def prefix(self, name: str) -> str:
         """The name of a tokenizer before what is said of it, if there are several."""
