@@ -208,7 +208,9 @@ def check_model(model: Any) -> None:
     if (dtype := getattr(model, "dtype", torch.float32)) not in DTYPES:
         raise TypeError(f"model must have floating-point weights of 16 bits or more, got {dtype}")
     if torch.get_default_device().type == "meta":
-        raise ValueError("model must be used outside of torch.device('meta'), where nothing that is computed has a value")
+        raise ValueError(
+            "model must be used outside of torch.device('meta'), where nothing that is computed has a value"
+        )
     if isinstance(model, GPTModel):
         check_shape(model)
         check_dtypes(model)

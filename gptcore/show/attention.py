@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from gptcore.language import _
 from gptcore.model import GPTModel
 from gptcore.recording import Recording
 from gptcore.show.charts import DPI, HEIGHT, SMALL, WIDTH, Chart, drawable, styled
@@ -91,16 +92,23 @@ class HeadAttention:
     @property
     def caption(self) -> str:
         position, weight = self.strongest[0]
-        target = "itself" if position == self.position else self.text.quoted(position)
-        return (
-            f"In layer {self.layer}, head {self.head}, {self.text.quoted(self.position)} gives most of its attention, "
-            f"{percent(weight)}, to {target}.{self.text.warning}"
+        return _(
+            "In layer {layer}, head {head}, {token} gives most of its attention, {share}, to {target}.{more}"
+        ).format(
+            layer=self.layer,
+            head=self.head,
+            token=self.text.quoted(self.position),
+            share=percent(weight),
+            target=_("itself") if position == self.position else self.text.quoted(position),
+            more=self.text.warning,
         )
 
     def describe(self) -> str:
         position, weight = self.strongest[0]
         token, target = self.text.name(self.position), self.text.name(position)
-        return f"layer {self.layer}, head {self.head}, {token} looks most at {target}, {percent(weight)}"
+        return _("layer {layer}, head {head}, {token} looks most at {target}, {share}").format(
+            layer=self.layer, head=self.head, token=token, target=target, share=percent(weight)
+        )
 
 
 def head_attention(text: RecordedText, layer: int, head: int, position: int) -> HeadAttention:
@@ -145,9 +153,11 @@ def mark_map(ax: Axes, attention: HeadAttention) -> None:
 @styled
 def plot_attention(ax: Axes, attention: HeadAttention) -> None:
     """The strongest positions as bars on `ax`."""
-    plot_shares(ax, attention.rows, "share of the attention")
-    token = attention.text.name(attention.position)
-    ax.set_title(drawable(f"Layer {attention.layer}, head {attention.head}: where\n{token} looks"), fontsize=11, pad=9)
+    plot_shares(ax, attention.rows, _("share of the attention"))
+    title = _("Layer {layer}, head {head}: where\n{token} looks").format(
+        layer=attention.layer, head=attention.head, token=attention.text.name(attention.position)
+    )
+    ax.set_title(drawable(title), fontsize=11, pad=9)
 
 
 class AttentionView(RecordedTextView):
@@ -194,9 +204,9 @@ class AttentionView(RecordedTextView):
         layers, heads = self.model.config.n_layers, self.model.config.n_heads
         figure = Chart(figsize=(WIDTH, max(3.2, min(HEIGHT, 0.85 * layers + 1.1))), dpi=DPI, layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=(5, 4))
-        left.suptitle("Head, from left to right", fontsize=11)
-        left.supylabel("Layer, from top to bottom", fontsize=11)
-        left.supxlabel("Each map: a token looks (down) at tokens (across)", fontsize=SMALL)
+        left.suptitle(_("Head, from left to right"), fontsize=11)
+        left.supylabel(_("Layer, from top to bottom"), fontsize=11)
+        left.supxlabel(_("Each map: a token looks (down) at tokens (across)"), fontsize=SMALL)
         maps, ax = left.subplots(layers, heads, squeeze=False), right.subplots()
         plot_maps(maps, None if self.recording is None else self.recording.attention)
         if self.record is None:

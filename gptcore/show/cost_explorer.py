@@ -19,6 +19,7 @@ from gptcore.costs import (
     seconds_per_token,
     weight_bytes,
 )
+from gptcore.language import _
 from gptcore.show.charts import HEIGHT, WIDTH, chart, styled
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
@@ -67,24 +68,37 @@ class Costs:
 
     @property
     def caption(self) -> str:
-        here, together = self.here, ""
+        here, together = self.here, _("That is at most {each} tokens per second for each text.")
         if self.batch_size > 1:
-            together = f", and {three_digits(self.batch_size / here.seconds)} for all {self.batch_size} together"
+            together = _("That is at most {each} tokens per second for each text, and {all} for all {count} together.")
+        step = _("{name}: a step reads {size}, of which the cache is {share}, and so takes at least {time}.")
         sentences = [
-            f"{shortened(here.name, NAME)}: a step reads {bytes_text(here.read)}, of which the cache is "
-            f"{here.cache / here.read:.0%}, and so takes at least {seconds_text(here.seconds)}.",
-            f"That is at most {three_digits(1 / here.seconds)} tokens per second for each text{together}.",
+            step.format(
+                name=shortened(here.name, NAME),
+                size=bytes_text(here.read),
+                share=f"{here.cache / here.read:.0%}",
+                time=seconds_text(here.seconds),
+            ),
+            together.format(
+                each=three_digits(1 / here.seconds),
+                all=three_digits(self.batch_size / here.seconds),
+                count=self.batch_size,
+            ),
         ]
         if short := [shortened(cost.name, NAME) for cost in self.models if cost.tokens < self.tokens]:
-            sentences.append(f"({', '.join(short)}: texts as long as its context, which is shorter.)")
+            shorter = _("({names}: texts as long as its context, which is shorter.)")
+            sentences.append(shorter.format(names=", ".join(short)))
         return " ".join(sentences)
 
     @property
     def setting(self) -> str:
         """The setting in words."""
-        texts = f"{self.batch_size} texts" if self.batch_size > 1 else "one text"
+        said = _("{texts} texts of {tokens} tokens, {dtype}, {speed}")
+        if self.batch_size == 1:
+            said = _("one text of {tokens} tokens, {dtype}, {speed}")
         dtype = str(self.dtype).removeprefix("torch.")
-        return f"{texts} of {self.tokens:,} tokens, {dtype}, {_speed_text(self.bandwidth)}"
+        speed = _speed_text(self.bandwidth)
+        return said.format(texts=self.batch_size, tokens=f"{self.tokens:,}", dtype=dtype, speed=speed)
 
     def describe(self) -> str:
         costs = " · ".join(
@@ -95,7 +109,7 @@ class Costs:
 
     def shown(self) -> dict[str, Any]:
         """For the page: the axes, where each model lies on them, and how the numbers of one come about."""
-        lanes = [{"name": name, "marks": axis.marks} for name, _, axis in LANES.values()]
+        lanes = [{"name": name, "marks": axis.marks} for name, title, axis in LANES.values()]
         models = [
             {"name": cost.name, "lanes": [axis.place(getattr(cost, field)) for field, (*_, axis) in LANES.items()]}
             for cost in self.models
@@ -159,9 +173,9 @@ class LogAxis(NamedTuple):
 MEMORY = LogAxis(4, 11, bytes_text)  # 10 kB to 100 GB
 TIME = LogAxis(-6, 1, seconds_text)  # 1 µs to 10 s
 LANES = {  # the field of `Cost` that a lane shows: its heading on the page and in a chart, and its axis
-    "weights": ("Weights", "memory of the weights", MEMORY),
-    "cache": ("KV cache", "memory of the KV cache", MEMORY),
-    "seconds": ("Least time for a token", "least time for a token", TIME),
+    "weights": ("Weights", _("memory of the weights"), MEMORY),
+    "cache": ("KV cache", _("memory of the KV cache"), MEMORY),
+    "seconds": ("Least time for a token", _("least time for a token"), TIME),
 }
 
 
@@ -169,12 +183,12 @@ LANES = {  # the field of `Cost` that a lane shows: its heading on the page and 
 def plot_costs(axes: Iterable[Axes], costs: Costs) -> None:
     """A dot for each model on each of three `axes`, which are logarithmic: weights, KV cache, and time."""
     names = [cost.name for cost in costs.models]
-    for ax, (field, (_, title, axis)) in zip(axes, LANES.items(), strict=True):
+    for ax, (field, (name, title, axis)) in zip(axes, LANES.items(), strict=True):
         values = [getattr(cost, field) for cost in costs.models]
         plot_marks(ax, names, [axis.share(value) for value in values], [axis.text(value) for value in values])
         shares, texts = zip(*axis.marks, strict=True)
         ax.set_xticks(shares, [text if i % 2 == 0 else "" for i, text in enumerate(texts)])
-        ax.set(xlim=(0, 1), title=title, xlabel="logarithmic")
+        ax.set(xlim=(0, 1), title=title, xlabel=_("logarithmic"))
 
 
 def _speed_text(bandwidth: float) -> str:
@@ -242,6 +256,11 @@ class CostExplorer(LiveView):
 
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.controls}
+
+    def _given(self) -> dict[str, Any]:
+        configs, position = {name: vars(config) for name, config in self.configs.items()}, self.record.position
+        looked = {"did": [["look", [position]]]} if position >= 0 else {}
+        return super()._given() | {"given": {"configs": configs}} | looked
 
     def _checked(self, settings: dict[str, Any]) -> dict[str, Any]:
         settings = super()._checked(settings)

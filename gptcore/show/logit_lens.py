@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.recording import lens_logits
 from gptcore.show.charts import HEIGHT, SMALL, WIDTH, chart, drawable, say, styled, write_beside
@@ -137,15 +138,24 @@ class Rise:
 
     @property
     def caption(self) -> str:
-        return (
-            f"After {self.lens.quoted(self.position)} the model answers “{self.answer}”, chance "
-            f"{percent(self.probs[-1])}. After the embedding it had rank {self.ranks[0]:,} of "
-            f"{self.lens.vocab_size:,}; it leads for good after {row_name(self.leads_from)}.{self.lens.warning}"
+        return _(
+            "After {token} the model answers “{answer}”, chance {chance}. After the embedding it had rank {rank} of "
+            "{count}; it leads for good after {place}.{more}"
+        ).format(
+            token=self.lens.quoted(self.position),
+            answer=self.answer,
+            chance=percent(self.probs[-1]),
+            rank=f"{self.ranks[0]:,}",
+            count=f"{self.lens.vocab_size:,}",
+            place=row_name(self.leads_from),
+            more=self.lens.warning,
         )
 
     def describe(self) -> str:
         ranks = " → ".join(f"{rank:,}" for rank in self.ranks)
-        return f"after {self.lens.name(self.position)} the answer {self.answer} rises: rank {ranks}"
+        return _("after {token} the answer {answer} rises: rank {ranks}").format(
+            token=self.lens.name(self.position), answer=self.answer, ranks=ranks
+        )
 
 
 def rise_at(lens: Lens, position: int, row: int | None = None) -> Rise:
@@ -156,7 +166,7 @@ def rise_at(lens: Lens, position: int, row: int | None = None) -> Rise:
 
 def row_name(row: int) -> str:
     """What comes before a row of the lens: layers are counted from 0, so row 1 comes after layer 0."""
-    return f"layer {row - 1}" if row else "the embedding"
+    return _("layer {n}").format(n=row - 1) if row else _("the embedding")
 
 
 def height(rank: int, size: int) -> float:
@@ -165,7 +175,7 @@ def height(rank: int, size: int) -> float:
 
 
 def _short_name(row: int) -> str:
-    return row_name(row).removeprefix("the ")
+    return row_name(row) if row else _("embedding")
 
 
 @styled
@@ -186,7 +196,7 @@ def plot_table(ax: Axes, rise: Rise) -> None:
     ax.get_xticklabels()[rise.position - window.start].set(color=CHOSEN, bbox={"fc": "none", "ec": CHOSEN, "pad": 2})
     ax.set_yticks(range(len(rows)), map(_short_name, range(len(rows))))
     ax.spines[:].set_visible(True)
-    ax.set_title("the likeliest next token after each layer\n(framed: already the final answer)")
+    ax.set_title(_("the likeliest next token after each layer\n(framed: already the final answer)"))
 
 
 @styled
@@ -201,7 +211,7 @@ def plot_rise(ax: Axes, rise: Rise) -> None:
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_yticks(rows, [""] * len(rows))
-    ax.set(xlabel="rank", title=f"how {_cut(rise.answer)} rises\n(1: the likeliest)")
+    ax.set(xlabel=_("rank"), title=_("how {answer} rises\n(1: the likeliest)").format(answer=_cut(rise.answer)))
     say(ax, rise.describe())
 
 

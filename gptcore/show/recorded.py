@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from gptcore.checks import check_text, given, is_integer
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.printable import printable
 from gptcore.recording import Recording, record
@@ -30,14 +31,15 @@ class RecordedText:
     @property
     def warning(self) -> str:
         """A sentence to add to a caption if the model has not read all of the text."""
-        return f" The text is long: the model sees only its last {len(self.labels):,} tokens." if self.left_out else ""
+        warning = _(" The text is long: the model sees only its last {count} tokens.")
+        return warning.format(count=f"{len(self.labels):,}") if self.left_out else ""
 
     def name(self, position: int) -> str:
-        return f"{self.labels[position]} (position {position})"
+        return _("{label} (position {n})").format(label=self.labels[position], n=position)
 
     def quoted(self, position: int) -> str:
         """The same for a sentence, where a full stop may be a token."""
-        return f"“{self.labels[position]}” (position {position})"
+        return _("“{label}” (position {n})").format(label=self.labels[position], n=position)
 
 
 def record_text(model: GPTModel, tokenizer: Any, text: str) -> RecordedText:

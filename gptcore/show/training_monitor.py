@@ -203,6 +203,9 @@ class TrainingMonitor(LiveView):
         config = self.model.config
         return {"characters": len(self.prompt), "layers": config.n_layers, "logits": config.vocab_size}
 
+    def _given(self) -> dict[str, Any]:
+        return super()._given() | {"given": {"config": vars(self.model.config)}}
+
     def picture(self) -> Figure:
         """The curves; and once something was learned, what the model wrote before and after."""
         if not self.samples:

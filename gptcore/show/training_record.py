@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from gptcore.language import _
 from gptcore.show.charts import legend, say, styled, wrapped
 from gptcore.show.plots import plot_level
 from gptcore.show.style import CHOSEN, KEPT, ending, sentence
@@ -67,20 +68,27 @@ class Training:
     def caption(self) -> str:
         best = ""
         if self.best_step is not None:
-            best = f" The model has the weights of step {self.best_step:,}, the best on the validation text."
-        return {
-            "ready": "Nothing has been learned yet.",
-            "running": "It is learning. Stop ends it early; what was best so far is kept.",
-            "finished": f"Finished.{best}",
-            "stopped": f"Stopped by hand after {self.step:,} steps.{best}",
-            "interrupted": f"The kernel was interrupted after {self.step:,} steps.{best}",
-            "patience": f"Stopped early, because the validation loss no longer fell.{best}",
-            "failed": f"It cannot go on: {sentence(self.error) if self.error else ''}",
+            best = _(" The model has the weights of step {step}, the best on the validation text.")
+        said = {
+            "ready": _("Nothing has been learned yet."),
+            "running": _("It is learning. Stop ends it early; what was best so far is kept."),
+            "finished": _("Finished.{more}"),
+            "stopped": _("Stopped by hand after {count} steps.{more}"),
+            "interrupted": _("The kernel was interrupted after {count} steps.{more}"),
+            "patience": _("Stopped early, because the validation loss no longer fell.{more}"),
+            "failed": _("It cannot go on: {problem}"),
         }[self.state]
+        return said.format(
+            count=f"{self.step:,}",
+            more=best and best.format(step=f"{self.best_step:,}"),
+            problem=sentence(self.error) if self.error else "",
+        )
 
     def describe(self) -> str:
-        floor = "" if self.floor is None else f", above the floor of {float(self.floor):.2f} nats per token"
-        return f"training and validation loss, step by step{floor}"
+        if self.floor is None:
+            return _("training and validation loss, step by step")
+        said = _("training and validation loss, step by step, above the floor of {floor} nats per token")
+        return said.format(floor=f"{float(self.floor):.2f}")
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -102,13 +110,21 @@ class Training:
     @property
     def summary(self) -> str:
         """The curves in a sentence."""
-        floor = "" if self.floor is None else f"; the floor is {float(self.floor):.2f}"
-        training, validation = list(self.numbers.items())[:2]
-        best = f"; best: {_best_text(self.best)}" if self.best else ""
-        return (
-            f"Step {self.step:,} of {self.max_steps:,}. At step {self.model_step:,}: {' '.join(training)}, "
-            f"{' '.join(validation)} nats per token{best}{floor}"
+        training, validation = list(self.numbers.values())[:2]
+        said = _(
+            "Step {step} of {most}. At step {at}: training loss {training}, validation loss {validation} nats per token"
+        ).format(
+            step=f"{self.step:,}",
+            most=f"{self.max_steps:,}",
+            at=f"{self.model_step:,}",
+            training=training,
+            validation=validation,
         )
+        if self.best:
+            said += _("; best: {what}").format(what=_best_text(self.best))
+        if self.floor is not None:
+            said += _("; the floor is {floor}").format(floor=f"{float(self.floor):.2f}")
+        return said
 
     @property
     def numbers(self) -> dict[str, str]:
@@ -179,9 +195,9 @@ class Training:
     @property
     def levels(self) -> dict[str, tuple[float, str]]:
         """The losses that the curves are held against, each with its label."""
-        levels = {"start": (self.start, f"all tokens alike: {self.start:.2f}")}
+        levels = {"start": (self.start, _("all tokens alike: {loss}").format(loss=f"{self.start:.2f}"))}
         if self.floor is not None:
-            levels["floor"] = self.floor, f"the floor: {float(self.floor):.2f}"
+            levels["floor"] = self.floor, _("the floor: {loss}").format(loss=f"{float(self.floor):.2f}")
         return levels
 
 
@@ -198,7 +214,7 @@ def _at(curve: Curve, step: int) -> tuple[int, float] | None:
 
 
 def _best_text(best: tuple[int, float]) -> str:
-    return f"step {best[0]:,}, {best[1]:.2f}"
+    return _("step {step}, {loss}").format(step=f"{best[0]:,}", loss=f"{best[1]:.2f}")
 
 
 def _clock(seconds: float) -> str:
@@ -212,16 +228,17 @@ def plot_losses(ax: Axes, training: Training) -> None:
 
     A ring marks the validation loss of the best step, whose weights the model has in the end.
     """
-    names = {"training loss": training.losses, "validation loss": training.val_losses}
+    names = {_("training loss"): training.losses, _("validation loss"): training.val_losses}
     for (name, curve), style in zip(names.items(), ("-", "o-"), strict=True):
         if curve:
             color = KEPT if style == "-" else CHOSEN
             ax.plot(*zip(*curve, strict=True), style, color=color, markersize=4, label=name)
-            say(ax, f"{name} from {curve[0][1]:.2f} to {curve[-1][1]:.2f} nats per token")
+            ends = {"first": f"{curve[0][1]:.2f}", "last": f"{curve[-1][1]:.2f}"}
+            say(ax, _("{name} from {first} to {last} nats per token").format(name=name, **ends))
     for loss, label in training.levels.values():
         plot_level(ax, loss, label.replace(": ", "\n"))
     if training.best_loss is not None:
-        best = f"best: {_best_text(training.best)}"
+        best = _("best: {what}").format(what=_best_text(training.best))
         ring = {"ms": 11, "mew": 2, "mfc": "none", "mec": CHOSEN, "clip_on": False}
         ax.plot(training.best_step, training.best_loss, "o", **ring, label=best)
         say(ax, best)
@@ -229,7 +246,7 @@ def plot_losses(ax: Axes, training: Training) -> None:
         ax.text(0.5, 0.5, training.caption, transform=ax.transAxes, ha="center", va="center")
         say(ax, training.caption)
     ax.set_yscale("log", base=2)
-    ax.set(xlim=(0, max(training.max_steps, 1)), ylim=training.limits, xlabel="step", ylabel="nats per token")
+    ax.set(xlim=(0, max(training.max_steps, 1)), ylim=training.limits, xlabel=_("step"), ylabel=_("nats per token"))
     ax.set_yticks(training.ticks, [f"{tick:g}" for tick in training.ticks])
     if not training.max_steps:
         ax.set_xticks([0])
@@ -241,6 +258,6 @@ def plot_samples(ax: Axes, training: Training) -> None:
     """The first and the last text on `ax`."""
     ax.set_axis_off()
     for (step, text), height in zip((training.samples[0], training.samples[-1]), (1, 0.46), strict=True):
-        told = f"after {step:,} steps: {text}"
+        told = _("after {count} steps: {text}").format(count=f"{step:,}", text=text)
         ax.text(0, height, wrapped(told, 100, 4), va="top", fontsize=10, transform=ax.transAxes)
         say(ax, told)
