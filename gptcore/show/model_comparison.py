@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from gptcore.checks import given, is_integer, is_number
 from gptcore.generation import Step
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.band import band
@@ -63,7 +64,7 @@ class ModelsRecord:
 
     @property
     def caption(self) -> str:
-        return f"{sampling_text(self.sampling)}, seed {self.seed}"
+        return _("{settings}, seed {seed}").format(settings=sampling_text(self.sampling), seed=self.seed)
 
     def describe(self) -> str:
         """Which models, and what they were asked; not what they wrote, which may differ between machines."""
@@ -191,7 +192,8 @@ class ModelComparison(LiveView):
         with self._safely():
             last = max(1, self.max_length) - 1
             if not (is_integer(position) and 0 <= position <= last):
-                raise ValueError(f"position must be an integer from 0 to {last}, got {given(position)}")
+                said = _("position must be an integer from 0 to {last}, got {value}")
+                raise ValueError(said.format(last=last, value=given(position)))
             self.record = look_at(self.models, self.tokenizer, self.record, int(position))
             self._show()
 

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any
 
+from gptcore.language import _
 from gptcore.model import GPTModel
 from gptcore.tokenizer import encode
 
@@ -20,7 +21,5 @@ def fitting(prompt: str, models: Iterable[GPTModel], tokenizer: Any, max_length:
         return prompt, ""
     lengths = range(1, len(prompt))
     fits = max(1, bisect_right(lengths, room, key=lambda length: len(encode(tokenizer, prompt[-length:]))))
-    sentence = (
-        f"Here prompt was cut to its last {fits:,} of {len(prompt):,} characters, so that the text fits the context."
-    )
-    return prompt[-fits:], sentence
+    cut = _("Here prompt was cut to its last {count} of {total} characters, so that the text fits the context.")
+    return prompt[-fits:], cut.format(count=f"{fits:,}", total=f"{len(prompt):,}")

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer, given
 from gptcore.generation import Step
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show.arguments import checked
@@ -91,11 +92,11 @@ class SettingsRecord:
     def caption(self) -> str:
         most = max(map(len, self.token_ids))
         if self.first_difference is None:
-            return f"The texts are the same, all {most} new tokens."
-        return (
-            f"The first token that differs is new token {self.first_difference + 1}; "
-            f"in all, {self.agreement} of {most} positions have the same token."
+            return _("The texts are the same, all {most} new tokens.").format(most=most)
+        said = _(
+            "The first token that differs is new token {n}; in all, {same} of {most} positions have the same token."
         )
+        return said.format(n=self.first_difference + 1, same=self.agreement, most=most)
 
     def describe(self) -> str:
         return f"{' against '.join(map(sampling_text, self.samplings))}, seed {self.seed}: {self.caption}"
@@ -144,9 +145,13 @@ def samplings_of(settings: Sequence[Mapping[str, Any]]) -> list[Sampling]:
 
 def sampling_text(sampling: Sampling) -> str:
     """ "temperature 0.7, top-k 10" """
-    words = {"temperature": f"{sampling.temperature:g}", "top-k": "all" if sampling.top_k is None else sampling.top_k}
-    words |= {name: f"{value:g}" for name, value in (("top-p", sampling.top_p), ("min-p", sampling.min_p)) if value}
-    return ", ".join(f"{name} {value}" for name, value in words.items())
+    said = [_("temperature {value}").format(value=f"{sampling.temperature:g}")]
+    said.append(_("top-k {value}").format(value=_("all") if sampling.top_k is None else sampling.top_k))
+    if sampling.top_p:
+        said.append(_("top-p {value}").format(value=f"{sampling.top_p:g}"))
+    if sampling.min_p:
+        said.append(_("min-p {value}").format(value=f"{sampling.min_p:g}"))
+    return ", ".join(said)
 
 
 @checked
@@ -226,7 +231,7 @@ class SettingsComparison(LiveView):
         check_integer("position", position, least=0)
         last = max(map(len, self.token_ids)) - 1
         if position > last:
-            raise ValueError(f"position must be at most {last}, got {position:,}")
+            raise ValueError(_("position must be at most {last}, got {value}").format(last=last, value=f"{position:,}"))
         self.record = look_at(self.model, self.tokenizer, self.record, position)
         self._show()
 

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_bool, check_integer, given
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.printable import printable
 from gptcore.sampling import Sampling
@@ -114,7 +115,7 @@ class GenerationStepper(LiveView):
     def _advance(self, count: int, record: Stepping) -> None:
         playing = self.playing
         self._put(playing=False)  # if something goes wrong, it pauses
-        for _ in range(min(count, MOST_TOKENS)):
+        for _token in range(min(count, MOST_TOKENS)):
             if record.is_over:
                 break
             if record.replayed is None:
@@ -135,9 +136,8 @@ class GenerationStepper(LiveView):
         """
         check_integer("position", position, least=0)
         if position > len(self.tape):
-            raise ValueError(
-                f"position must be from 0 to {len(self.tape)}, the length of the tape, got {given(position)}"
-            )
+            said = _("position must be from 0 to {last}, the length of the tape, got {value}")
+            raise ValueError(said.format(last=len(self.tape), value=given(position)))
         self.record = self._look(self.prompt_ids, self.tape, position)
         self._put(playing=False)
         self._show()
@@ -146,7 +146,8 @@ class GenerationStepper(LiveView):
         """Write a token of your own here. What came after on the tape is forgotten, unless it is the same token."""
         check_integer("token_id", token_id, least=0)
         if token_id >= self.model.config.vocab_size:
-            raise ValueError(f"token_id must be from 0 to {self.model.config.vocab_size - 1}, got {given(token_id)}")
+            said = _("token_id must be from 0 to {last}, got {value}")
+            raise ValueError(said.format(last=self.model.config.vocab_size - 1, value=given(token_id)))
         if self.is_over:
             return
         written = is_written(self.record, token_id)

@@ -84,13 +84,16 @@ class Stepping:
     @property
     def caption(self) -> str:
         if self.is_over:
-            return "This token ends the text. Go back to choose otherwise." if self.has_ended else "The tape is full."
-        drawn = f"The dart falls on “{self.dart.label}” (chance {percent(self.dart.prob)})."
+            ended = _("This token ends the text. Go back to choose otherwise.")
+            return ended if self.has_ended else _("The tape is full.")
+        falls = _("The dart falls on “{label}” (chance {chance}).")
+        drawn = falls.format(label=self.dart.label, chance=percent(self.dart.prob))
         if self.replayed is None:
             return f"{drawn} {_('Forward writes it; click a bar to write another.')}"
         if not self.replayed.by_hand:
             return f"{drawn} {_('It was written here before; or choose another.')}"
-        return f"You wrote “{self.replayed.label}” (chance {percent(self.replayed.prob)}) here. {drawn}"
+        wrote = _("You wrote “{label}” (chance {chance}) here.")
+        return f"{wrote.format(label=self.replayed.label, chance=percent(self.replayed.prob))} {drawn}"
 
     def shown(self) -> dict[str, Any]:
         """The tokens around the position, and what can come there, for the page."""

@@ -30,20 +30,22 @@ class Writing:
     @property
     def caption(self) -> str:
         if self.state == "ready":
-            return "Start lets it go on; below are the candidates for the first token."
+            return _("Start lets it go on; below are the candidates for the first token.")
         if self.state == "failed":
             name, said = type(self.error).__name__, sentence(self.error)
-            return f"It cannot go on: {said if said.startswith(name) else f'{name}: {said}'}"
+            problem = said if said.startswith(name) else f"{name}: {said}"
+            return _("It cannot go on: {problem}").format(problem=problem)
         if self.state == "finished":
-            return "The story is over: the model drew the end of the text." if self.ended else "There is no more room."
+            ended = _("The story is over: the model drew the end of the text.")
+            return ended if self.ended else _("There is no more room.")
         if self.state == "running":
             writing = _("It is writing.")
             if self.drawn_id is None:
                 return f"{writing} {_('Below are the candidates for the first token.')}"
             return f"{writing} {_('The bars are the chances from which the last token was drawn.')}"
         return {
-            "stopped": "Stopped. The text so far is kept; Start begins again from the beginning.",
-            "interrupted": "The kernel was interrupted. The text so far is kept; Start begins again.",
+            "stopped": _("Stopped. The text so far is kept; Start begins again from the beginning."),
+            "interrupted": _("The kernel was interrupted. The text so far is kept; Start begins again."),
         }[self.state]
 
     def describe(self) -> str:

@@ -1,0 +1,55 @@
+// Texts as widgets keep them: token ids and random numbers, from which any distribution can be computed again.
+
+// A text of a model without its distributions, which would fill the memory.
+class Text {
+  constructor(promptIds, tokenIds, uniforms, prompt, pieces) {
+    this.promptIds = promptIds;
+    this.tokenIds = tokenIds; // the new ones
+    this.uniforms = uniforms; // the random numbers that chose them
+    this.prompt = prompt; // as far as it can be decoded: its last bytes may be read with the first new token
+    this.pieces = pieces; // what each new token adds to it, as `streamDecode` yields it, and what is left at the end
+  }
+
+  // The prompt and what was written.
+  get whole() {
+    return this.prompt + this.pieces.join("");
+  }
+}
+
+// The text of `generateText` with these settings.
+function writeText(model, tokenizer, prompt, maxLength, sampling, seed) {
+  const { promptIds, steps } = textSteps(model, prompt, tokenizer, maxLength, sampling, seed);
+  const drawn = [...steps].map(({ tokenId, uniform }) => [tokenId, uniform]);
+  const tokenIds = drawn.map(([tokenId]) => tokenId);
+  const [first, ...pieces] = streamDecode(tokenizer, tokenIds, { start: promptIds, cut: true });
+  return new Text(promptIds, tokenIds, drawn.map(([, uniform]) => uniform), first, pieces);
+}
+
+// The step that chose the new token at `index`, computed again.
+function stepAgain(model, tokenizer, text, index, sampling) {
+  const distribution = distributionAfter(model, tokenizer, text.promptIds, text.tokenIds.slice(0, index), sampling);
+  const position = Math.max(1, text.promptIds.length) + index;
+  return { position, distribution, uniform: text.uniforms[index], tokenId: text.tokenIds[index] };
+}
+
+const LEAST_ROOM = 64; // tokens: a prompt of so many is read whole, however short the context is
+
+// `prompt`, or as much of its end as leaves room for the new tokens in the context, and a sentence that says so.
+//
+// Past the context a model re-reads all that it sees for each token, and nobody waits that long for a slider.
+function fitting(prompt, models, tokenizer, maxLength) {
+  const letters = [...prompt];
+  const room = Math.max(LEAST_ROOM, Math.min(...models.map(({ config }) => config.context_length)) - maxLength);
+  const count = (length) => tokenizer.encode(letters.slice(-length).join("")).length;
+  if (4 * letters.length <= room || count(letters.length) <= room) return [prompt, ""]; // a character is 4 bytes at most
+  let [low, high] = [0, letters.length - 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (room < count(middle + 1)) high = middle;
+    else low = middle + 1;
+  }
+  const fits = Math.max(1, low);
+  const values = { count: grouped(fits), total: grouped(letters.length) };
+  const said = t("Here prompt was cut to its last {count} of {total} characters, so that the text fits the context.", values);
+  return [letters.slice(-fits).join(""), said];
+}
