@@ -20,8 +20,8 @@ function checkInteger(name, value, least = -Infinity, hint = "") {
   if (value < least) throw new Error(`${name} must be at least ${least}${hint}, got ${given(value)}`);
 }
 
-// Whether `value` is an integer: a number, or a BigInt, which a seed may be.
-const isInteger = (value) => typeof value === "bigint" || Number.isInteger(value);
+// Whether `value` is an integer for Python, which reads a number of JSON from 1e21 on as a float; a seed may be a BigInt.
+const isInteger = (value) => typeof value === "bigint" || (Number.isInteger(value) && Math.abs(value) < 1e21);
 
 const isNumber = (value) => typeof value === "bigint" || typeof value === "number";
 

@@ -438,7 +438,7 @@ const STAGES = [
   ["next", "next token", ({ next }) => next != null && shorter(next, 9)],
 ];
 
-function band(lit) {
+function machineMap(lit) {
   const numbers = STAGES.map(() => h("small"));
   const cells = STAGES.map(([name, label], i) => {
     const isLit = lit.includes(name);
@@ -454,7 +454,7 @@ function band(lit) {
 // side by side where there is room. Map and caption follow the state at once, or if they come `late`, root.tell(shown).
 function frame({ model, el }, name, lit, { top = [], left = [], right = [], bottom = [], late = false }) {
   const caption = h("p", { role: "status", "aria-live": "polite", class: "gc-caption" });
-  const map = lit.length ? band(lit) : null;
+  const map = lit.length ? machineMap(lit) : null;
   const columns = h(
     "div",
     { class: "gc-columns" },

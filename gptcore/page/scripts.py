@@ -1,0 +1,71 @@
+"""The JavaScript of a page: what the widgets on it need, in the order in which it is read, and nothing more.
+
+All are classic scripts, because a file that is opened from a disk can load no modules: they share one set of names.
+"""
+
+from collections.abc import Collection, Iterator
+from functools import cache
+from pathlib import Path
+
+from gptcore.show import front
+
+FOLDER = Path(__file__).parent
+# What plays Python's part for each widget: the files in `views` that it needs, its own last. A front end, in
+# `gptcore/show/front`, has the name of that last one.
+VIEWS = {
+    "AttentionView": ("recorded", "attention_view"),
+    "CostExplorer": ("cost_explorer",),
+    "DistributionExplorer": ("candidates", "dart", "distribution_explorer"),
+    "FutureTree": ("candidates", "dart", "future_tree"),
+    "GenerationStepper": ("candidates", "dart", "generation_stepper"),
+    "LogitLens": ("recorded", "logit_lens"),
+    "Machine": ("candidates", "dart", "machine"),
+    "ModelComparison": ("model_comparison",),
+    "NextToken": ("candidates", "dart", "next_token"),
+    "PrecisionExplorer": ("precision_explorer",),
+    "Prediction": ("prediction",),
+    "SettingsComparison": ("settings_comparison",),
+    "Story": ("story",),
+    "StreamingGenerator": ("streaming_generator",),
+    "TextScorer": ("recorded", "text_scorer"),
+    "TokenExplorer": ("token_explorer",),
+    "TrainingMonitor": ("training_monitor",),
+}
+
+
+def scripts(names: Collection[str]) -> str:
+    """The script of a page with the widgets called so.
+
+    >>> "class NextToken" in scripts(["NextToken"])
+    True
+
+    Raises ValueError if there is no such widget.
+    """
+    if unknown := sorted(set(names) - VIEWS.keys()):
+        raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
+    files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
+    views = [_read(FOLDER / "views" / f"{name}.js") for name in ("live_view", *files)]
+    start = [_read(file) for file in (FOLDER / "start.js",) if file.exists()]
+    return "\n".join(["'use strict';", *_shared(), *views, *map(_wrapped, _drawn(names)), *start])
+
+
+def _shared() -> Iterator[str]:
+    """What every page has."""
+    yield _read(front.FOLDER / "shared.js")
+    yield from (_read(FOLDER / f"{name}.js") for name in ("gpt", "numbers", "checks"))
+
+
+def _drawn(names: Collection[str]) -> list[str]:
+    """The front ends of the widgets called so."""
+    return [VIEWS[widget][-1] for widget in sorted(names)]
+
+
+def _wrapped(name: str) -> str:
+    """A front end, with its names for itself."""
+    code = _read(front.FOLDER / f"{name}.js")
+    return f"(() => {{\n{code.replace('export default', f'fronts.{name} =', 1)}}})();\n"
+
+
+@cache
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")

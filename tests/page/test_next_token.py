@@ -1,0 +1,57 @@
+"""NextToken: the page does what Python does."""
+
+import pytest
+
+from gptcore.show import NextToken
+
+HOSTILE = [
+    "옛날 옛적에",
+    "🦊🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f 👩‍👩‍👧",
+    "a\u202eb\u2066 c",
+    "\x00\x1b[31m",
+    "\ud83e and \udd8a",
+    "",
+    "<img src=x onerror=alert(1)> {label} {chance}",
+    "fox " * 1500,
+    "<|endoftext|>The end",
+    "é ﷽ ß",
+]
+WRONG = [None, True, "", "abc", [1], {"a": [2]}, -1, 0, 0.5, 2.5, 1e300, 2**70, -(10**25), 'it\'s "so"\n']
+
+
+@pytest.fixture
+def widget(told):
+    return NextToken(*told, "Once upon a time", seed=5)
+
+
+def test_a_story_grows_by_the_same_tokens(same, widget):
+    states = same(widget, [["do", "add_token", []]] * 12)
+    assert states[-1]["shown"]["count"] == 12 and "".join(states[-1]["shown"]["parts"]) == widget.text
+
+
+def test_a_bar_writes_its_token(same, widget):
+    same(widget, [["do", "choose", [i]] for i in (5, 300, -1, 10**9, 2.5, None, "x", 3071, 7)])
+    assert "is over" in widget.caption
+
+
+def test_every_setting(same, widget):
+    steps = [["set", "temperature", value] for value in (0, 0.7, 3)]
+    steps += [["set", "top_k", value] for value in (1, 5, 10**6, None)]
+    steps = [step for one in steps for step in (one, ["do", "new_story", []], ["do", "add_token", []])]
+    same(widget, steps)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_any_text(same, widget, text):
+    same(widget, [["set", "prompt", text], ["do", "add_token", []], ["do", "add_token", []]])
+
+
+@pytest.mark.parametrize("name", ["prompt", "seed", "temperature", "top_k"])
+def test_what_is_not_allowed_is_the_same_sentence(same, widget, name):
+    wrong = [value for value in WRONG if name != "seed" or value is not None]  # which is new luck
+    same(widget, [["set", name, value] for value in wrong])
+
+
+def test_large_seeds(same, told):
+    same(NextToken(*told, "Once", seed=2**63 - 1), [["do", "new_story", []], ["do", "add_token", []]])
+    same(NextToken(*told, "Once", seed=2**62 + 1), [["do", "new_story", []], ["do", "add_token", []]])
