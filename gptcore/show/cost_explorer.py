@@ -183,7 +183,7 @@ LANES = {  # the field of `Cost` that a lane shows: its heading on the page and 
 def plot_costs(axes: Iterable[Axes], costs: Costs) -> None:
     """A dot for each model on each of three `axes`, which are logarithmic: weights, KV cache, and time."""
     names = [cost.name for cost in costs.models]
-    for ax, (field, (name, title, axis)) in zip(axes, LANES.items(), strict=True):
+    for ax, (field, (_name, title, axis)) in zip(axes, LANES.items(), strict=True):
         values = [getattr(cost, field) for cost in costs.models]
         plot_marks(ax, names, [axis.share(value) for value in values], [axis.text(value) for value in values])
         shares, texts = zip(*axis.marks, strict=True)
