@@ -757,11 +757,11 @@ function textSteps(model, prompt, tokenizer, maxLength = 50, sampling = new Samp
   return [promptIds, generateSteps(model, tokenIds, maxLength, settings)];
 }
 
-// What an empty prompt starts from: the first end-of-text token that the model has.
-function startIds(model, tokenizer) {
+// What an empty text starts from: the first end-of-text token that the model has.
+function startIds(model, tokenizer, name = "prompt") {
   const tokenId = tokenizer.endTokenIds.find((tokenId) => tokenId < model.config.vocab_size);
   if (tokenId !== undefined) return [tokenId];
-  throw new Error("prompt must not be empty, since this tokenizer has no end-of-text token of the model's, got ''");
+  throw new Error(`${name} must not be empty, since this tokenizer has no end-of-text token of the model's, got ''`);
 }
 
 // What the token after a prompt and its continuation is drawn from.

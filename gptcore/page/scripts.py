@@ -19,7 +19,7 @@ VIEWS = {
     "FutureTree": ("candidates", "dart", "future_tree"),
     "GenerationStepper": ("candidates", "dart", "generation_stepper"),
     "LogitLens": ("recorded", "logit_lens"),
-    "Machine": ("candidates", "dart", "machine"),
+    "Machine": ("candidates", "dart", "recorded", "machine"),
     "ModelComparison": ("model_comparison",),
     "NextToken": ("candidates", "dart", "next_token"),
     "PrecisionExplorer": ("precision_explorer",),
@@ -27,7 +27,7 @@ VIEWS = {
     "SettingsComparison": ("settings_comparison",),
     "Story": ("story",),
     "StreamingGenerator": ("streaming_generator",),
-    "TextScorer": ("recorded", "text_scorer"),
+    "TextScorer": ("text_scorer",),
     "TokenExplorer": ("token_explorer",),
     "TrainingMonitor": ("training_monitor",),
 }

@@ -137,6 +137,12 @@ class Prediction(LiveView):
         chosen = None if record.choice is None else list(record.options).index(record.choice)
         return {"question": record.question, "chosen": chosen, "is_right": record.is_right}
 
+    def _given(self) -> dict[str, Any]:
+        record = self.record
+        return super()._given() | {
+            "given": {"question": record.question, "options": list(record.options.items()), "right": record.right}
+        }
+
 
 def _check_line(name: str, text: Any) -> None:
     """Raise TypeError or ValueError unless `text` can be asked, or said."""
