@@ -186,8 +186,8 @@ class CausalSelfAttention {
     this.outProj = outProj;
   }
 
-  // x (T, C) → (T, C). `seen` (n_heads, T, T), if there is one, receives the weights of a text without a cache, and heads
-  // that are `ablated` gather nothing.
+  // x (T, C) → (T, C). `seen` (n_heads, T, S), if there is one, receives the weights, and heads that are `ablated` gather
+  // nothing.
   forward(x, layer, kvCache, seen = null, ablated = []) {
     const C = this.outProj.inFeatures, T = x.length / C, start = kvCache.length;
     const qkv = this.qkv.forward(x); // (T, 3C)
@@ -202,7 +202,7 @@ class CausalSelfAttention {
       for (let t = 0; t < T; t++) {
         const S = start + t + 1; // a token sees itself and what is before it
         this._share(qkv, t, keys, head, S, weights);
-        if (seen) seen.set(weights.subarray(0, S), (head * T + t) * T);
+        if (seen) seen.set(weights.subarray(0, S), (head * T + t) * (start + T));
         if (!ablated.includes(head)) this._gather(weights, values, head, S, mixed, t);
       }
     }

@@ -15,11 +15,11 @@ FOLDER = Path(__file__).parent
 VIEWS = {
     "AttentionView": ("recorded", "attention_view"),
     "CostExplorer": ("cost_explorer",),
-    "DistributionExplorer": ("candidates", "dart", "distribution_explorer"),
+    "DistributionExplorer": ("candidates", "panels", "distribution_explorer"),
     "FutureTree": ("candidates", "dart", "future_tree"),
     "GenerationStepper": ("candidates", "dart", "generation_stepper"),
     "LogitLens": ("recorded", "logit_lens"),
-    "Machine": ("candidates", "dart", "recorded", "machine"),
+    "Machine": ("candidates", "dart", "tokens", "recorded", "machine"),
     "ModelComparison": ("model_comparison",),
     "NextToken": ("candidates", "dart", "next_token"),
     "PrecisionExplorer": ("precision_explorer",),
@@ -27,8 +27,8 @@ VIEWS = {
     "SettingsComparison": ("settings_comparison",),
     "Story": ("story",),
     "StreamingGenerator": ("streaming_generator",),
-    "TextScorer": ("text_scorer",),
-    "TokenExplorer": ("token_explorer",),
+    "TextScorer": ("tokens", "text_scorer"),
+    "TokenExplorer": ("tokens", "token_explorer"),
     "TrainingMonitor": ("training_monitor",),
 }
 

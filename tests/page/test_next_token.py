@@ -3,20 +3,7 @@
 import pytest
 
 from gptcore.show import NextToken
-
-HOSTILE = [
-    "옛날 옛적에",
-    "🦊🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f 👩‍👩‍👧",
-    "a\u202eb\u2066 c",
-    "\x00\x1b[31m",
-    "\ud83e and \udd8a",
-    "",
-    "<img src=x onerror=alert(1)> {label} {chance}",
-    "fox " * 1500,
-    "<|endoftext|>The end",
-    "é ﷽ ß",
-]
-WRONG = [None, True, "", "abc", [1], {"a": [2]}, -1, 0, 0.5, 2.5, 1e300, 2**70, -(10**25), 'it\'s "so"\n']
+from tests.page.hostile import HOSTILE, WRONG
 
 
 @pytest.fixture

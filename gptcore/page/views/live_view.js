@@ -207,8 +207,7 @@ class LiveView {
   }
 
   // The settings of the saved widget, or those called `names`: what a constructor has to change.
-  saved(names = Object.keys(this.controls)) {
-    const settings = this.page.settings ?? {};
+  saved(names = Object.keys(this.controls), settings = this.page.settings ?? {}) {
     const isLarge = (name, value) => name === "seed" && /^\d+$/.test(value); // a seed that no number of JavaScript holds
     const known = names.filter((name) => name in settings).map((name) => {
       const value = this.controls[name].fromPage(settings[name]);
