@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 from matplotlib.figure import Figure
 
+from gptcore.language import _
 from gptcore.printable import printable
 from gptcore.show.charts import picture_bundle
 from gptcore.show.front import Control, Front, to_page
@@ -105,7 +106,8 @@ class LiveView:
             self._show()
         except Exception as error:
             self.problem = self.problem or sentence(error)
-            self.view.tell({**self.view.shown, "caption": f"Not changed: {self.problem}."}, self.controls)
+            caption = _("Not changed: {problem}.").format(problem=self.problem)
+            self.view.tell({**self.view.shown, "caption": caption}, self.controls)
 
     def _update(self, names: Collection[str]) -> None:
         """Bring everything up to date after the settings called `names` have changed."""
@@ -153,9 +155,11 @@ class LiveView:
     def caption(self) -> str:
         """What can be seen, in words."""
         if self.record is None:
-            said = f"There is nothing to show: {self.problem}."
+            said = _("There is nothing to show: {problem}.").format(problem=self.problem)
+        elif self.problem:
+            said = f"{_('Not changed: {problem}.').format(problem=self.problem)} {self.record.caption}"
         else:
-            said = f"Not changed: {self.problem}. {self.record.caption}" if self.problem else self.record.caption
+            said = self.record.caption
         return printable(f"{said.rstrip('.')}. {self.notice}" if self.notice else said)
 
     def describe(self) -> str:

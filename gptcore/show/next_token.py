@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer
 from gptcore.generation import Step
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling, draw
 from gptcore.seeds import Uniforms
@@ -49,18 +50,24 @@ class Growth:
     @property
     def caption(self) -> str:
         if self.last is None:
-            return "What comes next? Here is what the model believes. The button draws a token; a bar writes its own."
+            return _(
+                "What comes next? Here is what the model believes. The button draws a token; a bar writes its own."
+            )
         chance = percent(self.last.distribution.probs[self.last.token_id].item())
         if self.step is not None:
-            return f"Written: “{self.last_label}”, which had a chance of {chance}. What comes next?"
+            said = _("Written: “{label}”, which had a chance of {chance}. What comes next?")
+            return said.format(label=self.last_label, chance=chance)
         if self.has_ended:
-            return f"Written: the end of the text, which had a chance of {chance}. The story is over."
-        return "There is no more room: the text is as long as what the model can look back on."
+            said = _("Written: the end of the text, which had a chance of {chance}. The story is over.")
+            return said.format(chance=chance)
+        return _("There is no more room: the text is as long as what the model can look back on.")
 
     def describe(self) -> str:
         if self.step is None:
-            return f"{self.text!r} is over"
-        return f"{self.text!r} may go on with {self.candidates.describe()}"
+            return _("{text} is over").format(text=repr(self.text))
+        return _("{text} may go on with {candidates}").format(
+            text=repr(self.text), candidates=self.candidates.describe()
+        )
 
 
 def grown(
@@ -158,8 +165,15 @@ class NextToken(LiveView):
     def _begin(self) -> Growth:
         self._sampling = Sampling(self.temperature, self.top_k)
         self._luck, self._drawn = iter(Uniforms(self.seed)), []
-        prompt_ids, _ = text_steps(self.model, self.prompt, self.tokenizer)
+        prompt_ids = text_steps(self.model, self.prompt, self.tokenizer)[0]
         return grown(self.tokenizer, prompt_ids, [], step=self._next_step(prompt_ids, []))
+
+    def _given(self) -> dict[str, Any]:
+        """What was written, a page chooses again, token by token."""
+        if self.last is None:
+            return super()._given()
+        written = [*self.record.new_ids, *([self.last.token_id] if self.record.has_ended else [])]
+        return super()._given() | {"did": [["choose", [token_id]] for token_id in written]}
 
     def picture(self) -> Figure:
         figure, ax = chart(7, 2.7, titles=[after(self.text)])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gptcore.checks import check_integer, check_text, given, is_integer, is_number
+from gptcore.language import _
 from gptcore.sampling import Sampling
 from gptcore.seeds import LIMIT, Uniforms
 
@@ -49,7 +50,8 @@ class Setting:
         text, notice = self.cut(value) if isinstance(value, str) else (value, "")
         self.check(self.name, text)
         if self.most and is_number(value) and value > self.most:
-            return self.most, f"Here {self.name} was cut to {self.most:,}, the most that is possible."
+            notice = _("Here {name} was cut to {most}, the most that is possible.")
+            return self.most, notice.format(name=self.name, most=f"{self.most:,}")
         if is_number(text):  # Python's, whoever made it
             return int(text) if is_integer(text) else float(text), ""
         return text, notice
@@ -58,8 +60,9 @@ class Setting:
         """`text`, or its end and a sentence that says so."""
         if not self.most or len(text) <= self.most:
             return text, ""
-        notice = f"Here {self.name} was cut to its last {self.most:,} of {len(text):,} characters."
-        return text[-self.most :], notice
+        notice = _("Here {name} was cut to its last {most} of {length} characters.")
+        counts = {"most": f"{self.most:,}", "length": f"{len(text):,}"}
+        return text[-self.most :], notice.format(name=self.name, **counts)
 
     def put(self, control: Any, value: Any) -> None:
         """Set the control, which may not have offered `value` before."""

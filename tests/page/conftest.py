@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 import gptcore
+from gptcore import GPTConfig, GPTModel
 from tests.page.bench import Bench
 
 
@@ -24,6 +26,19 @@ def bench() -> Iterator[Bench]:
 def told():
     """The bundled model and its tokenizer."""
     return gptcore.load(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def short(bench, told, tmp_path_factory):
+    """A model of random weights whose context is 12 tokens, known to the page as "short", and the bundled tokenizer."""
+    torch.manual_seed(0)
+    model = GPTModel(GPTConfig(vocab_size=len(told[1]), context_length=12, emb_dim=16, n_heads=2, n_layers=2))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    folder = tmp_path_factory.mktemp("short")
+    gptcore.save(folder, model, told[1])
+    bench.add_model("short", folder)
+    return model, told[1]
 
 
 @pytest.fixture

@@ -42,3 +42,20 @@ def test_what_is_not_allowed_is_the_same_sentence(same, widget, name):
 def test_large_seeds(same, told):
     same(NextToken(*told, "Once", seed=2**63 - 1), [["do", "new_story", []], ["do", "add_token", []]])
     same(NextToken(*told, "Once", seed=2**62 + 1), [["do", "new_story", []], ["do", "add_token", []]])
+
+
+def test_what_was_written_before_it_was_saved(same, widget):
+    for token_id in (300, None, None, 3071):
+        widget.add_token() if token_id is None else widget.choose(token_id)
+        same(widget)
+
+
+def test_a_text_beyond_the_context(same, told):
+    widget = NextToken(*told, "Once upon a time there was a fox. " * 40, seed=2)
+    same(widget, [["do", "add_token", []]] * 3)
+
+
+def test_a_text_that_is_full(same, short):
+    widget = NextToken(*short, "Once", seed=2)
+    same(widget, [["do", "add_token", []]] * 14, model="short")
+    assert "no more room" in widget.caption
