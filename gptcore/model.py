@@ -208,21 +208,19 @@ def check_model(model: Any) -> None:
     if (dtype := getattr(model, "dtype", torch.float32)) not in DTYPES:
         raise TypeError(f"model must have floating-point weights of 16 bits or more, got {dtype}")
     if torch.get_default_device().type == "meta":
-        raise ValueError(
-            "model must be used outside of torch.device('meta'), where nothing that is computed has a value"
-        )
+        raise ValueError("model must be used outside of torch.device('meta'), where nothing computed has a value")
     if isinstance(model, GPTModel):
         check_shape(model)
         check_dtypes(model)
 
 
 def check_dtypes(model: GPTModel) -> None:
-    """Raise TypeError if a part of the model was converted to another dtype; integers are those of a quantised model."""
+    """Raise TypeError if a part of the model was converted to another dtype; integers belong to a quantised model."""
     for name, weight in model.named_parameters():
         if weight.is_floating_point() and weight.dtype != model.dtype:
             raise TypeError(
-                f"model must have weights of one dtype, got {model.dtype} and, in {name}, {weight.dtype}: model.float() "
-                "converts them all"
+                f"model must have weights of one dtype, got {model.dtype} and, in {name}, {weight.dtype}: "
+                "model.float() converts them all"
             )
 
 

@@ -482,6 +482,10 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
     map?.show(shown.band ?? {});
   };
   if (!late) following(model, ["shown"], () => root.tell(model.get("shown")));
+  // Out of the widget, to what holds it: in a notebook its cell, from where the keys go on to the next one.
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented) el.closest("[tabindex]")?.focus();
+  });
   const look = () => {
     root.classList.toggle("gc-projector", preferences.projector === true);
     put(root, { style: { "--pace": pace() } });
