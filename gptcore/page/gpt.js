@@ -538,8 +538,8 @@ function softmax(scores) {
 // ---------------------------------------------------------------------------------------------------- luck
 
 // Uniform numbers in [0, 1) from a seed, those of `torch.rand(dtype=torch.float64)`: the Mersenne Twister MT19937
-// (Matsumoto & Nishimura 1998) of the seed's low 32 bits. `seed` is a number, a BigInt, a string of digits where a number
-// would lose some, or null for new luck each time.
+// (Matsumoto & Nishimura 1998) of the seed's low 32 bits. `seed` is a number, a BigInt from 2**53 on, or null for new luck
+// each time.
 class Uniforms {
   constructor(seed) {
     this.state = new Uint32Array(624);
@@ -581,10 +581,7 @@ class Uniforms {
 }
 
 function checkedSeed(seed) {
-  const isDigits = typeof seed === "string" && /^\d+$/.test(seed);
-  if (!isDigits && !isInteger(seed)) {
-    throw new Error(`seed must be an integer, one for each row, or None, got ${given(seed)}`);
-  }
+  if (!isInteger(seed)) throw new Error(`seed must be an integer, one for each row, or None, got ${given(seed)}`);
   const whole = BigInt(seed);
   if (whole < 0n || whole >= 2n ** 63n) throw new Error(`seed must be from 0 to 2**63 - 1, got ${given(whole)}`);
   return whole;
@@ -698,20 +695,49 @@ function characterAt(bytes, start) {
   }
 }
 
+// The beginning of a character at the end of some bytes, each written as the character of its number. A beginning that
+// no text has, that of half a surrogate pair, counts too, as it does in Python.
+const INCOMPLETE =
+  /(?:[\xc2-\xdf]|\xe0[\xa0-\xbf]?|[\xe1-\xef][\x80-\xbf]?|\xf0(?:[\x90-\xbf][\x80-\xbf]?)?|[\xf1-\xf3][\x80-\xbf]{0,2}|\xf4(?:[\x80-\x8f][\x80-\xbf]?)?)$/;
+
+// Joins tokens that are pieces of UTF-8; holds back the bytes of an incomplete character.
+class ByteReader {
+  constructor(tokenizer) {
+    this.tokenizer = tokenizer;
+    this.held = [];
+  }
+
+  read(tokenIds) {
+    const bytes = [...this.held, ...tokenIds.flatMap((tokenId) => [...tokenBytes(this.tokenizer, tokenId)])];
+    const count = String.fromCharCode(...bytes.slice(-3)).match(INCOMPLETE)?.[0].length ?? 0;
+    this.held = bytes.splice(bytes.length - count);
+    return decodeUtf8(bytes);
+  }
+
+  finish(cut = false) {
+    const text = cut ? "" : decodeUtf8(this.held);
+    this.held = [];
+    return text;
+  }
+}
+
+const decodeUtf8 = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+
 // One piece of text for each token, and one for the end; joined, they are the text of all `tokenIds`.
 //
 // The tokens of `start` come before them, as a single first piece. If the bytes of a character are spread over several
 // tokens, it comes whole with the last of them, and the pieces before it are "". With `cut`, a character that is
 // incomplete at the end is left out; otherwise it becomes U+FFFD, as do bytes that are not UTF-8.
 function* streamDecode(tokenizer, tokenIds, { start = null, cut = false } = {}) {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true }); // holds back the bytes of an incomplete character
+  const reader = new ByteReader(tokenizer);
   const piece = (tokenId) =>
-    tokenizer.isKnown(tokenId)
-      ? decoder.decode(tokenBytes(tokenizer, tokenId), { stream: true })
-      : decoder.decode() + unknownLabel(tokenId);
-  if (start !== null) yield Array.from(start, piece).join("");
+    tokenizer.isKnown(tokenId) ? reader.read([tokenId]) : reader.finish() + unknownLabel(tokenId);
+  if (start !== null) {
+    const allKnown = start.every((tokenId) => tokenizer.isKnown(tokenId));
+    yield allKnown ? reader.read(start) : start.map(piece).join("");
+  }
   for (const tokenId of tokenIds) yield piece(tokenId);
-  yield cut ? "" : decoder.decode();
+  yield reader.finish(cut);
 }
 
 // ---------------------------------------------------------------------------------------------------- the loop

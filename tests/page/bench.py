@@ -85,6 +85,12 @@ class Bench:
         """What `code`, a function of JavaScript, returns for `argument`."""
         return self._do(self._page.evaluate, code, argument)
 
+    def ask(self, code: str, argument: Any = None) -> Any:
+        """The same for much data, which as JSON takes a tenth of the time."""
+        return json.loads(
+            self.evaluate(f"(given) => JSON.stringify(({code})(JSON.parse(given)))", json.dumps(argument))
+        )
+
     def add_model(self, name: str, folder: Path) -> None:
         """Make the model in `folder` known to the page as `name`."""
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
