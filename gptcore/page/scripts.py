@@ -45,14 +45,18 @@ def scripts(names: Collection[str]) -> str:
         raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
     files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
     views = [_read(FOLDER / "views" / f"{name}.js") for name in ("live_view", *files)]
-    start = [_read(file) for file in (FOLDER / "start.js",) if file.exists()]
-    return "\n".join(["'use strict';", *_shared(), *views, *map(_wrapped, _drawn(names)), *start])
+    return "\n".join(["'use strict';", *_shared(), *views, *map(_wrapped, _drawn(names)), _start()])
 
 
 def _shared() -> Iterator[str]:
     """What every page has."""
     yield _read(front.FOLDER / "shared.js")
-    yield from (_read(FOLDER / f"{name}.js") for name in ("gpt", "numbers", "checks"))
+    yield from (_read(FOLDER / f"{name}.js") for name in ("gpt", "numbers", "checks", "address", "qr"))
+
+
+def _start() -> str:
+    """What brings the widgets of the page to life, with its names for itself."""
+    return "(() => {{\n{}\n}})();\n".format("\n".join(_read(FOLDER / f"{name}.js") for name in ("share", "start")))
 
 
 def _drawn(names: Collection[str]) -> list[str]:

@@ -410,6 +410,24 @@ function remembered() {
   }
 }
 
+// Call follow() now, and whenever a preference changes. The page keeps no hold on `element`: a widget that was removed is
+// forgotten, and one that is out of the page for a while follows all the same.
+function preferring(element, follow) {
+  element.gptcoreFollow = follow;
+  followers.add(new WeakRef(element));
+  follow();
+}
+
+const followers = new Set();
+
+document.addEventListener("gc-preferences", () => {
+  for (const reference of followers) {
+    const element = reference.deref();
+    if (element) element.gptcoreFollow();
+    else followers.delete(reference);
+  }
+});
+
 function preference(name, label, title) {
   const input = h("input", { type: "checkbox", role: "switch" });
   input.addEventListener("change", () => {
@@ -419,9 +437,7 @@ function preference(name, label, title) {
     } catch {} // a page that may remember nothing
     document.dispatchEvent(new Event("gc-preferences"));
   });
-  const show = () => (input.checked = preferences[name] === true);
-  document.addEventListener("gc-preferences", show);
-  show();
+  preferring(input, () => (input.checked = preferences[name] === true));
   return h("label", { class: "gc-toggle gc-preference", title }, input, h("span", {}, label));
 }
 
@@ -490,8 +506,7 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
     root.classList.toggle("gc-projector", preferences.projector === true);
     put(root, { style: { "--pace": pace() } });
   };
-  document.addEventListener("gc-preferences", look);
-  look();
+  preferring(root, look);
   el.append(root);
   return root;
 }
