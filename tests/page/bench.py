@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,9 @@ def sent(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: sent(thing) for name, thing in value.items()}
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return int(value)
+        return sent(int(value))
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
-        return int(float(value)) if abs(value) < 10**21 else float(value)
+        return int(Decimal(repr(float(value)))) if abs(value) < 10**21 else float(value)  # ends in zeros
     return value
 
 
