@@ -72,7 +72,7 @@ def test_the_model_reads_a_prompt_once_and_not_while_a_slider_moves(bench, told,
         """() => {
           const model = context.models.storyteller;
           window.read = 0;
-          model.hiddenStates = (...given) => { read += 1; return GPTModel.prototype.hiddenStates.call(model, ...given); };
+          model.hiddenStates = (...given) => (read += 1, GPTModel.prototype.hiddenStates.call(model, ...given));
         }"""
     )
     bench.walk(explorer._given(), [["set", "temperature", value] for value in TEMPERATURES])
