@@ -22,7 +22,7 @@ HOW_TO_RUN = (
     "Click here, then press **Shift+Enter**: each press runs one cell and moves on to the next. A widget answers only "
     "after its cell has run. (**Run → Run All Cells** runs every cell, and leaves you at the last one.)"
 )
-AROUND = {"show", "exercises", "training", "benchmark", "storyteller", "stories"}
+AROUND = {"page", "show", "exercises", "training", "benchmark", "storyteller", "stories"}
 
 
 def imported(source: str) -> Iterator[tuple[str, str]]:
@@ -51,9 +51,9 @@ def test_imports_point_one_way():
             assert not {room.split(".")[0] for room in rooms(file)} & AROUND, file
     for file in (PACKAGE / "fast").glob("*.py"):
         assert not rooms(file) & {"generation", "checkpoint", "hub", "recording"}, file
-    for folder in AROUND - {"show", "exercises", "benchmark"}:
+    for folder in AROUND - {"page", "show", "exercises", "benchmark"}:
         for file in (PACKAGE / folder).glob("*.py"):
-            assert not {room.split(".")[0] for room in rooms(file)} & {"show", "exercises", "benchmark"}, file
+            assert not {room.split(".")[0] for room in rooms(file)} & {"page", "show", "exercises", "benchmark"}, file
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: f"{file.parent.name}/{file.stem}")
