@@ -13,6 +13,7 @@ from importlib import import_module
 from gptcore import costs
 from gptcore.config import GPT2_SIZES, GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
 from gptcore.generation import Step, generate, generate_steps
+from gptcore.language import language
 from gptcore.model import GPTModel, KVCache
 from gptcore.recording import Recording, lens_logits, record
 from gptcore.sampling import STAGES, Distribution, Sampling, draw, next_token_distribution
@@ -59,6 +60,7 @@ __all__ = [
     "generate",
     "generate_steps",
     "generate_text",
+    "language",
     "lens_logits",
     "next_token_distribution",
     "record",

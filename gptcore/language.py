@@ -1,10 +1,76 @@
-"""The language of the interface: every sentence that a widget says goes through `_`.
+"""The language of the interface: every sentence that a learner meets goes through `_`.
 
-The machinery is the standard library's `gettext`: a translation is a catalogue in `gptcore/locale`, and without one the
-English sentence itself is shown.
+The machinery is the standard library's `gettext`: a translation is a catalogue in `gptcore/locale`, and where there is
+none the English sentence itself is shown. Names in {braces} are filled in afterwards: `_("{n} tokens").format(n=3)`.
 """
 
 import gettext
+import json
+import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-_ = gettext.translation("gptcore", Path(__file__).with_name("locale"), fallback=True).gettext
+from gptcore.checks import given
+from gptcore.particles import with_particles
+
+LOCALE = Path(__file__).with_name("locale")
+ENGLISH = "en"
+
+
+class Translated(str):
+    """A Korean sentence whose particles follow what is filled in: “여우”는, “말”은."""
+
+    def format(self, *values: Any, **named: Any) -> str:
+        return with_particles(super().format(*values, **named))
+
+
+def languages() -> list[str]:
+    """The languages that the interface speaks: English, and each that has a catalogue."""
+    return [ENGLISH, *sorted(file.parts[-3] for file in LOCALE.glob("*/LC_MESSAGES/gptcore.mo"))]
+
+
+def language(name: str | None = None) -> str:
+    """Set the language of widgets, hints and messages, "en" or "ko", and return it; without a name only return it.
+
+    It holds for what is made or said from then on. At first it is that of the environment variable `GPTCORE_LANGUAGE`,
+    and otherwise English.
+
+    Raises ValueError if there is no such language.
+    """
+    global _chosen
+    if name is not None:
+        if name not in languages():
+            raise ValueError(f"language must be one of {', '.join(map(repr, languages()))}, got {given(name)}")
+        _chosen = name
+    return _chosen
+
+
+def _(sentence: str) -> str:
+    """`sentence` in the language of the interface."""
+    if _chosen == ENGLISH:
+        return sentence
+    return Translated(_catalogue(_chosen).gettext(sentence))
+
+
+@cache
+def _catalogue(name: str) -> gettext.NullTranslations:
+    return gettext.translation("gptcore", LOCALE, [name])
+
+
+def words() -> dict[str, str]:
+    """{English: translation} of all sentences, for the front ends of widgets; empty for English."""
+    if _chosen == ENGLISH:
+        return {}
+    known = _catalogue(_chosen)._catalog  # type: ignore[attr-defined]  # gettext lists its sentences nowhere else
+    return {sentence: said for sentence, said in known.items() if sentence}
+
+
+def words_script() -> str:
+    """The same as a line of JavaScript; a widget that was made in another language may be on the page, too."""
+    return f"globalThis.gptcoreWords = {json.dumps(words(), ensure_ascii=False)};"
+
+
+_chosen = ENGLISH
+if (_asked := os.environ.get("GPTCORE_LANGUAGE", "")) in languages():
+    _chosen = _asked
