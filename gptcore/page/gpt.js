@@ -821,9 +821,21 @@ function* beforeStop(pieces, stop) {
 
 // ---------------------------------------------------------------------------------------------------- recording
 
-// One forward pass over T tokens, on record: {tokenIds, attention, residuals, logits}. attention[layer][head] (T, T): row t
-// is how position t shares out its attention. residuals (n_layers + 1 of (T, C)): the stream after the embedding, and after
-// each block. logits (T, vocab_size). `ablated` names heads, [layer, head], that gather nothing.
+// One forward pass over T tokens, on record.
+class Recording {
+  // attention[layer][head] (T, T): row t is how position t shares out its attention. residuals (n_layers + 1 of (T, C)):
+  // the stream after the embedding, and after each block.
+  constructor(model, tokenIds, attention, residuals) {
+    Object.assign(this, { model, tokenIds, attention, residuals });
+  }
+
+  // (T, vocab_size), computed when they are asked for.
+  get logits() {
+    return (this._logits ??= lensLogits(this.model, this.residuals.at(-1)));
+  }
+}
+
+// What `model` does while it reads. `ablated` names heads, [layer, head], that gather nothing.
 function record(model, tokenIds, { ablated = [] } = {}) {
   const { n_heads: nHeads } = model.config, T = tokenIds.length;
   const kvCache = new KVCache(model.config);
@@ -837,7 +849,7 @@ function record(model, tokenIds, { ablated = [] } = {}) {
     attention.push(Array.from({ length: nHeads }, (_, head) => seen.subarray(head * T * T, (head + 1) * T * T)));
     residuals.push(x);
   });
-  return { tokenIds, attention, residuals, logits: lensLogits(model, x) };
+  return new Recording(model, tokenIds, attention, residuals);
 }
 
 // The logits (…, vocab_size) that the head would compute if `residuals` (…, C) were the last: the logit lens

@@ -13,23 +13,23 @@ FOLDER = Path(__file__).parent
 # What plays Python's part for each widget: the files in `views` that it needs, its own last. A front end, in
 # `gptcore/show/front`, has the name of that last one.
 VIEWS = {
-    "AttentionView": ("recorded", "attention_view"),
-    "CostExplorer": ("cost_explorer",),
+    "AttentionView": ("candidates", "recorded", "attention_view"),
+    "CostExplorer": ("costs", "cost_explorer"),
     "DistributionExplorer": ("candidates", "panels", "distribution_explorer"),
     "FutureTree": ("candidates", "dart", "future_tree"),
     "GenerationStepper": ("candidates", "dart", "generation_stepper"),
-    "LogitLens": ("recorded", "logit_lens"),
+    "LogitLens": ("candidates", "recorded", "logit_lens"),
     "Machine": ("candidates", "dart", "tokens", "recorded", "machine"),
     "ModelComparison": ("model_comparison",),
     "NextToken": ("candidates", "dart", "next_token"),
-    "PrecisionExplorer": ("precision_explorer",),
+    "PrecisionExplorer": ("costs", "texts", "precision", "precision_explorer"),
     "Prediction": ("prediction",),
     "SettingsComparison": ("settings_comparison",),
     "Story": ("story",),
     "StreamingGenerator": ("streaming_generator",),
     "TextScorer": ("tokens", "text_scorer"),
     "TokenExplorer": ("tokens", "token_explorer"),
-    "TrainingMonitor": ("training_monitor",),
+    "TrainingMonitor": ("training_record", "training_monitor"),
 }
 
 

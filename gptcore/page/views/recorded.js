@@ -42,7 +42,7 @@ class RecordedTextView extends LiveView {
   constructor(context, page, controls = {}) {
     super(context, page);
     this.recorded = null; // null if the text cannot be read
-    this.open({ text: { value: "" }, position: { value: 0 }, ...controls });
+    super.open({ text: { value: "" }, position: { value: 0 }, ...controls }); // a view may have a hand called `open`
     const { text, ...settings } = this.saved();
     this.change({ text });
     const others = Object.entries(settings).filter(([, value]) => value !== null);
@@ -99,8 +99,9 @@ class RecordedTextView extends LiveView {
 
   band() {
     if (this.recorded === null) return {};
-    const { tokenIds, logits } = this.recorded.recording;
-    const last = logits.slice(-this.model.config.vocab_size); // of the last position alone
-    return band(this.text, tokenIds, this.model, this.tokenizer, nextTokenDistribution(last));
+    const { tokenIds, residuals } = this.recorded.recording;
+    const last = residuals.at(-1).slice(-this.model.config.emb_dim);
+    this.recorded.next ??= nextTokenDistribution(lensLogits(this.model, last)); // of the last position alone
+    return band(this.text, tokenIds, this.model, this.tokenizer, this.recorded.next);
   }
 }
