@@ -23,6 +23,13 @@ const byteLength = (text) => new TextEncoder().encode(text).length;
 
 // ---------------------------------------------------------------------------------------------------- numbers
 
+// `${value:,.2f}` of Python: so many decimals, and commas.
+function fixed(value, digits) {
+  if (!Number.isFinite(value)) return generalFormat(value);
+  const [whole, rest] = (Math.abs(value) < 1e21 ? decimals(value, digits) : String(BigInt(value))).split(".");
+  return groupedInteger(whole) + (rest ? `.${rest}` : "");
+}
+
 // `${value:g}` of Python: six digits, without zeros at the end.
 function generalFormat(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value < 0 ? "-inf" : "inf";

@@ -61,7 +61,12 @@ class Control:
         """The value that is known on the page as `value`; half a character, as a keyboard may send, becomes a "?"."""
         if isinstance(value, str):
             value = value.encode(errors="replace").decode()
-        return next((known for _, known in getattr(self, "options", ()) if self.to_page(known) == value), value)
+        return next((known for _, known in getattr(self, "options", ()) if _same(self.to_page(known), value)), value)
+
+
+def _same(known: Any, value: Any) -> bool:
+    """Whether a page sent `known`; True is not 1 there."""
+    return known == value and isinstance(known, bool) == isinstance(value, bool)
 
 
 class Front(anywidget.AnyWidget):

@@ -27,7 +27,9 @@ def test_any_text(same, widget, text):
 
 
 def test_a_text_longer_than_the_context(same, widget):
-    same(widget, [["set", "text", 3 * TALE], ["set", "position", 128], ["set", "text", "A fox."], ["set", "position", 1]])
+    same(
+        widget, [["set", "text", 3 * TALE], ["set", "position", 128], ["set", "text", "A fox."], ["set", "position", 1]]
+    )
 
 
 @pytest.mark.parametrize("name", ["text", "position", "row"])

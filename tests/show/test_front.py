@@ -76,4 +76,5 @@ def test_a_value_that_json_does_not_know_goes_by_its_text():
     assert control.offer() == {"options": [["bfloat16", "bfloat16"], ["off", None], ["4", 4]]}
     assert control.to_page(torch.bfloat16) == "bfloat16" and control.from_page("bfloat16") is torch.bfloat16
     assert control.from_page(None) is None and control.from_page(4) == 4 and control.from_page("a\ud83d") == "a?"
+    assert Control(1, options=[("1", 1)]).from_page(True) is True  # not 1
     assert Control("text").offer() == {}
