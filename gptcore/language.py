@@ -40,8 +40,8 @@ def language(name: str | None = None) -> str:
     """
     global _chosen
     if name is not None:
-        if name not in languages():
-            raise ValueError(f"language must be one of {', '.join(map(repr, languages()))}, got {given(name)}")
+        if not isinstance(name, str) or name not in languages():
+            raise ValueError(f"name must be a language, {' or '.join(map(repr, languages()))}, got {given(name)}")
         _chosen = name
     return _chosen
 

@@ -160,6 +160,7 @@ def good_calls(model: GPTModel, tokenizer: Any, folder: Path) -> dict[str, tuple
         ),
         "generate_text": (gptcore.generate_text, text | sampling | {"seed": 1, "device": None, "stop": ()}),
         "stream_text": (gptcore.stream_text, text | sampling | {"seed": 1, "known_only": False, "stop": ()}),
+        "language": (gptcore.language, {"name": "en"}),
         "lens_logits": (gptcore.lens_logits, {"model": model, "residuals": torch.zeros(2, 16)}),
         "next_token_distribution": (gptcore.next_token_distribution, {"logits": torch.randn(9), **sampling}),
         "record": (gptcore.record, {"model": model, "token_ids": token_ids, "ablated": ()}),

@@ -44,7 +44,7 @@ def test_a_sentence_is_said_in_the_chosen_language(korean):
 
 def test_another_language_is_refused_and_changes_nothing(korean):
     gptcore.language("ko")
-    with pytest.raises(ValueError, match="language must be one of 'en', 'ko', got 'de'"):
+    with pytest.raises(ValueError, match="name must be a language, 'en' or 'ko', got 'de'"):
         gptcore.language("de")
     assert gptcore.language() == "ko"
 
