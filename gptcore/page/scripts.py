@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
+from gptcore.language import words_script
 from gptcore.show import front
 
 FOLDER = Path(__file__).parent
@@ -34,7 +35,7 @@ VIEWS = {
 
 
 def scripts(names: Collection[str]) -> str:
-    """The script of a page with the widgets called so.
+    """The script of a page with the widgets called so, in the language of the interface.
 
     >>> "class NextToken" in scripts(["NextToken"])
     True
@@ -45,7 +46,7 @@ def scripts(names: Collection[str]) -> str:
         raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
     files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
     views = [_read(FOLDER / "views" / f"{name}.js") for name in ("live_view", *files)]
-    return "\n".join(["'use strict';", *_shared(), *views, *map(_wrapped, _drawn(names)), _start()])
+    return "\n".join(["'use strict';", words_script(), *_shared(), *views, *map(_wrapped, _drawn(names)), _start()])
 
 
 def _shared() -> Iterator[str]:

@@ -13,7 +13,8 @@ from gptcore.show.live import LiveView
 
 PACKAGE = Path(__file__).parents[2] / "gptcore"
 VIEWS = sorted((PACKAGE / "page" / "views").glob("*.js"))
-SENTENCE = re.compile(r'(?<![\w.])t\(\s*(?:"((?:[^"\\]|\\.)*)"|(.))')
+TEXT = r'"(?:[^"\\]|\\.)*"'
+SENTENCE = re.compile(rf"(?<![\w.])t\(\s*(?:({TEXT}(?:\s*\+\s*{TEXT})*)|(.))")
 NAME = re.compile(r"^(?:async )?(?:const|let|var|class|function\*?) (?:(\w+)|[\[{]([\w\s,:]+)[\]}])", re.MULTILINE)
 
 
@@ -33,7 +34,7 @@ def test_a_view_says_what_python_says(file):
     known = sentences_of_python()
     for sentence, other in SENTENCE.findall(file.read_text(encoding="utf-8")):
         assert not other, f"a sentence must stand in t(…) itself, so that a translator finds it: {other}"
-        assert ast.literal_eval(f'"{sentence}"') in known
+        assert "".join(map(ast.literal_eval, re.findall(TEXT, sentence))) in known
 
 
 def test_every_widget_has_a_view():
