@@ -7,12 +7,14 @@ import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
+from random import randrange
 from typing import Any
 
 from gptcore.checkpoint import load
 from gptcore.checks import check_integer
 from gptcore.command_line import Parser, exit_code, say
 from gptcore.generation import Step
+from gptcore.page import address
 from gptcore.printable import printable
 from gptcore.sampling import Sampling
 from gptcore.text_generation import stream_text, text_steps
@@ -45,25 +47,47 @@ def main() -> int:
 
 
 def _write() -> None:
-    arguments, warnings.showwarning = _parser().parse_args(), _say
+    warnings.showwarning = _say
+    arguments = _completed(_parser().parse_args())
     is_terminal = sys.stdout.isatty()  # on which an escape sequence would act
     for piece in _pieces(arguments):
         print(printable(piece) if is_terminal else piece, end="", flush=True)
     print()
+    if arguments.is_linked:
+        sys.stdout.flush()
+        say("gptcore", _link(arguments))
 
 
 def _say(warning: Any, *_: Any) -> None:
     say("gptcore", warning)
 
 
-def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
-    prompt = _read_prompt() if arguments.prompt == "-" else _as_utf8(arguments.prompt)
-    top_k = 10 if arguments.top_k is None and arguments.top_p is None else arguments.top_k
+def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, with the prompt that is read, and with what holds where none was given."""
+    arguments.prompt = _read_prompt() if arguments.prompt == "-" else _as_utf8(arguments.prompt)
+    if arguments.top_k is None and arguments.top_p is None:
+        arguments.top_k = 10
     check_integer("max_new_tokens", arguments.max_new_tokens, least=0)
-    sampling = Sampling(arguments.temperature, top_k, arguments.top_p)
+    arguments.is_linked = address.base() is not None and arguments.model == "storyteller"
+    if arguments.is_linked and arguments.seed is None:
+        arguments.seed = randrange(2**31)  # a text without a seed has no link
+    return arguments
+
+
+def _link(arguments: argparse.Namespace) -> str:
+    """The link to a page that shows this very text."""
+    settings = {name: getattr(arguments, name) for name in ("prompt", "seed", "temperature", "top_k")}
+    if arguments.steps or arguments.top_p is not None:
+        more = {"top_p": arguments.top_p, "max_new_tokens": arguments.max_new_tokens}
+        return address.link("GenerationStepper", settings | more)
+    return address.link("Story", settings | {"max_length": arguments.max_new_tokens})
+
+
+def _pieces(arguments: argparse.Namespace) -> Iterator[str]:
+    sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
     with redirect_stdout(sys.stderr):  # messages about a download are not part of the text
         model, tokenizer = load(arguments.model, arguments.device)
-    job = model, prompt, tokenizer, arguments.max_new_tokens
+    job = model, arguments.prompt, tokenizer, arguments.max_new_tokens
     if not arguments.steps:
         yield from stream_text(*job, **vars(sampling), seed=arguments.seed)
         return

@@ -6,6 +6,7 @@
 // addresses, or "#id" of an element that holds the file in base64.
 
 const NEAR = "800px"; // from the screen: a widget is there before its reader is
+const MOST_WORK = 3000; // milliseconds: a link may ask for more than a phone can do
 const CALM = 400; // milliseconds: browsers stop pages that write their address too often
 
 // ---------------------------------------------------------------------------------------------------- files
@@ -93,7 +94,8 @@ class Place {
     const { view } = this;
     const values = Object.entries(settings).map(([name, text]) => [name, settingValue(view, name, text)]);
     if (values.length) view.change(Object.fromEntries(values));
-    for (const [name, given] of did) view.heard("do", name, given);
+    const end = performance.now() + MOST_WORK;
+    for (const [name, given] of did) if (performance.now() < end) view.heard("do", name, given);
   }
 
   // The widget takes the place of its picture. What one reads stays where it is, whatever the heights are.
@@ -129,7 +131,7 @@ class Place {
   }
 
   did() {
-    return this.view.did?.() ?? [];
+    return this.view.did();
   }
 
   fragment() {

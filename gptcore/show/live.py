@@ -1,13 +1,14 @@
 """What all widgets share: settings as plain attributes, a live view, and a picture and a line of text for elsewhere."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
 
 from gptcore.language import _
+from gptcore.page import address
 from gptcore.printable import printable
 from gptcore.show.charts import picture_bundle
 from gptcore.show.front import Control, Front, to_page
@@ -122,7 +123,22 @@ class LiveView:
 
     def _show(self) -> None:
         """Draw the record, and say its caption."""
-        self.view.tell({**self._shown(), "band": self._band(), "caption": self.caption}, self.controls)
+        self.view.tell(self._told(), self.controls)
+
+    def _told(self) -> dict[str, Any]:
+        """All that the page shows."""
+        linked = {} if (link := self._link()) is None else {"link": link}
+        return {**self._shown(), "band": self._band(), "caption": self.caption, **linked}
+
+    def _link(self) -> str | None:
+        """The link to the widget as it is now; None where no pages are known, or none with its model and tokenizer."""
+        with suppress(ValueError):  # a widget works as well where the address of the pages is none
+            if address.base() is None:
+                return None
+            given = self._given()
+            if given.get("model") and given.get("tokenizer"):
+                return address.link(given["widget"], given["settings"], given.get("did", []))
+        return None
 
     def _shown(self) -> dict[str, Any]:
         """What the page draws: numbers and texts."""

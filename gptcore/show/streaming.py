@@ -252,7 +252,7 @@ class StreamingGenerator(LiveView):
 
     def _show_text(self) -> None:
         """Show what changes with every token; the controls are as they were."""
-        self.view.draw({**self._shown(), "band": self._band(), "caption": self.caption})
+        self.view.draw(self._told())
 
     def _shown(self) -> dict[str, Any]:
         dart = None if self._last is None else Dart.of(self.distribution, self._last.uniform, self.tokenizer).shown()

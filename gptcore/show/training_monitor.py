@@ -194,7 +194,7 @@ class TrainingMonitor(LiveView):
     def _show_numbers(self) -> None:
         """What changes while it learns."""
         self._drawn = perf_counter()
-        self.view.draw({**self._shown(), "band": self._band(), "caption": self.caption})
+        self.view.draw(self._told())
 
     def _shown(self) -> dict[str, Any]:
         return {**self.record.shown(), "stopping": self.running and self._asked_to_stop.is_set()}

@@ -155,6 +155,15 @@ class DistributionExplorer extends LiveView {
     });
   }
 
+  // The draws, of which all but a single last one are as one.
+  did() {
+    if (this.record === null) return [];
+    const last = this.record.lastId === null ? 0 : 1;
+    const others = this.record.draws - last;
+    const millions = new Array(Math.floor(others / MOST_DRAWS)).fill(MOST_DRAWS);
+    return [...millions, others % MOST_DRAWS, last].filter(Boolean).map((count) => ["draw", [count]]);
+  }
+
   makeControls(vocabSize) {
     const options = (values) => values.map((value) => [numberText(value), value]);
     const off = ["off", null];

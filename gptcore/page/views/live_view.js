@@ -221,6 +221,11 @@ class LiveView {
     for (const [name, values] of this.page.did ?? []) this.heard("do", name, values);
   }
 
+  // What has to be done after the settings were set to come to where the view is now: [method, arguments] each.
+  did() {
+    return [];
+  }
+
   // A hand on the page set a control, or pressed a button.
   heard(kind, name, value) {
     if (kind === "set") {

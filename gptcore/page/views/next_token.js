@@ -124,6 +124,13 @@ class NextToken extends LiveView {
     return new Growth(this.tokenizer, promptIds, [], { step: this.nextStep(promptIds, []) });
   }
 
+  // What was written is chosen again, token by token.
+  did() {
+    if (this.record === null || this.record.last === null) return [];
+    const { newIds, last, hasEnded } = this.record;
+    return [...newIds, ...(hasEnded ? [last.tokenId] : [])].map((tokenId) => ["choose", [tokenId]]);
+  }
+
   shown() {
     if (this.record === null) return {};
     const { step, last, parts, candidates, newIds, hasEnded } = this.record;

@@ -471,6 +471,8 @@ function machineMap(lit) {
 function frame({ model, el }, name, lit, { top = [], left = [], right = [], bottom = [], late = false }) {
   const caption = h("p", { role: "status", "aria-live": "polite", class: "gc-caption" });
   const map = lit.length ? machineMap(lit) : null;
+  const link = h("a", { class: "gc-link", target: "_blank", rel: "noopener noreferrer", hidden: true,
+    title: t("This very state as a page, for everyone who has the link") }, t("Link"));
   const columns = h(
     "div",
     { class: "gc-columns" },
@@ -484,7 +486,7 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
       "div",
       { class: "gc-head" },
       map?.el,
-      h("div", { class: "gc-preferences" },
+      h("div", { class: "gc-preferences" }, link,
         preference("slow", t("Slow"), t("Slow motion")),
         preference("projector", t("Projector"), t("Larger type, without seeds and ids"))),
     ),
@@ -496,6 +498,7 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
   root.tell = (shown) => {
     put(caption, { text: shown.caption ?? "" });
     map?.show(shown.band ?? {});
+    put(link, { href: shown.link, hidden: !shown.link });
   };
   if (!late) following(model, ["shown"], () => root.tell(model.get("shown")));
   // Out of the widget, to what holds it: in a notebook its cell, from where the keys go on to the next one.
