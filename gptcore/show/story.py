@@ -83,8 +83,8 @@ class Tale:
         most = self.most_surprising
         if most is None:
             return size
-        said = _("It was surprised most at “{text}”, by {nats:.1f} nats.")
-        return f"{size} {said.format(text=most.text.strip(), nats=most.surprise)}"
+        said = _("It was surprised most at “{text}”, by {nats} nats.")
+        return f"{size} {said.format(text=most.text.strip(), nats=f'{most.surprise:.1f}')}"
 
     def describe(self) -> str:
         return f"{' '.join(self.text.split())} ({counted(len(self.new_ids), 'new token')})"

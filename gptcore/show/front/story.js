@@ -43,23 +43,32 @@ export default {
       near?.scrollIntoView({ block: "nearest" });
     });
 
-    const paragraph = (pieces, i) => h("p", { style: { "--i": i } }, pieces.flatMap((piece) => {
+    const span = (piece) => {
       const [text, nats] = piece;
       const word = text.trimStart() || text; // the space before a word has no shade: it may stand at the end of a line
       const span = h("span", { class: nats == null ? "gc-told" : "", style: { "--heat": Math.min(1, (nats ?? 0) / DARKEST) } }, word);
       span.piece = piece;
       return [text.slice(0, text.length - word.length), span];
-    }));
-    let before = null;
+    };
+    const write = (element, { key, pieces, end }) => {
+      if (element.written === key) return;
+      element.replaceChildren(...pieces.flatMap(span), ...(end ? [h("b", { "aria-hidden": "true" }, end)] : []));
+      element.written = key;
+    };
+    // A tale may come while it is written: what is there already stays.
+    let [before, number] = ["", 0];
     const show = () => {
-      const { paragraphs = [], ended, language = "en", openings = [] } = model.get("shown");
-      const now = JSON.stringify(paragraphs);
-      if (now !== before) {
-        type.replaceChildren(...paragraphs.map(paragraph));
-        type.lastElementChild?.append(h("b", { "aria-hidden": "true" }, ended ? " ❦" : " …"));
+      const { paragraphs = [], ended, writing = false, language = "en", openings = [] } = model.get("shown");
+      const now = paragraphs.flat().map(([text]) => text).join("").replace(/\s/g, "");
+      if (!now.startsWith(before) || before === "") {
+        number += 1;
         page.scrollTop = 0;
-        before = now;
       }
+      before = now;
+      const end = (i) => (writing || i < paragraphs.length - 1 ? "" : ended ? " ❦" : " …");
+      const items = paragraphs.map((pieces, i) => ({ i, pieces, end: end(i), key: JSON.stringify([pieces, end(i)]) }));
+      keyed(type, items, ({ i }) => `${number} ${i}`, ({ i }) => h("p", { style: { "--i": writing ? 0 : i } }), write);
+      page.classList.toggle("gc-writing", writing);
       put(page, { lang: language, "aria-label": t("The story") });
       keyed(languages, openings, ([name]) => name, ([name, opening]) => button(name, () => set(model, "prompt", opening)), (element, [, opening]) =>
         put(element, { "aria-pressed": String(model.get("settings").prompt === opening) }));
