@@ -34,8 +34,9 @@ START = """
   const state = (view) => Object.fromEntries(
     ["shown", "settings", "offers"].map((name) => [name, view.view.get(name)]).concat([["caption", view.caption]]));
   const plain = (value) => JSON.stringify(value, (_, thing) => (typeof thing === "bigint" ? String(thing) : thing));
-  window.walk = async (page, steps, settle) => {
+  window.walk = async (page, steps) => {
     window.view = new views[page.widget](context, page);
+    await view.settled?.();
     const states = [state(view)];
     for (const [kind, name, value] of steps) {
       const front = view.view;

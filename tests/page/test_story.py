@@ -12,7 +12,7 @@ ANOTHER = ["do", "another", []]
 
 @pytest.fixture
 def story(told):
-    return Story(*told, seed=1, max_length=40)
+    return Story(*told, seed=1, max_length=12)
 
 
 def test_the_tales_of_lesson_00(same, told):
@@ -22,12 +22,13 @@ def test_the_tales_of_lesson_00(same, told):
 
 def test_every_setting(same, story):
     steps = [["set", "temperature", value] for value in (0, 1.5)] + [["set", "top_k", value] for value in (1, 5, None)]
-    steps += [["set", "max_length", value] for value in (0, 1, 25)] + [["set", "seed", 2**40]]
+    steps += [["set", "max_length", value] for value in (0, 1, 15)] + [["set", "seed", 2**40]]
     same(story, [step for one in steps for step in (one, ANOTHER)])
 
 
 def test_no_more_tokens_than_there_is_room_for(same, told):
-    same(Story(*told, "fox", max_length=5), [["set", "max_length", 401]])
+    tale = stories.sample("en", seed=7)  # which ends here
+    same(Story(*told, tale, max_length=1, temperature=0), [["set", "max_length", 401]])
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
