@@ -132,6 +132,7 @@ class _Exporter(HTMLExporter):
             "widget": self.widget,
             "json": htmlsafe_json_dumps,
             "code": self.code,
+            "flow": _flow,
         }
 
     def markdown2html(self, source: str) -> Markup:
@@ -208,6 +209,11 @@ class _Prose(IPythonRenderer):
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
         tag = "th" if head else "td"  # a page allows no style="…"
         return f'<{tag} class="{align}">{text}</{tag}>\n' if align else f"<{tag}>{text}</{tag}>\n"
+
+
+def _flow(text: str) -> str:
+    """The class of a text that was printed: where nothing stands in columns, lines may be broken on a narrow page."""
+    return "output" if re.search(r"\S(?: {2,}|\t)\S|^ ", text, flags=re.MULTILINE) else "output flowing"
 
 
 def _size(data: bytes) -> tuple[int, int] | tuple[None, None]:

@@ -126,7 +126,7 @@ def serve(folder: str | os.PathLike | None = None, host: str = "0.0.0.0", port: 
     try:
         server = Server(files, host, port)
     except OSError as error:
-        message = _("nobody can listen at {host}, port {port}: {reason}; name another one, such as --port {other}")
+        message = _("port {port} at {host} cannot be used: {reason}; choose another, such as --port {other}")
         other = port + 1 if 1024 <= port < 65535 else 8000
         reason = error.strerror or str(error)
         raise ValueError(message.format(host=host, port=port, reason=reason, other=other)) from error
@@ -147,8 +147,8 @@ def _made() -> dict[str, bytes]:
 
 def _tell(host: str, port: int) -> None:
     """Say where the pages are: for this laptop, and for the phones around it, which read the QR code."""
-    nearby = [f"http://{address}:{port}/" for address in addresses()] if host in ("0.0.0.0", "::", "") else []
-    own = f"http://{'localhost' if nearby or host == '127.0.0.1' else host}:{port}/"
+    nearby = [f"http://{address}:{port}/" for address in addresses()] if host == "0.0.0.0" else []
+    own = f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1') else host}:{port}/"
     print(_("The pages are at {address}").format(address=own))
     if host in ("127.0.0.1", "localhost"):
         print(_("Only this computer can open them: leave out --host for phones."))
@@ -156,7 +156,7 @@ def _tell(host: str, port: int) -> None:
         print(_("Phones in the same network open {address}").format(address=nearby[0]))
         for other in nearby[1:]:
             print(_("or {address}").format(address=other))
-    else:
+    elif host == "0.0.0.0":
         print(_("This computer is in no network that phones could be in."))
     if code := qr_code((nearby or [own])[0]) if host not in ("127.0.0.1", "localhost") else "":
         print(code)

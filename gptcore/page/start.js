@@ -101,7 +101,7 @@ class Place {
   // The widget takes the place of its picture. What one reads stays where it is, whatever the heights are.
   swap() {
     const before = this.el.getBoundingClientRect();
-    for (const picture of this.pictures) picture.remove();
+    this.el.classList.add("is-live"); // its picture stays for paper
     for (const name of ["position", "visibility", "left", "right"]) this.stage.style.removeProperty(name);
     const grown = this.el.getBoundingClientRect().height - before.height;
     if (before.bottom < 0 && !CSS.supports("overflow-anchor", "auto")) scrollBy({ top: grown, behavior: "instant" });

@@ -244,7 +244,7 @@ def test_outputs_are_those_that_were_saved(project):
     outputs = stream, more, result({"text/html": html_table, "text/plain": "no"}), result({"text/plain": "<plain>"})
     write(project / FIRST, OPENING, "## Here", code("x", *outputs))
     html = dict(pages(project))["00_start_here.html"].decode()
-    assert html.count('<pre class="output">') == 2, "what was printed piece by piece is one text"
+    assert html.count('<pre class="output') == 2, "what was printed piece by piece is one text"
     assert "a &lt; b\nand more" in html and "&lt;plain&gt;" in html and html_table in html and ">no<" not in html
 
 
