@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from gptcore.checks import check_integer
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.recording import lens_logits, record
@@ -188,15 +190,24 @@ class Machine(LiveView):
         )
         self.change(prompt=prompt, temperature=temperature, top_k=top_k, seed=seed)
 
-    def write(self) -> None:
-        """Append the token that the dart hit, and send the longer text through the machine."""
+    def write(self, *token_ids: int) -> None:
+        """Append the token that the dart hit, or `token_ids`, and send the longer text through the machine.
+
+        Raises TypeError or ValueError if one of them is not in the vocabulary.
+        """
+        for token_id in token_ids:
+            check_integer("token_id", token_id, least=0)
+            if token_id >= (size := self.model.config.vocab_size):
+                raise ValueError(f"token_id must be below {size:,}, got {token_id:,}")
         if self.record is None:
             return
-        token_id = self.record.dart.token_id
-        if token_id in end_token_ids(self.tokenizer):
+        ends = end_token_ids(self.tokenizer)
+        written = [int(token_id) for token_id in token_ids] or [self.record.dart.token_id]
+        new_ids = list(takewhile(lambda token_id: token_id not in ends, written))
+        if new_ids:
+            self._try(lambda: self._pass([*self._token_ids, *new_ids], self._written + len(new_ids)))
+        if len(new_ids) < len(written):
             self.record = replace(self.record, has_ended=True)
-        else:
-            self._try(lambda: self._pass([*self._token_ids, token_id], self._written + 1))
         self._show()
 
     def other_luck(self) -> None:
@@ -234,10 +245,11 @@ class Machine(LiveView):
         return {} if self.record is None else self.record.shown()
 
     def _given(self) -> dict[str, Any]:
-        """The tokens that were written after the prompt, whatever the settings were when they were drawn."""
+        """What was written, a page writes again, whatever the settings were when it was drawn."""
         new_ids = self._token_ids[len(self._token_ids) - self._written :]
-        has_ended = self.record is not None and self.record.has_ended
-        return super()._given() | {"given": {"new_ids": new_ids, "has_ended": has_ended}}
+        if self.record is not None and self.record.has_ended:
+            new_ids = [*new_ids, end_token_ids(self.tokenizer)[0]]
+        return super()._given() | {"did": [["write", new_ids]] if new_ids else []}
 
     def _band(self) -> dict[str, Any]:
         if self.record is None:

@@ -188,7 +188,8 @@ class TokenExplorer(LiveView):
     def _given(self) -> dict[str, Any]:
         """The names of its tokenizers in their order, and which of those that come with the project each of them is."""
         known = [[name, tokenizer_name(words.tokenizer)] for name, words in self._vocabularies.items()]
-        return super()._given() | {"given": {"tokenizers": known}}
+        unknown = {"tokenizer": None} if any(which is None for _, which in known) else {}
+        return super()._given() | unknown | {"given": {"tokenizers": known}}
 
     def _band(self) -> dict[str, Any]:
         return {"characters": len(self.text), "tokens": len(next(iter(self.tokens.values())).tokens)}

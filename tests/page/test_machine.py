@@ -19,6 +19,12 @@ def test_a_text_goes_through_the_machine_token_by_token(same, machine):
     assert states[-1]["shown"]["text"] == machine.text and len(states[-1]["shown"]["tokens"]) == 16
 
 
+def test_tokens_that_an_address_names(same, machine):
+    same(
+        machine, [["do", "write", given] for given in ([5, 300], [17, 3071, 5], [3072], [-1], [2.5], ["a"], [None], [])]
+    )
+
+
 def test_every_setting(same, machine):
     steps = [["set", "temperature", value] for value in (0, 0.35, 2, 7, 1)]
     steps += [["set", "top_k", value] for value in (1, 5, 3, 5000, None)]

@@ -4,6 +4,7 @@ import torch
 from gptcore import generate, record
 from gptcore.recording import lens_logits
 from gptcore.show import Candidates, Machine
+from gptcore.tokenizer import end_token_ids
 
 
 @pytest.fixture
@@ -85,3 +86,12 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(machine):
     assert {"application/vnd.jupyter.widget-view+json", "image/png"} <= set(bundle)
     assert bundle["text/plain"] == machine.describe()
     assert machine.describe().startswith("Machine: 'Once upon' is ") and "the dart hits" in machine.describe()
+
+
+def test_tokens_that_are_given_are_written_up_to_the_end_of_the_text(machine, press):
+    [end] = end_token_ids(machine.tokenizer)
+    press(machine, "write", 3, 5, end, 7)
+    assert machine._token_ids[-2:] == [3, 5] and "the story is over" in machine.caption
+    assert machine._given()["did"] == [["write", [3, 5, end]]]
+    press(machine, "write", machine.model.config.vocab_size)
+    assert machine.problem.startswith("token_id must be below")

@@ -190,6 +190,11 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
     json.dumps(bundle)
 
 
+def test_what_a_page_needs_are_the_names_of_its_tokenizers(explorer, bundled):
+    assert explorer._given()["given"] == {"tokenizers": [["bilingual", "storyteller"], ["English only", None]]}
+    assert explorer._given()["tokenizer"] is None and "tokenizer" not in TokenExplorer(bundled)._given()
+
+
 def test_a_text_that_is_lost_is_said_beside_its_tokens():
     known = Tokenizer.of_characters("a fox")
     losing = SimpleNamespace(

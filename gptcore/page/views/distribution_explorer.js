@@ -97,7 +97,7 @@ class DistributionExplorer extends LiveView {
     super(context, page);
     Object.assign(this, { tokenIds: [], logits: null, labels: null, luck: null });
     this.makeControls(this.tokenizer.length);
-    this.start = this.saved(undefined, page.given.start);
+    this.start = this.saved(undefined, page.given?.start);
     this.reset();
     this.change(this.saved());
     this.redo();

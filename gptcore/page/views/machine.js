@@ -124,24 +124,30 @@ class Machine extends LiveView {
       seed: { value: 1 },
     });
     this.change(this.saved());
-    this.writeAgain(page.given);
+    this.redo();
   }
 
-  // What was written when the widget was saved, whatever the settings were when it was drawn.
-  writeAgain({ new_ids: newIds, has_ended: hasEnded }) {
+  // Append the token that the dart hit, or `tokenIds`, and send the longer text through the machine.
+  write(...tokenIds) {
+    const { vocab_size: size } = this.model.config;
+    for (const tokenId of tokenIds) {
+      checkInteger("token_id", tokenId, 0);
+      if (tokenId >= size) throw new Error(`token_id must be below ${grouped(size)}, got ${groupedInteger(tokenId)}`);
+    }
     if (this.record === null) return;
-    if (newIds.length) this.tryTo(() => this.pass([...this.tokenIds, ...newIds], newIds.length));
-    this.record.hasEnded = hasEnded;
+    const written = tokenIds.length ? tokenIds : [this.record.dart.tokenId];
+    const end = written.findIndex((tokenId) => this.tokenizer.endTokenIds.includes(tokenId));
+    const newIds = end < 0 ? written : written.slice(0, end);
+    if (newIds.length) this.tryTo(() => this.pass([...this.tokenIds, ...newIds], this.written + newIds.length));
+    if (end >= 0) this.record.hasEnded = true;
     this.show();
   }
 
-  // Append the token that the dart hit, and send the longer text through the machine.
-  write() {
-    if (this.record === null) return;
-    const { tokenId } = this.record.dart;
-    if (this.tokenizer.endTokenIds.includes(tokenId)) this.record.hasEnded = true;
-    else this.tryTo(() => this.pass([...this.tokenIds, tokenId], this.written + 1));
-    this.show();
+  // What was written is written again, whatever the settings were when it was drawn.
+  did() {
+    const newIds = this.tokenIds.slice(this.tokenIds.length - this.written);
+    if (this.record?.hasEnded) newIds.push(this.tokenizer.endTokenIds[0]);
+    return newIds.length ? [["write", newIds]] : [];
   }
 
   // The next seed.
