@@ -37,7 +37,8 @@ def check_count(name: str, value: Any) -> None:
 def check_uniform(name: str, value: Any) -> None:
     """Raise TypeError or ValueError unless `value` is a number in [0, 1), or None."""
     if value is not None and not 0 <= as_float(name, value) < 1:
-        raise ValueError(f"{name} must be at least 0 and below 1, or None for no dart, got {given(value)}")
+        rule = _("{name} must be at least 0 and below 1, or None for no dart, got {value}")
+        raise ValueError(rule.format(name=name, value=given(value)))
 
 
 class FutureTree(LiveView):
@@ -60,7 +61,7 @@ class FutureTree(LiveView):
     root, greedy, hit, true_hit = (Shown() for _ in range(4))
     ways, token_ids, text = Shown(empty=[]), Shown(empty=[]), Shown(empty="")
     front, hands = "future_tree", ("throw", "choose", "take", "back")
-    _remembered = "record", "_chosen", "_reader", "_luck"
+    _remembered = "record", "_chosen", "_reader", "_luck", "_darts"
 
     def __init__(
         self,
@@ -77,6 +78,8 @@ class FutureTree(LiveView):
         check_model(model)
         check_tokenizer(tokenizer)
         self.model, self.tokenizer = model, tokenizer
+        self._chosen: tuple[Way, ...] = ()
+        self._darts = 0  # how many of the seed's have fallen
         self._open(
             prompt=Control(""),
             width=Control(1, min=1, max=MOST_WIDTH, step=1),
@@ -90,15 +93,17 @@ class FutureTree(LiveView):
     def throw(self) -> None:
         """Let the next dart fall."""
         if self.record is not None and not self.record.is_over:
+            self._darts += 1
             self.change(uniform=next(self._luck))
 
     def choose(self, way: Sequence[int]) -> None:
         """Write the tokens of `way`. Raises TypeError or ValueError unless they are token ids of the model."""
-        rule = "way must be several token ids"
         if not isinstance(way, (list, tuple)) or not way or not all(map(is_integer, way)):
-            raise TypeError(f"{rule}, got {given(way)}")
-        if not all(0 <= token_id < self.model.config.vocab_size for token_id in way):
-            raise ValueError(f"{rule} from 0 to {self.model.config.vocab_size - 1}, got {given(way)}")
+            raise TypeError(_("way must be several token ids, got {value}").format(value=given(way)))
+        last = self.model.config.vocab_size - 1
+        if not all(0 <= token_id <= last for token_id in way):
+            rule = _("way must be several token ids from 0 to {last}, got {value}")
+            raise ValueError(rule.format(last=last, value=given(way)))
         if self.record is not None and not self.record.is_over:
             self._go(*self._chosen, tuple(map(int, way)))
 
@@ -142,7 +147,7 @@ class FutureTree(LiveView):
         if self.record is None or "prompt" in names:
             self._begin()
         if self.record is None or "seed" in names:
-            self._luck = iter(Uniforms(self.seed))
+            self._luck, self._darts = iter(Uniforms(self.seed)), 0
         if names == {"uniform"} and self.uniform is not None and not self.record.is_over:
             return thrown(self.record, self.uniform, self._reader, self._sampling)
         return self._grown()
@@ -181,6 +186,10 @@ class FutureTree(LiveView):
     @property
     def _prompt_length(self) -> int:
         return len(self.token_ids) - sum(map(len, self._chosen))
+
+    def _given(self) -> dict[str, Any]:
+        did = [["choose", [list(way)]] for way in self._chosen]
+        return super()._given() | {"given": {"darts": self._darts}, "did": did}
 
     def _band(self) -> dict[str, Any]:
         if self.record is None:

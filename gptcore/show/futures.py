@@ -114,10 +114,13 @@ class Futures:
     def describe(self) -> str:
         """The ways in one line of text."""
         if self.is_over:
-            return f"{self.text!r} is over"
-        said = [f"{way.spelling} {chances(way)}{', greedy' * way.is_greedy}" for way in self.ways]
-        dart = "" if self.hit is None else f"; the dart at {self.uniform_text} hits {self.hit.spelling}"
-        return f"{self.text!r} may go on with {' · '.join(said)} · others {_chances(*self.others)}{dart}"
+            return _("{text} is over").format(text=repr(self.text))
+        ways = " · ".join(_described(way) for way in self.ways)
+        found = {"text": repr(self.text), "ways": ways, "others": _chances(*self.others)}
+        said = _("{text} may go on with {ways} · others {others}").format(**found)
+        if self.hit is None:
+            return said
+        return said + _("; the dart at {uniform} hits {way}").format(uniform=self.uniform_text, way=self.hit.spelling)
 
 
 def chances(branch: Branch) -> str:
@@ -126,7 +129,14 @@ def chances(branch: Branch) -> str:
 
 
 def _chances(prob: float, true_prob: float | None) -> str:
-    return percent(prob) if true_prob is None else f"{percent(prob)} (true {percent(true_prob)})"
+    if true_prob is None:
+        return percent(prob)
+    return _("{prob} (true {true_prob})").format(prob=percent(prob), true_prob=percent(true_prob))
+
+
+def _described(way: Branch) -> str:
+    found = {"way": way.spelling, "chances": chances(way)}
+    return _("{way} {chances}, greedy").format(**found) if way.is_greedy else f"{way.spelling} {chances(way)}"
 
 
 def futures(

@@ -48,35 +48,33 @@ class ScoredPlace:
         name = f"“{self.scored.labels[self.position]}”"
         if self.score is None:
             return _("{token} is the first token: nothing comes before it, so it is not predicted.").format(token=name)
-        said = _(
-            "{token} (position {position}): chance {prob}, rank {rank:,} of {size:,}, {surprise:.1f} nats."
-        ).format(
+        said = _("{token} (position {position}): chance {prob}, rank {rank} of {size}, {surprise} nats.").format(
             token=name,
             position=self.position,
             prob=percent(self.score.prob),
-            rank=self.score.rank,
-            size=self.scored.vocab_size,
-            surprise=self.score.surprise,
+            rank=f"{self.score.rank:,}",
+            size=f"{self.scored.vocab_size:,}",
+            surprise=f"{self.score.surprise:.1f}",
         )
         if self.piece.text is None:
             return said
-        whole = _("It is part of “{text}”, {surprise:.1f} nats in all.").format(
-            text=visible(self.piece.text), surprise=self.scored.surprise_of(self.piece)
+        whole = _("It is part of “{text}”, {surprise} nats in all.").format(
+            text=visible(self.piece.text), surprise=f"{self.scored.surprise_of(self.piece):.1f}"
         )
         return f"{said} {whole}"
 
     def describe(self) -> str:
         scored, most = self.scored, self.scored.most_surprising
         return _(
-            "{count:,} predicted tokens, {total:.1f} nats, perplexity {perplexity}; "
-            "most surprising: {label} (position {position}), {surprise:.1f} nats"
+            "{count} predicted tokens, {total} nats, perplexity {perplexity}; "
+            "most surprising: {label} (position {position}), {surprise} nats"
         ).format(
-            count=len(scored.surprises),
-            total=scored.total,
+            count=f"{len(scored.surprises):,}",
+            total=f"{scored.total:.1f}",
             perplexity=number_text(scored.evaluation.perplexity),
             label=piece_label(most),
             position=most.start,
-            surprise=scored.surprise_of(most),
+            surprise=f"{scored.surprise_of(most):.1f}",
         )
 
     @property
@@ -202,7 +200,7 @@ def plot_surprise(ax: Axes, place: ScoredPlace) -> None:
             x += _width(piece)
     bottom = min(len(lines), MOST_LINES)
     if hidden := len(place.scored.scores) - lines[bottom - 1][-1].stop:
-        more = _("… and {hidden:,} more tokens").format(hidden=hidden)
+        more = _("… and {hidden} more tokens").format(hidden=f"{hidden:,}")
         write_beside(ax, more, (0, bottom - 0.2), room=0, fontsize=SMALL)
     ax.set(xlim=(-0.2, LINE + 0.4), ylim=(bottom + 0.1, -0.6))
     ax.set_axis_off()

@@ -81,9 +81,12 @@ class ScoredText:
         if len(self.scores) > self.context_length + 1:
             said.append(
                 _(
-                    "The text is longer than the context of {size:,} tokens: each of its later tokens is predicted "
-                    "from at least {least:,} before it."
-                ).format(size=self.context_length, least=self.context_length - stride(self.context_length) + 1)
+                    "The text is longer than the context of {size} tokens: each of its later tokens is predicted "
+                    "from at least {least} before it."
+                ).format(
+                    size=f"{self.context_length:,}",
+                    least=f"{self.context_length - stride(self.context_length) + 1:,}",
+                )
             )
         if self.tokens.change:
             said.append(f"{self.tokens.change[:1].upper()}{self.tokens.change[1:]}.")
@@ -103,7 +106,9 @@ def score_text(model: GPTModel, tokenizer: Any, text: str) -> ScoredText:
         raise ValueError(tokens.problem)
     if len(tokens.tokens) < 2:
         raise ValueError(
-            f"text must have at least two tokens, so that there is one to predict, got {len(tokens.tokens)}"
+            _("text must have at least two tokens, so that there is one to predict, got {count}").format(
+                count=len(tokens.tokens)
+            )
         )
     token_ids = torch.tensor(tokens.token_ids, device=model.device)
     check_token_ids(model, token_ids[None])
@@ -148,7 +153,8 @@ def _scores(model: GPTModel, states: Tensor, token_ids: Tensor) -> Iterator[Scor
     """The scores of token_ids (T,), each predicted from its row of states (T, emb_dim)."""
     with evaluating(model):
         logits = model.head(states).float()  # (T, vocab_size)
-    surprises = -logits.log_softmax(-1).gather(-1, token_ids[:, None])[:, 0]
+    # In float32 the log of a chance just below 1 would be 0: certain.
+    surprises = -logits.double().log_softmax(-1).gather(-1, token_ids[:, None])[:, 0]
     if not surprises.isfinite().all():
         raise ValueError("model must give finite scores to the tokens of text, got some that are not")
     for surprise, rank in zip(surprises.tolist(), ranks_of(logits, token_ids).tolist(), strict=True):

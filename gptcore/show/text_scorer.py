@@ -115,7 +115,8 @@ class TextScorer(LiveView):
         if self.scored is None:
             return
         if token_id >= self.model.config.vocab_size:
-            raise ValueError(f"token_id must be below {self.model.config.vocab_size:,}, got {given(token_id)}")
+            rule = _("token_id must be below {size}, got {value}")
+            raise ValueError(rule.format(size=f"{self.model.config.vocab_size:,}", value=given(token_id)))
         token_ids = self.scored.tokens.token_ids
         token_ids[self.position] = int(token_id)
         before = self.position
@@ -138,7 +139,8 @@ class TextScorer(LiveView):
 
     def _look(self) -> ScoredPlace:
         if self.position >= len(self.labels):
-            raise ValueError(f"position must be from 0 to {len(self.labels) - 1}, got {given(self.position)}")
+            rule = _("position must be from 0 to {last}, got {value}")
+            raise ValueError(rule.format(last=len(self.labels) - 1, value=given(self.position)))
         return look_at(self.model, self.tokenizer, self.scored, self.position)
 
     def _shown(self) -> dict[str, Any]:

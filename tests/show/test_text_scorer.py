@@ -1,5 +1,6 @@
 import base64
 import json
+import math
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def test_its_attributes_are_the_scores_of_the_text(scorer):
     assert scorer.labels == scored.labels and scorer.scores == scored.scores
     for values in (scorer.probs, scorer.ranks, scorer.surprises):
         assert values[0] is None and None not in values[1:] and len(values) == len(scorer.labels)
-    assert scorer.total == sum(scorer.surprises[1:]) and scorer.loss == scored.evaluation.loss
+    assert scorer.total == math.fsum(scorer.surprises[1:]) and scorer.loss == scored.evaluation.loss
     assert scorer.perplexity == scored.evaluation.perplexity
 
 
