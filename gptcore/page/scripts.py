@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from gptcore.language import words_script
+from gptcore.page.source import source
 from gptcore.show import front
 
 FOLDER = Path(__file__).parent
@@ -17,7 +18,7 @@ VIEWS = {
     "AttentionView": ("candidates", "recorded", "attention_view"),
     "CostExplorer": ("costs", "cost_explorer"),
     "DistributionExplorer": ("candidates", "panels", "distribution_explorer"),
-    "FutureTree": ("candidates", "dart", "future_tree"),
+    "FutureTree": ("source", "ways", "futures", "future_tree"),
     "GenerationStepper": ("candidates", "dart", "generation_stepper"),
     "LogitLens": ("candidates", "recorded", "logit_lens"),
     "Machine": ("candidates", "dart", "tokens", "recorded", "machine"),
@@ -28,7 +29,7 @@ VIEWS = {
     "SettingsComparison": ("settings_comparison",),
     "Story": ("story",),
     "StreamingGenerator": ("streaming_generator",),
-    "TextScorer": ("tokens", "text_scorer"),
+    "TextScorer": ("candidates", "tokens", "scored_text", "scored_place", "text_scorer"),
     "TokenExplorer": ("tokens", "token_explorer"),
     "TrainingMonitor": ("training_record", "training_monitor"),
 }
@@ -45,7 +46,7 @@ def scripts(names: Collection[str]) -> str:
     if unknown := sorted(set(names) - VIEWS.keys()):
         raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
     files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
-    views = [_read(FOLDER / "views" / f"{name}.js") for name in ("live_view", *files)]
+    views = [_view(name) for name in ("live_view", *files)]
     return "\n".join(["'use strict';", words_script(), *_shared(), *views, *map(_wrapped, _drawn(names)), _start()])
 
 
@@ -58,6 +59,10 @@ def _shared() -> Iterator[str]:
 def _start() -> str:
     """What brings the widgets of the page to life, with its names for itself."""
     return "(() => {{\n{}\n}})();\n".format("\n".join(_read(FOLDER / f"{name}.js") for name in ("share", "start")))
+
+
+def _view(name: str) -> str:
+    return source() if name == "source" else _read(FOLDER / "views" / f"{name}.js")
 
 
 def _drawn(names: Collection[str]) -> list[str]:

@@ -1,0 +1,143 @@
+// FutureTree: the likeliest ways on from a text, as a tree with true chances beside the model's, and a dart on it.
+
+const [MOST_WIDTH, MOST_DEPTH] = [12, 6];
+
+const checkCount = (name, value) => checkInteger(name, value, 1);
+
+function checkUniform(name, value) {
+  if (value === null) return;
+  const number = asFloat(name, value);
+  if (0 <= number && number < 1) return;
+  throw new Error(t("{name} must be at least 0 and below 1, or None for no dart, got {value}", { name, value: given(value) }));
+}
+
+class FutureTree extends LiveView {
+  static front = "future_tree";
+  static hands = ["throw", "choose", "take", "back"];
+  static remembered = ["record", "chosen", "reader", "luck"];
+  static settings = {
+    prompt: textSetting(), seed: setting(checkAnySeed), uniform: setting(checkUniform),
+    width: setting(checkCount, { most: MOST_WIDTH }), depth: setting(checkCount, { most: MOST_DEPTH }),
+    temperature: setting(checkSampling), top_k: setting(checkSampling),
+  };
+
+  constructor(context, page) {
+    super(context, page);
+    this.open({
+      prompt: { value: "" },
+      width: { value: 1, min: 1, max: MOST_WIDTH, step: 1 },
+      depth: { value: 1, min: 1, max: MOST_DEPTH, step: 1 },
+      temperature: { value: 1, min: 0, max: 2, step: 0.05 },
+      top_k: {}, uniform: {}, seed: {},
+    });
+    this.chosen = [];
+    const { uniform = null, ...settings } = this.saved();
+    this.change(settings);
+    this.redo();
+    for (let i = 0; i < (page.given?.darts ?? 0); i++) this.luck.next();
+    if (uniform !== null) this.change({ uniform });
+  }
+
+  // Let the next dart fall.
+  throw() {
+    if (this.isOpen) this.change({ uniform: this.luck.next() });
+  }
+
+  // Write the tokens of `way`.
+  choose(way) {
+    const value = given(way), last = this.model.config.vocab_size - 1;
+    if (!Array.isArray(way) || !way.length || !way.every(isInteger)) {
+      throw new Error(t("way must be several token ids, got {value}", { value }));
+    }
+    if (!way.every((tokenId) => 0 <= tokenId && tokenId <= last)) {
+      throw new Error(t("way must be several token ids from 0 to {last}, got {value}", { last, value }));
+    }
+    if (this.isOpen) this.go([...this.chosen, way]);
+  }
+
+  // Write the tokens that the dart has hit.
+  take() {
+    if (this.record?.hit) this.choose(this.record.hit.way);
+  }
+
+  // Take away the tokens that were written last.
+  back() {
+    if (this.record !== null && this.chosen.length) this.go(this.chosen.slice(0, -1));
+  }
+
+  // Whether the text can go on.
+  get isOpen() {
+    return this.record !== null && !this.record.isOver;
+  }
+
+  // Show what may follow the prompt and the tokens of all `chosen` ways; the dart is gone.
+  go(chosen) {
+    this.begin(chosen);
+    this.put({ uniform: null });
+    this.record = this.grown();
+    this.show();
+  }
+
+  begin(chosen = []) {
+    const promptIds = this.tokenizer.encode(this.prompt);
+    const reader = new WaysReader(this.model, this.tokenizer, [...promptIds, ...chosen.flat()], this.reader);
+    Object.assign(this, { chosen, reader });
+  }
+
+  grown() {
+    const { tokenIds, ends } = this.reader;
+    const isOver = ends.includes(tokenIds.at(-1)); // the end itself is not shown
+    const text = this.tokenizer.decode(isOver ? tokenIds.slice(0, -1) : tokenIds);
+    return futures(this.reader, text, this.sampling, this.width, this.depth, this.uniform);
+  }
+
+  get sampling() {
+    return new Sampling({ temperature: this.temperature, top_k: this.top_k });
+  }
+
+  update(names) {
+    this.tryTo(() => this.updated(names));
+    this.show();
+  }
+
+  updated(names) {
+    if (this.record === null || names.includes("prompt")) this.begin();
+    if (this.record === null || names.includes("seed")) this.luck = new Uniforms(this.seed);
+    if (names.join() === "uniform" && this.uniform !== null && this.isOpen) {
+      return thrownAt(this.record, this.uniform, this.reader, this.sampling);
+    }
+    return this.grown();
+  }
+
+  shown() {
+    const { record } = this;
+    if (record === null) return {};
+    const branches = everyBranch(record.root).slice(1);
+    const prompt = this.tokenizer.decode(record.tokenIds.slice(0, record.tokenIds.length - this.chosen.flat().length));
+    const parents = new Map(branches.flatMap((branch, i) => branch.branches.map((child) => [child, i])));
+    return {
+      parts: [prompt, sliceOf(record.text, lengthOf(prompt))],
+      branches: branches.map((branch) => branchShown(branch, parents.get(branch) ?? -1)),
+      uniform: record.uniform,
+      hit: record.hit && branches.indexOf(record.hit.branch),
+      hitLabel: record.hit && record.hit.label,
+      trueHit: record.trueHit && branches.indexOf(record.trueHit),
+      start: this.chosen.flat(),
+    };
+  }
+
+  band() {
+    const { record, reader } = this;
+    if (record === null) return {};
+    const known = record.isOver ? [null, null] : [this.tokenizer, reader.distribution([], this.sampling)];
+    const drawn = record.hit ? [this.uniform, record.hit.way[0]] : [];
+    return band(record.text, record.tokenIds, this.model, ...known, ...drawn);
+  }
+}
+
+// A branch for the page, with the place of the one that it parts from; -1 for the text itself.
+function branchShown({ way, label, spelling, prob, pathProb, trueProb, isOthers, isGreedy }, parent) {
+  return { parent, way, label, spelling, prob, path: pathProb, true: trueProb, others: isOthers, greedy: isGreedy };
+}
+
+views.FutureTree = FutureTree;
