@@ -19,7 +19,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m gptcore.page",
         description=_("The lessons as web pages, on which the widgets answer without Python."),
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="build | serve")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build | serve | record")
     build = commands.add_parser("build", help=_("write the pages to a folder, for any web server or a USB stick"))
     build.add_argument("folder", nargs="?", default=FOLDER, help=_("where to (default: %(default)s)"))
     build.add_argument("--single", action="store_true", help=_("one file for each lesson, which needs no server"))
@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("folder", nargs="?", help=_("a folder that was built (default: pages made now, in memory)"))
     serve.add_argument("--port", type=int, default=PORT, help=_("the port to listen at (default: %(default)s)"))
     serve.add_argument("--host", default="0.0.0.0", help=_("the address to listen at (default: %(default)s, all)"))
+    commands.add_parser("record", help=_("run the trainings of the lessons again, for pages to show: it takes minutes"))
     return parser
 
 
@@ -40,13 +41,23 @@ def _run(arguments: Sequence[str] | None) -> int:
     if find_spec("nbconvert") is None:
         say(_NAME, _('nbconvert is missing: install this project with its extra "lessons", as its README says'))
         return 1
-    if chosen.command == "serve":
+    if chosen.command == "record":
+        _record()
+    elif chosen.command == "serve":
         from gptcore.page.serve import serve
 
         serve(chosen.folder, chosen.host, chosen.port)
     else:
         _build(chosen.folder, chosen.single)
     return 0
+
+
+def _record() -> None:
+    from gptcore.lessons import NOTEBOOKS
+    from gptcore.page import trainings
+
+    for file in trainings.write(NOTEBOOKS):
+        print(path_text(file))
 
 
 def _build(folder: str, single: bool) -> None:

@@ -21,6 +21,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
 from gptcore.page.scripts import VIEWS
+from gptcore.page.trainings import recording
 from gptcore.show.live import PAGE_TYPE
 
 TEMPLATES, _VIEWS = (Path(__file__).with_name(name) for name in ("templates", "views"))
@@ -166,6 +167,8 @@ class _Exporter(HTMLExporter):
         state = output["data"].get(PAGE_TYPE)
         if not is_live(state):
             return None
+        if found := recording(state):
+            state = {**state, "recording": found}
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", state["widget"]).lower()  # NextToken is next-token
         self.count[name] += 1
         self.made.widgets.append(state)
@@ -173,12 +176,17 @@ class _Exporter(HTMLExporter):
 
 
 def is_live(state: Any) -> bool:
-    """Whether a page can show the widget that says this of itself: it is known, and so are its model and tokenizer."""
+    """Whether a page can show the widget that says this of itself: it is known, and so are its model and tokenizer.
+
+    A training needs neither, but a recording.
+    """
     name = state.get("widget") if isinstance(state, dict) else None
     if not isinstance(name, str) or name not in VIEWS:
         return False
     if not all((_VIEWS / f"{file}.js").is_file() for file in VIEWS[name]):
         return False
+    if name == "TrainingMonitor":
+        return recording(state) is not None
     return None not in (state.get("model", ""), state.get("tokenizer", ""))
 
 

@@ -6,13 +6,13 @@ const INT8_GROUP = 96; // weights in a group, at most
 
 // How many values are learned; a head that shares the embedding counts once.
 const numParameters = (config) =>
-  linearWeights(config) + (config.tie_embeddings ? 0 : config.vocab_size * config.emb_dim) + vectors(config) + positions(config);
+  linearWeights(config) + (config.tie_embeddings ? 0 : config.vocab_size * config.emb_dim) + vectorWeights(config) + positionWeights(config);
 
 // Bytes of memory that the weights take.
 function weightBytes(config, dtype) {
   if (dtype !== "int8") return numParameters(config) * DTYPE_BYTES[dtype];
   const ownEmbedding = config.tie_embeddings ? 0 : int8Bytes(config.vocab_size, config.emb_dim);
-  return sumOfMatrices(config, int8Bytes) + ownEmbedding + 4 * (vectors(config) + positions(config));
+  return sumOfMatrices(config, int8Bytes) + ownEmbedding + 4 * (vectorWeights(config) + positionWeights(config));
 }
 
 // Bytes of memory that the keys and values of `batchSize` texts take, each of `tokens` tokens.
@@ -30,10 +30,10 @@ function bytesReadPerStep(config, tokens, batchSize, dtype) {
   let weights;
   if (dtype === "int8") {
     const row = (1 + 4 + 4) * config.emb_dim; // the embedding of a token and its scales, that of its position
-    weights = sumOfMatrices(config, int8Bytes) + 4 * vectors(config) + batchSize * row;
+    weights = sumOfMatrices(config, int8Bytes) + 4 * vectorWeights(config) + batchSize * row;
   } else {
     const row = 2 * config.emb_dim;
-    weights = (linearWeights(config) + vectors(config) + batchSize * row) * DTYPE_BYTES[dtype];
+    weights = (linearWeights(config) + vectorWeights(config) + batchSize * row) * DTYPE_BYTES[dtype];
   }
   return weights + cacheBytes(config, tokens, batchSize, dtype);
 }
@@ -63,13 +63,13 @@ function int8Bytes(outputs, inputs) {
 }
 
 // How many values the biases and the norms have.
-function vectors({ emb_dim: C, hidden_dim: hidden, n_layers: layers, qkv_bias: hasBias }) {
+function vectorWeights({ emb_dim: C, hidden_dim: hidden, n_layers: layers, qkv_bias: hasBias }) {
   const biases = (hasBias ? 3 * C : 0) + C + hidden + C;
   const norms = 2 * 2 * C;
   return layers * (biases + norms) + 2 * C;
 }
 
-const positions = (config) => config.context_length * config.emb_dim;
+const positionWeights = (config) => config.context_length * config.emb_dim;
 
 function checkSize(config, tokens, batchSize) {
   checkInteger("tokens", tokens, 0);

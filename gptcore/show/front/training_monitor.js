@@ -81,6 +81,7 @@ export default {
     const chart = curves();
     const box = h("div", { class: "gc-train-box", role: "slider", tabindex: "0" }, chart.el);
     const stop = button(t("Stop"), () => ask(model, "stop"), { icon: "■", title: t("Stop and keep the best weights so far") });
+    const play = button(t("Play"), () => ask(model, "play"), { icon: "▶", title: t("Play the recording of this training") });
     const bar = h("i");
     const progress = h("div", { class: "gc-track", role: "progressbar", "aria-label": t("Steps done"), "aria-valuemin": 0 }, bar);
     const [count, speed, left] = [h("span"), h("span", { class: "gc-number" }), h("span", { class: "gc-number" })];
@@ -93,7 +94,7 @@ export default {
     const when = h("p", { class: "gc-key" });
     const text = h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": t("What the model writes") });
     frame({ model, el }, "training-monitor", ["layers", "logits"], {
-      top: [h("div", { class: "gc-line" }, stop, progress, count, speed, left)],
+      top: [h("div", { class: "gc-line" }, play, stop, progress, count, speed, left)],
       left: [box, h("p", { class: "gc-key" }, t("Touch the curves or press the arrow keys to see a step. ▲ text"))],
       right: [h("div", { class: "gc-train-step" }, heading, back), h("div", { class: "gc-train-numbers" }, names.map((name, i) => h("div", {}, name, values[i]))), when, text],
     });
@@ -153,8 +154,13 @@ export default {
       before = shown.step;
       chart.show(shown);
       const isUsable = shown.state === "running" && !shown.stopping;
-      if (!isUsable && document.activeElement === stop) box.focus({ preventScroll: true });
+      // A page has a recording to play; a notebook trains.
+      const isHidden = { play: !shown.recording || isUsable, stop: shown.recording && !isUsable };
+      const had = [play, stop].includes(document.activeElement);
+      play.style.display = isHidden.play ? "none" : "";
+      stop.style.display = isHidden.stop ? "none" : "";
       stop.disabled = !isUsable;
+      if (had) (isUsable ? stop : shown.recording ? play : box).focus({ preventScroll: true });
       put(bar, { style: { "--share": shown.step / Math.max(1, shown.most) } });
       put(progress, { "aria-valuemax": Math.max(1, shown.most), "aria-valuenow": shown.step });
       put(count, { text: t("step {n} of {most}", { n: grouped(shown.step), most: grouped(shown.most) }) });
