@@ -35,12 +35,14 @@ def english_data() -> dict[str, Any]:
 
 
 def korean_data() -> dict[str, Any]:
+    names = {group: list(korean_words.HEROES[group]) for group in ("pets", "boys", "girls")}
+    groups = {tuple(items): group for group, items in names.items()} | {(): ""}
     return {
         "lists": compact(korean_words.CAST | korean_words.WORDS),
         "verbs": compact(korean_words.VERBS),
         "endings": korean.ENDINGS,
-        "names": list(korean.NAMES),
-        "kinds": as_data(korean.KINDS, lambda kind: kind._asdict()),
+        "names": names,
+        "kinds": as_data(korean.KINDS, lambda kind: kind._asdict() | {"names": groups[kind.names]}),
         "plots": as_data(korean.PLOTS, steps_of),
     }
 

@@ -241,8 +241,9 @@ const stories = (() => {
   }
 
   // How a hero comes into the tale: counted (곰 한 마리가), or by name (곰 보리가).
-  const arrival = remembered(({ counter, names }) => {
+  const arrival = remembered(({ counter, names: group }) => {
     const counted = counter ? [[` ${counter}`, null]] : [];
+    const names = STORIES.ko.names[group] ?? [];
     return Options.ranked(new Map([...counted, ...names.map((name) => [` ${particle(name, "이/가")}`, name])]), 0.6);
   });
 
@@ -289,7 +290,7 @@ const stories = (() => {
   const Korean = {
     lists: asLists({ ...STORIES.ko.lists, ...more }),
     known: remembered((key, make) => make()),
-    names: new Set(STORIES.ko.names),
+    names: new Set(Object.values(STORIES.ko.names).flat()),
     kinds: Options.of(STORIES.ko.kinds),
     plots: Options.of(STORIES.ko.plots),
   };
