@@ -188,8 +188,13 @@ class FutureTree(LiveView):
         return len(self.token_ids) - sum(map(len, self._chosen))
 
     def _given(self) -> dict[str, Any]:
-        did = [["choose", [list(way)]] for way in self._chosen]
-        return super()._given() | {"given": {"darts": self._darts}, "did": did}
+        """The ways that were written, and the darts that fell before them or after, are done again."""
+        did, thrown = [["choose", [list(way)]] for way in self._chosen], [["throw", []]] * self._darts
+        if self.uniform is not None:
+            did = did + thrown
+        elif did:
+            did = thrown + did
+        return super()._given() | {"did": did}
 
     def _band(self) -> dict[str, Any]:
         if self.record is None:

@@ -14,7 +14,7 @@ function checkUniform(name, value) {
 class FutureTree extends LiveView {
   static front = "future_tree";
   static hands = ["throw", "choose", "take", "back"];
-  static remembered = ["record", "chosen", "reader", "luck"];
+  static remembered = ["record", "chosen", "reader", "luck", "darts"];
   static settings = {
     prompt: textSetting(), seed: setting(checkAnySeed), uniform: setting(checkUniform),
     width: setting(checkCount, { most: MOST_WIDTH }), depth: setting(checkCount, { most: MOST_DEPTH }),
@@ -30,17 +30,16 @@ class FutureTree extends LiveView {
       temperature: { value: 1, min: 0, max: 2, step: 0.05 },
       top_k: {}, uniform: {}, seed: {},
     });
-    this.chosen = [];
-    const { uniform = null, ...settings } = this.saved();
-    this.change(settings);
+    Object.assign(this, { chosen: [], darts: 0 }); // how many of the seed's darts have fallen
+    this.change(this.saved());
     this.redo();
-    for (let i = 0; i < (page.given?.darts ?? 0); i++) this.luck.next();
-    if (uniform !== null) this.change({ uniform });
   }
 
   // Let the next dart fall.
   throw() {
-    if (this.isOpen) this.change({ uniform: this.luck.next() });
+    if (!this.isOpen) return;
+    this.darts += 1;
+    this.change({ uniform: this.luck.next() });
   }
 
   // Write the tokens of `way`.
@@ -68,6 +67,14 @@ class FutureTree extends LiveView {
   // Whether the text can go on.
   get isOpen() {
     return this.record !== null && !this.record.isOver;
+  }
+
+  // The ways that were written, and the darts that fell before them or after.
+  did() {
+    const chosen = this.chosen.map((way) => ["choose", [way]]);
+    const thrown = Array(this.darts).fill(["throw", []]);
+    if (this.uniform !== null) return [...chosen, ...thrown];
+    return chosen.length ? [...thrown, ...chosen] : [];
   }
 
   // Show what may follow the prompt and the tokens of all `chosen` ways; the dart is gone.
@@ -102,7 +109,7 @@ class FutureTree extends LiveView {
 
   updated(names) {
     if (this.record === null || names.includes("prompt")) this.begin();
-    if (this.record === null || names.includes("seed")) this.luck = new Uniforms(this.seed);
+    if (this.record === null || names.includes("seed")) Object.assign(this, { luck: new Uniforms(this.seed), darts: 0 });
     if (names.join() === "uniform" && this.uniform !== null && this.isOpen) {
       return thrownAt(this.record, this.uniform, this.reader, this.sampling);
     }
