@@ -16,6 +16,7 @@ from gptcore.show.band import band
 from gptcore.show.charts import WIDTH, chart, drawable, say, styled, wrapped
 from gptcore.show.dart import Dart
 from gptcore.show.front import Control
+from gptcore.show.identity import model_name
 from gptcore.show.live import LiveView
 from gptcore.show.plots import plot_bars, plot_level
 from gptcore.show.prompts import fitting
@@ -237,6 +238,14 @@ class ModelComparison(LiveView):
             return {}
         models = [self.record.shown(name, self.losses.get(name)) for name in self.models]
         return {"models": models, "largest": max(self.losses.values(), default=None), "floor": self.floor}
+
+    def _given(self) -> dict[str, Any]:
+        """Losses are rounded as they are shown: further digits differ between computers."""
+        losses = {name: round(loss, 2) for name, loss in self.losses.items()}
+        floor = None if self.floor is None else round(self.floor, 6)
+        names = {name: model_name(model) for name, model in self.models.items()}
+        looked = {"did": [["look", [self.position]]]} if self.position else {}
+        return super()._given() | {"given": {"models": names, "losses": losses, "floor": floor}} | looked
 
     def _band(self) -> dict[str, Any]:
         if self.record is None:

@@ -109,15 +109,19 @@ def first_difference(first: Sequence[int], second: Sequence[int]) -> int | None:
     return None if index == len(first) == len(second) else index
 
 
+def parting(first: Sequence[int], second: Sequence[int]) -> int:
+    """The first index at which two lists differ, or the last one of the longer list."""
+    index = first_difference(first, second)
+    return max(len(first), len(second)) - 1 if index is None else index
+
+
 def compare_settings(
     model: GPTModel, tokenizer: Any, prompt: str, samplings: Sequence[Sampling], seed: int, max_length: int
 ) -> SettingsRecord:
     """Write a text with each of two settings, and look at the token at which they part."""
     texts = [write_text(model, tokenizer, prompt, max_length, sampling, seed) for sampling in samplings]
-    parting = first_difference(*(text.token_ids for text in texts))
-    last = max(len(text.token_ids) for text in texts) - 1
     record = SettingsRecord(samplings, seed, texts, [], [])
-    return look_at(model, tokenizer, record, last if parting is None else parting)
+    return look_at(model, tokenizer, record, parting(*record.token_ids))
 
 
 def look_at(model: GPTModel, tokenizer: Any, record: SettingsRecord, position: int) -> SettingsRecord:
@@ -261,6 +265,13 @@ class SettingsComparison(LiveView):
 
     def _shown(self) -> dict[str, Any]:
         return {} if self.record is None else self.record.shown()
+
+    def _given(self) -> dict[str, Any]:
+        """Settings without a control, and the token that a hand has chosen to look at."""
+        given = super()._given() | ({"given": {"fixed": self._fixed}} if any(self._fixed) else {})
+        if self.record is None or self.record.position == parting(*self.token_ids):
+            return given
+        return given | {"did": [["look", [self.record.position]]]}
 
     def _band(self) -> dict[str, Any]:
         if self.record is None or not self.steps:

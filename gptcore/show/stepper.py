@@ -187,6 +187,11 @@ class GenerationStepper(LiveView):
     def _shown(self) -> dict[str, Any]:
         return {} if self.record is None else self.record.shown()
 
+    def _given(self) -> dict[str, Any]:
+        """Its tape is written again, token by token."""
+        did = [["choose", [token.token_id]] for token in self.tape or ()]
+        return super()._given() | ({"did": [*did, ["go_to", [self.position]]]} if did else {})
+
     def _band(self) -> dict[str, Any]:
         if self.record is None:
             return {}

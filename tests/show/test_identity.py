@@ -6,8 +6,9 @@ import torch
 import gptcore
 from gptcore import GPTModel, Tokenizer, load_tokenizer
 from gptcore.hub import STORYTELLER
+from gptcore.page.models import MODELS
 from gptcore.show import NextToken, TextScorer
-from gptcore.show.identity import model_name, tokenizer_name
+from gptcore.show.identity import _weights, model_name, tokenizer_name
 from gptcore.show.live import PAGE_TYPE
 
 
@@ -23,6 +24,25 @@ def test_the_bundled_model_is_known_and_none_that_has_learned_more(told):
     with torch.no_grad():
         model.blocks[2].feed_forward_norm.weight[5] += 1e-6
     assert model_name(model) is None
+
+
+def test_the_models_of_lesson_06_are_known_also_where_training_rounds_differently(told):
+    torch.manual_seed(0)
+    assert model_name(GPTModel(told[0].config)) == "untrained"
+    half_trained = gptcore.load_model(MODELS["half-trained"], device="cpu")
+    for layer, factor, name in (("position_embedding", 1.003, "half-trained"), ("final_norm", 1.03, None)):
+        with torch.no_grad():
+            getattr(half_trained, layer).weight.mul_(factor)
+        assert model_name(half_trained) == name
+
+
+def test_who_asks_for_a_name_keeps_its_luck(told):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    _weights.cache_clear()
+    torch.manual_seed(5)
+    assert model_name(told[0].bfloat16()) is None
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_a_model_of_another_shape_is_not_the_bundled_one(told):

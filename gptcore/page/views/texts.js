@@ -18,7 +18,7 @@ class Text {
 
 // The text of `generateText` with these settings.
 function writeText(model, tokenizer, prompt, maxLength, sampling, seed) {
-  const { promptIds, steps } = textSteps(model, prompt, tokenizer, maxLength, sampling, seed);
+  const [promptIds, steps] = textSteps(model, prompt, tokenizer, maxLength, sampling, seed);
   const drawn = [...steps].map(({ tokenId, uniform }) => [tokenId, uniform]);
   const tokenIds = drawn.map(([tokenId]) => tokenId);
   const [first, ...pieces] = streamDecode(tokenizer, tokenIds, { start: promptIds, cut: true });
@@ -38,18 +38,29 @@ const LEAST_ROOM = 64; // tokens: a prompt of so many is read whole, however sho
 //
 // Past the context a model re-reads all that it sees for each token, and nobody waits that long for a slider.
 function fitting(prompt, models, tokenizer, maxLength) {
-  const letters = [...prompt];
+  const length = lengthOf(prompt);
   const room = Math.max(LEAST_ROOM, Math.min(...models.map(({ config }) => config.context_length)) - maxLength);
-  const count = (length) => tokenizer.encode(letters.slice(-length).join("")).length;
-  if (4 * letters.length <= room || count(letters.length) <= room) return [prompt, ""]; // a character is 4 bytes at most
-  let [low, high] = [0, letters.length - 1];
+  const count = (characters) => tokenizer.encode(sliceOf(prompt, -characters)).length;
+  if (4 * length <= room || count(length) <= room) return [prompt, ""]; // a character is 4 bytes at most
+  let [low, high] = [0, length - 1];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     if (room < count(middle + 1)) high = middle;
     else low = middle + 1;
   }
   const fits = Math.max(1, low);
-  const values = { count: grouped(fits), total: grouped(letters.length) };
+  const values = { count: grouped(fits), total: grouped(length) };
   const said = t("Here prompt was cut to its last {count} of {total} characters, so that the text fits the context.", values);
-  return [letters.slice(-fits).join(""), said];
+  return [sliceOf(prompt, -fits), said];
+}
+
+// "temperature 0.7, top-k 10"
+function samplingText({ temperature, top_k: topK, top_p: topP, min_p: minP }) {
+  const said = [
+    t("temperature {value}", { value: generalFormat(temperature) }),
+    t("top-k {value}", { value: topK === null ? t("all") : topK }),
+  ];
+  if (topP) said.push(t("top-p {value}", { value: generalFormat(topP) }));
+  if (minP) said.push(t("min-p {value}", { value: generalFormat(minP) }));
+  return said.join(", ");
 }

@@ -1,0 +1,40 @@
+"""The models that a page can bring along. `python -m gptcore.page.models` makes the half-trained one again.
+
+A third one, "untrained", is no file: a page draws its weights from their seed, as `untrained.js` does.
+"""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from gptcore import GPTModel, load, save
+from gptcore.hub import STORYTELLER
+from gptcore.storyteller.__main__ import Tales
+from gptcore.training import fit
+
+FILES = "config.json", "model.safetensors"
+# What a saved widget calls a model, and the folder with its FILES.
+MODELS = {"storyteller": STORYTELLER, "half-trained": Path(__file__).with_name("half_trained")}
+
+# What lesson 06 trains for a moment.
+SHAPE = {"emb_dim": 96, "n_layers": 2, "n_heads": 4, "hidden_dim": None, "drop_rate": 0.0}
+TRAINING = {"max_steps": 300, "batch_size": 2, "warmup_steps": 10, "learning_rate": 0.003}
+TALES = 800
+
+
+def half_train(folder: Path) -> None:
+    """Write what lesson 06 trains to `folder`; on another CPU the weights differ slightly."""
+    trained, tokenizer = load(device="cpu")
+    torch.manual_seed(0)
+    model = GPTModel({**trained.config, **SHAPE})
+    fit(model, Tales(tokenizer, TALES, languages=["en"]), **TRAINING)
+    with TemporaryDirectory() as whole:
+        save(whole, model, tokenizer)  # with its tokenizer, which is the storyteller's
+        for name in FILES:
+            shutil.copy(Path(whole) / name, folder / name)
+
+
+if __name__ == "__main__":
+    half_train(MODELS["half-trained"])

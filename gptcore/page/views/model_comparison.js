@@ -1,0 +1,111 @@
+// ModelComparison: several models, one prompt and the same luck.
+
+// What several models make of one prompt with the same random numbers. `written` and `steps` have an entry for each.
+class ModelsRecord {
+  constructor(tokenizer, sampling, seed, written, position, steps) {
+    Object.assign(this, { sampling, seed, written, position, steps });
+    this.darts = steps.map((step) => step && Dart.of(step.distribution, step.uniform, tokenizer));
+  }
+
+  get caption() {
+    return t("{settings}, seed {seed}", { settings: samplingText(this.sampling), seed: this.seed });
+  }
+
+  // One model for the page: its loss, its text, and the dart on the bar of the token that is looked at.
+  shown(i, name, loss) {
+    const { prompt, pieces, tokenIds } = this.written[i];
+    const shown = { name, loss, prompt, pieces, position: Math.min(this.position, tokenIds.length - 1) };
+    if (this.steps[i] === null) return shown;
+    return { ...shown, choices: Math.exp(this.steps[i].distribution.entropy), dart: this.darts[i].shown() };
+  }
+}
+
+class ModelComparison extends LiveView {
+  static front = "model_comparison";
+  static hands = ["look", "other_luck"];
+  static settings = {
+    prompt: textSetting(), seed: setting(checkSeed), max_length: setting(checkLength, { most: MOST_LENGTH }),
+    temperature: setting(checkSampling), top_k: setting(checkSampling),
+  };
+
+  // `page.given` has the models' names on the page, by the names that they have here, their losses, and the floor.
+  constructor(context, page) {
+    super(context, page);
+    const { models, losses, floor } = page.given;
+    this.names = Object.keys(models);
+    this.models = Object.values(models).map((name) => knownModel(context, name));
+    Object.assign(this, { losses, floor });
+    const topKs = [...[1, 2, 5, 10, 50, 200].map((k) => [grouped(k), k]), ["all", null]];
+    this.open({
+      prompt: { value: "" }, temperature: { value: 1, min: 0, max: 2, step: 0.05 }, top_k: { options: topKs },
+      seed: { value: 1 }, max_length: { value: 1 },
+    });
+    this.change(this.saved());
+    this.redo();
+  }
+
+  // Look at another token.
+  look(position) {
+    const last = Math.max(1, this.max_length) - 1;
+    if (!(isInteger(position) && 0 <= position && position <= last)) {
+      throw new Error(t("position must be an integer from 0 to {last}, got {value}", { last, value: given(position) }));
+    }
+    const { sampling, seed, written } = this.record;
+    this.record = this.lookAt(sampling, seed, written, Number(position));
+    this.show();
+  }
+
+  // The same texts, and what each model chose its new token at `position` from, computed again.
+  lookAt(sampling, seed, written, position) {
+    const steps = written.map((text, i) => {
+      const index = Math.min(position, text.tokenIds.length - 1);
+      return index < 0 ? null : stepAgain(this.models[i], this.tokenizer, text, index, sampling);
+    });
+    return new ModelsRecord(this.tokenizer, sampling, seed, written, position, steps);
+  }
+
+  // The next seed.
+  other_luck() {
+    this.seed = nextSeed(this.seed);
+  }
+
+  update() {
+    this.tryTo(() => this.compare());
+    if (this.record !== null) this.show();
+  }
+
+  // Let each model write its text.
+  compare() {
+    const { models, tokenizer, seed, temperature, top_k, max_length: maxLength } = this;
+    const [prompt, notice] = fitting(this.prompt, models, tokenizer, maxLength);
+    if (notice) {
+      this.put({ prompt });
+      this.notice = notice;
+    }
+    const sampling = new Sampling({ temperature, top_k });
+    const written = models.map((model) => writeText(model, tokenizer, prompt, maxLength, sampling, seed));
+    return this.lookAt(sampling, seed, written, Math.min(this.record?.position ?? 0, Math.max(1, maxLength) - 1));
+  }
+
+  shown() {
+    if (this.record === null) return {};
+    const models = this.names.map((name, i) => this.record.shown(i, name, this.losses[name] ?? null));
+    const losses = Object.values(this.losses);
+    return { models, largest: losses.length ? Math.max(...losses) : null, floor: this.floor };
+  }
+
+  band() {
+    if (this.record === null) return {};
+    const step = this.record.steps.at(-1);
+    const known = step === null ? [] : [this.tokenizer, step.distribution, step.uniform, step.tokenId];
+    return band(this.prompt, this.record.written.at(-1).promptIds, this.models.at(-1), ...known);
+  }
+}
+
+// A model of the page; one that has read nothing needs no file.
+function knownModel({ models }, name) {
+  if (name === "untrained") models.untrained ??= untrained(models.storyteller.config, 0);
+  return models[name];
+}
+
+views.ModelComparison = ModelComparison;

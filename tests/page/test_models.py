@@ -1,0 +1,47 @@
+"""The models that a page brings along are those of the lessons."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import gptcore
+from gptcore import stories
+from gptcore.page import models
+from gptcore.training import evaluate
+
+LESSON = Path(__file__).parents[2] / "notebooks" / "06_untrained_and_trained.ipynb"
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What is asked of `fit`: the config and the weights that it starts with, the documents and the settings."""
+    asked = []
+
+    def fit(model, documents, should_stop=None, **settings):
+        asked.append((dict(model.config), model.state_dict(), list(documents), settings))
+        return None
+
+    monkeypatch.setattr(models, "fit", fit)
+    monkeypatch.setattr(gptcore, "fit", fit)
+    return asked
+
+
+def test_the_half_trained_model_is_made_as_lesson_06_makes_it(asked, told, tmp_path):
+    cells = json.loads(LESSON.read_text(encoding="utf-8"))["cells"]
+    (cell,) = ("".join(cell["source"]) for cell in cells if "half_trained, history = train(" in "".join(cell["source"]))
+    cell = cell.replace("half_trained, history = train(", "train(")
+    trained, tokenizer = told
+    exec("import torch, gptcore\nfrom gptcore import stories\n" + cell, {"trained": trained, "tokenizer": tokenizer})
+    models.half_train(tmp_path)
+    (config, weights, documents, settings), (its_config, its_weights, its_documents, its_settings) = asked
+    assert config == its_config and documents == its_documents and settings == its_settings
+    assert all(weights[name].equal(its_weights[name]) for name in weights)
+    assert {file.name for file in tmp_path.iterdir()} == set(models.FILES)
+
+
+def test_the_half_trained_model_has_learned_about_half(told):
+    half_trained, (_, tokenizer) = gptcore.load_model(models.MODELS["half-trained"], device="cpu"), told
+    tales = [stories.sample("en", seed=2_000_000_000 + i) for i in range(20)]
+    loss = evaluate(half_trained, [[*tokenizer.encode(tale), tokenizer.eos_token_id] for tale in tales]).loss
+    assert loss == pytest.approx(3.38, abs=0.02)
