@@ -22,12 +22,12 @@ from gptcore.hub import STORYTELLER
 from gptcore.language import _
 from gptcore.lessons import FIRST, NOTEBOOKS
 from gptcore.page.lesson import TEMPLATES, Inside, Lesson, inside
+from gptcore.page.models import MODELS, UNTRAINED
 from gptcore.page.scripts import scripts
 from gptcore.show.front import style
 
 HERE, ASSETS, INDEX = Path(__file__).parent, "assets/", "index.html"
 LANGUAGES = {"en": "English", "ko": "한국어"}  # what a language calls itself
-MODELS = {"storyteller": STORYTELLER}
 TOKENIZERS = {"storyteller": STORYTELLER, "english": STORYTELLER / "english_tokenizer"}
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml", "webp": "image/webp"}
 
@@ -185,6 +185,7 @@ class _Page:
     def files_of(self, widgets: list[dict[str, Any]]) -> dict[str, Any]:
         """What the scripts need to know of the page, with the models and tokenizers that its widgets name."""
         named = set(_texts(widgets))
+        named |= {"storyteller"} if UNTRAINED in named else set()  # whose shape it has
         models = {name: folder for name, folder in MODELS.items() if name in named}
         known = {name: folder for name, folder in TOKENIZERS.items() if name in named | models.keys()}
         return {

@@ -20,6 +20,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from gptcore.page.models import MODELS, UNTRAINED
 from gptcore.page.scripts import VIEWS
 from gptcore.page.trainings import recording
 from gptcore.show.live import PAGE_TYPE
@@ -187,7 +188,10 @@ def is_live(state: Any) -> bool:
         return False
     if name == "TrainingMonitor":
         return recording(state) is not None
-    return None not in (state.get("model", ""), state.get("tokenizer", ""))
+    given = state.get("given") if isinstance(state.get("given"), dict) else {}
+    several = given["models"].values() if isinstance(given.get("models"), dict) else ()
+    is_here = state.get("model", "storyteller") in list(MODELS) and state.get("tokenizer", "") is not None
+    return is_here and all(name in [*MODELS, UNTRAINED] for name in several)
 
 
 class _Prose(IPythonRenderer):

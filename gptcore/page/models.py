@@ -1,6 +1,6 @@
 """The models that a page can bring along. `python -m gptcore.page.models` makes the half-trained one again.
 
-A third one, "untrained", is no file: a page draws its weights from their seed, as `untrained.js` does.
+A third one is no file: a page draws the weights of the untrained one from their seed, as `untrained.js` does.
 """
 
 import shutil
@@ -15,7 +15,8 @@ from gptcore.storyteller.__main__ import Tales
 from gptcore.training import fit
 
 FILES = "config.json", "model.safetensors"
-# What a saved widget calls a model, and the folder with its FILES.
+UNTRAINED = "untrained"
+# What a saved widget calls another model, and the folder with its FILES.
 MODELS = {"storyteller": STORYTELLER, "half-trained": Path(__file__).with_name("half_trained")}
 
 # What lesson 06 trains for a moment.

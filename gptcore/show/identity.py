@@ -14,13 +14,13 @@ from gptcore.any_tokenizer import backend_of
 from gptcore.hub import STORYTELLER
 from gptcore.hugging_face import read_config
 from gptcore.model import GPTModel
-from gptcore.page.models import MODELS
+from gptcore.page.models import MODELS, UNTRAINED
 
 VOCABULARIES = {"storyteller": STORYTELLER / "vocab.json", "english": STORYTELLER / "english_tokenizer" / "vocab.json"}
 
 # How far the weights of the models that come with the project may be from what they are, as a share. Lesson 06 trains
 # one of them anew, and rounding differs between processors.
-ROUNDING = {"storyteller": 0.0, "half-trained": 0.01, "untrained": 0.0}
+ROUNDING = {"storyteller": 0.0, "half-trained": 0.01, UNTRAINED: 0.0}
 
 
 def model_name(model: GPTModel) -> str | None:
@@ -51,7 +51,7 @@ def _is_near(weights: dict[str, torch.Tensor], told: dict[str, torch.Tensor], ro
 @cache
 def _weights(name: str) -> dict[str, torch.Tensor]:
     """The weights of a known model that are compared."""
-    if name == "untrained":
+    if name == UNTRAINED:
         return _compared(_untrained())
     compared = "wpe.weight", "ln_f.weight", "ln_1.weight", "ln_2.weight"
     with safe_open(MODELS[name] / "model.safetensors", "pt") as file:

@@ -3,7 +3,7 @@
 import pytest
 
 from gptcore.show import GenerationStepper
-from tests.page.test_next_token import HOSTILE, WRONG
+from tests.page.hostile import HOSTILE, WRONG
 
 FORWARD, BACK, RESET = ["do", "forward", []], ["do", "back", []], ["do", "reset", []]
 
@@ -67,10 +67,11 @@ def test_beyond_the_context(same, told):
     same(GenerationStepper(*told, "The end. " * 63, seed=2), [["do", "forward", [6]]])
 
 
-def test_what_was_written_is_there_again(same, stepper):
+def test_what_was_written_is_there_again(same, stepper, bench):
     stepper.forward(2)
     stepper.choose(7)
     stepper.forward(2)
     stepper.go_to(3)
     (state,) = same(stepper)
     assert (state["shown"]["position"], state["shown"]["length"]) == (3, 5)
+    assert bench.evaluate("() => view.did()") == stepper._given()["did"]

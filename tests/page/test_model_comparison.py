@@ -7,7 +7,7 @@ import gptcore
 from gptcore import GPTModel
 from gptcore.page.models import MODELS
 from gptcore.show import ModelComparison
-from tests.page.test_next_token import HOSTILE, WRONG
+from tests.page.hostile import HOSTILE, WRONG
 
 LOSSES = {"untrained": 8.05, "half-trained": 3.38, "trained": 0.48}
 
@@ -58,9 +58,10 @@ def test_what_is_not_allowed_is_the_same_sentence(same, short, name):
     same(short, [["do", name, [value]] if name == "look" else ["set", name, value] for value in wrong])
 
 
-def test_without_losses_and_with_names_of_any_kind(same, models, told):
+def test_without_losses_and_with_names_of_any_kind(same, models, told, bench):
     strange = {"<b>\u202e": models["untrained"], "": models["trained"]}
     comparison = ModelComparison(strange, told[1], max_length=5)
     comparison.position = 3
     states = same(comparison, [["set", "max_length", 2]])
     assert [model["position"] for model in states[0]["shown"]["models"]] == [3, 3]
+    assert bench.evaluate("() => view.did()") == [["look", [1]]]

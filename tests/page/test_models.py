@@ -8,6 +8,7 @@ import pytest
 import gptcore
 from gptcore import stories
 from gptcore.page import models
+from gptcore.page.lesson import is_live
 from gptcore.training import evaluate
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "06_untrained_and_trained.ipynb"
@@ -38,6 +39,15 @@ def test_the_half_trained_model_is_made_as_lesson_06_makes_it(asked, told, tmp_p
     assert config == its_config and documents == its_documents and settings == its_settings
     assert all(weights[name].equal(its_weights[name]) for name in weights)
     assert {file.name for file in tmp_path.iterdir()} == set(models.FILES)
+
+
+def test_a_comparison_is_live_where_all_its_models_can_be_brought():
+    models = {"a": "untrained", "b": "half-trained", "c": "storyteller"}
+    state = {"widget": "ModelComparison", "tokenizer": "storyteller", "given": {"models": models}}
+    assert is_live(state)
+    assert not is_live(state | {"given": {"models": models | {"d": None}}})
+    assert is_live({"widget": "NextToken", "model": "half-trained"})
+    assert not is_live({"widget": "NextToken", "model": "untrained"}), "only a comparison draws its weights"
 
 
 def test_the_half_trained_model_has_learned_about_half(told):

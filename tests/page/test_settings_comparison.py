@@ -3,7 +3,7 @@
 import pytest
 
 from gptcore.show import SettingsComparison
-from tests.page.test_next_token import HOSTILE, WRONG
+from tests.page.hostile import HOSTILE, WRONG
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_settings_without_a_control_and_the_same_settings_twice(same, told):
     assert states[0]["caption"] == "The texts are the same, all 5 new tokens."
 
 
-def test_the_token_that_was_looked_at_is_there_again(same, short):
+def test_the_token_that_was_looked_at_is_there_again(same, short, bench):
     short.look(0)
     (state,) = same(short)
-    assert state["shown"]["position"] == 0
+    assert state["shown"]["position"] == 0 and bench.evaluate("() => view.did()") == [["look", [0]]]

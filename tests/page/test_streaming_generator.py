@@ -7,7 +7,7 @@ import pytest
 from gptcore import generate_text
 from gptcore.show import StreamingGenerator
 from tests.page.bench import difference, hear
-from tests.page.test_next_token import HOSTILE, WRONG
+from tests.page.hostile import HOSTILE, WRONG
 
 # Start, stop after `stop` tokens if it is a number, and wait for the end.
 RUN = """

@@ -110,6 +110,12 @@ class GenerationStepper extends LiveView {
     this.show();
   }
 
+  // The tape is written again, token by token.
+  did() {
+    const { tape, position } = this.record;
+    return tape.length ? [...tape.map(({ tokenId }) => ["choose", [tokenId]]), ["go_to", [position]]] : [];
+  }
+
   shown() {
     return this.record === null ? {} : this.record.shown();
   }

@@ -87,6 +87,11 @@ class ModelComparison extends LiveView {
     return this.lookAt(sampling, seed, written, Math.min(this.record?.position ?? 0, Math.max(1, maxLength) - 1));
   }
 
+  // The token that a hand has chosen to look at.
+  did() {
+    return this.record?.position ? [["look", [this.record.position]]] : [];
+  }
+
   shown() {
     if (this.record === null) return {};
     const models = this.names.map((name, i) => this.record.shown(i, name, this.losses[name] ?? null));

@@ -49,6 +49,9 @@ function firstDifference(first, second) {
   return first.length === second.length ? null : first.length;
 }
 
+// The same, or the last index of the longer list.
+const parting = (first, second) => firstDifference(first, second) ?? Math.max(first.length, second.length) - 1;
+
 class SettingsComparison extends LiveView {
   static front = "settings_comparison";
   static hands = ["look", "other_luck"];
@@ -119,8 +122,13 @@ class SettingsComparison extends LiveView {
     }
     const { model, tokenizer, samplings, seed, max_length: maxLength } = this;
     const written = samplings.map((sampling) => writeText(model, tokenizer, prompt, maxLength, sampling, seed));
-    const [a, b] = written.map(({ tokenIds }) => tokenIds);
-    return this.lookAt(samplings, written, firstDifference(a, b) ?? Math.max(a.length, b.length) - 1); // or the last
+    return this.lookAt(samplings, written, parting(...written.map(({ tokenIds }) => tokenIds)));
+  }
+
+  // The token that a hand has chosen to look at.
+  did() {
+    if (this.record === null || this.record.position === parting(...this.record.tokenIds)) return [];
+    return [["look", [this.record.position]]];
   }
 
   shown() {
