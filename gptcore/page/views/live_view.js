@@ -85,7 +85,7 @@ class Control {
   // A value that JSON does not know is known by its text.
   toPage(value) {
     if (value === null || typeof value !== "object") return value;
-    return (this.options ?? []).find(([, known]) => known === value)?.[0] ?? String(value);
+    return (this.options ?? []).find(([, known]) => known === value)?.[0] ?? pythonRepr(value);
   }
 
   fromPage(value) {
@@ -103,6 +103,9 @@ function toPage(value, raw = false) {
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([name, thing]) => [name, toPage(thing, raw)]));
 }
+
+const isQuestion = (asked) =>
+  Array.isArray(asked) && asked.length === 4 && Number.isInteger(asked[0]) && ["set", "do"].includes(asked[1]);
 
 // What a front end gets as `model`, and the questions that it asks.
 class Front {
@@ -151,7 +154,7 @@ class Front {
   }
 
   nextQuestion() {
-    const open = this.state.asked.filter(([number]) => number > this.answered);
+    const open = this.state.asked.filter((question) => isQuestion(question) && question[0] > this.answered);
     return open.sort(([one], [other]) => one - other)[0];
   }
 

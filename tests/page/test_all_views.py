@@ -1,0 +1,44 @@
+"""What holds for every view, whatever a hand does: after each action the page shows what Python shows."""
+
+import inspect
+import random
+from typing import Any
+
+import pytest
+
+from gptcore.page import scripts
+from tests.page.bench import Step, sent
+from tests.page.hostile import HOSTILE, WRONG
+from tests.show.test_all_widgets import KINDS
+
+STEPS = 40
+MILLION = [10**9]  # draws, cut to a million: so many darts fall where rounding moves the end of a token
+# Those that write on a thread, or replay a recording, are compared by their own tests.
+TIMED = {"StreamingGenerator", "TrainingMonitor"}
+EXIST = [name for name, files in scripts.VIEWS.items() if (scripts.FOLDER / "views" / f"{files[-1]}.js").exists()]
+
+
+def walk(widget: Any, calls: dict[str, list[tuple[Any, ...]]], luck: random.Random) -> list[Step]:
+    """Any values for any setting, and any with any button."""
+    texts = [text for text in HOSTILE if len(text) < 1000]
+    any_value = [*WRONG, *texts, *range(-2, 6), 0.25, 1.5, 100]
+
+    def step() -> Step:
+        if widget.hands and luck.random() < 0.4:
+            name = luck.choice(widget.hands)
+            count = len(inspect.signature(getattr(widget, name)).parameters)
+            known = [list(values) for values in calls.get(name, []) if len(values) == count and [*values] != MILLION]
+            return ["do", name, luck.choice([*known, [luck.choice(any_value) for _ in range(count)]])]
+        name = luck.choice(list(widget.controls))
+        offered = [value for _, value in widget.view.offers.get(name, {}).get("options", [])]
+        # Of new luck no two are the same.
+        return ["set", name, luck.choice([value for value in offered or any_value if (name, value) != ("seed", None)])]
+
+    return [step() for _ in range(STEPS)]
+
+
+@pytest.mark.parametrize("name", [name for name in EXIST if name not in TIMED])
+def test_after_a_walk_of_any_actions_the_page_shows_what_python_shows(same, short, name):
+    widget = KINDS[name].make(*short, **KINDS[name].good)
+    known = {"model": "short"} if "model" in widget._given() else {}
+    same(widget, sent(walk(widget, KINDS[name].calls, random.Random(1))), **known)
