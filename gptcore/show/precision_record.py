@@ -45,12 +45,12 @@ class Precision:
     @property
     def caption(self) -> str:
         return _(
-            "{name}: {kl} nats per token from float32, whose own uncertainty is {entropy:.2f}. The likeliest token is "
+            "{name}: {kl} nats per token from float32, whose own uncertainty is {entropy}. The likeliest token is "
             "the same at {same} of {count} positions. {text}"
         ).format(
             name=self.here.format.name,
             kl=nats_text(self.here.kl),
-            entropy=self.entropy,
+            entropy=f"{self.entropy:.2f}",
             same=self.here.unchanged,
             count=self.positions,
             text=self._difference(),
@@ -62,9 +62,9 @@ class Precision:
         return _("The first token that differs is new token {number}.").format(number=self.first_difference + 1)
 
     def describe(self) -> str:
-        return _("{name}: {kl:.3f} nats per token from float32, {size} instead of {full}").format(
+        return _("{name}: {kl} nats per token from float32, {size} instead of {full}").format(
             name=self.here.format.name,
-            kl=self.here.kl,
+            kl=f"{self.here.kl:.3f}",
             size=bytes_text(self.here.size),
             full=bytes_text(self.full_size),
         )

@@ -42,14 +42,7 @@ class SettingsRecord {
   }
 }
 
-// The first index at which two lists differ; where one ends, if it is the beginning of the other.
-function firstDifference(first, second) {
-  const index = first.findIndex((tokenId, i) => tokenId !== second[i]);
-  if (index >= 0) return index;
-  return first.length === second.length ? null : first.length;
-}
-
-// The same, or the last index of the longer list.
+// The first index at which two lists differ, or the last one of the longer list.
 const parting = (first, second) => firstDifference(first, second) ?? Math.max(first.length, second.length) - 1;
 
 class SettingsComparison extends LiveView {

@@ -64,3 +64,10 @@ function samplingText({ temperature, top_k: topK, top_p: topP, min_p: minP }) {
   if (minP) said.push(t("min-p {value}", { value: generalFormat(minP) }));
   return said.join(", ");
 }
+
+// The first index at which two lists differ; where one ends, if it is the beginning of the other.
+function firstDifference(first, second) {
+  const index = first.findIndex((tokenId, i) => tokenId !== second[i]);
+  if (index >= 0) return index;
+  return first.length === second.length ? null : first.length;
+}
