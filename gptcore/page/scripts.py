@@ -47,7 +47,14 @@ def scripts(names: Collection[str]) -> str:
         raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
     files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
     views = [_view(name) for name in ("live_view", *files)]
-    return "\n".join(["'use strict';", words_script(), *_shared(), *views, *map(_wrapped, _drawn(names)), _start()])
+    code = ["'use strict';", words_script(), *_shared(), *views, *map(_wrapped, _drawn(names)), _start()]
+    return _without_comments("\n".join(code))
+
+
+def _without_comments(code: str) -> str:
+    """`code` without its comments and indentation: a quarter of what a phone would have to fetch."""
+    lines = (line.strip() for line in code.split("\n"))
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _shared() -> Iterator[str]:

@@ -53,6 +53,16 @@ def test_a_name_of_the_page_is_given_once():
     assert not {name for name in names if names.count(name) > 1}
 
 
+def test_no_text_goes_over_several_lines():
+    """A page leaves out the comments and the indentation of its scripts, line by line."""
+    files = [*(PACKAGE / "show" / "front").glob("*.js"), *(PACKAGE / "page").glob("*.js"), *VIEWS]
+    for file in files:
+        for line in file.read_text(encoding="utf-8").split("\n"):
+            assert line.count("`") % 2 == 0 and "/*" not in line and not line.endswith("\\"), f"{file.name}: {line}"
+    code = scripts.scripts(["NextToken", "FutureTree"])
+    assert not re.search(r"^(?: |//|$)", code, flags=re.MULTILINE) and "class GPTModel" in code
+
+
 def test_a_page_has_what_its_widgets_need_and_nothing_more():
     code = scripts.scripts(["NextToken"])
     assert "class NextToken" in code and "class Dart" in code and "fronts.next_token = {" in code
