@@ -9,7 +9,38 @@ const WORDS = globalThis.gptcoreWords ?? {};
 
 // A sentence of the interface, with what stands in {braces} filled in.
 function t(sentence, values = {}) {
-  return (WORDS[sentence] ?? sentence).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const said = (WORDS[sentence] ?? sentence).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return sentence in WORDS ? withParticles(said) : said;
+}
+
+// Korean particles, as in particles.py: of 은(는), or (으)로, the form that the end of the word before it asks for.
+function withParticles(text) {
+  return text.replace(/은\(는\)|이\(가\)|을\(를\)|과\(와\)|아\(야\)|\(으\)로|\(이\)/g, (pair, at) => {
+    const final = finalConsonant(text.slice(0, at));
+    if (pair === "(으)로") return final && final !== "ㄹ" ? "으로" : "로";
+    if (pair === "(이)") return final ? "이" : "";
+    return final ? pair[0] : pair[2];
+  });
+}
+
+// The consonant in which the last word of `text` ends when it is spoken in Korean, or "".
+function finalConsonant(text) {
+  const spoken = text.replace(/[^0-9A-Za-z가-힣%]+$/, "");
+  const last = spoken.at(-1) ?? "%";
+  if (last === "%") return "";
+  if (last >= "가") {
+    const final = (last.charCodeAt(0) - 0xac00) % 28;
+    return final === 8 ? "ㄹ" : final ? "ㅇ" : "";
+  }
+  if (last <= "9") {
+    const digits = spoken.match(/[0-9,.]+$/)[0];
+    const isRound = !digits.includes(".") && /[1-9](0|[0,]*0)$/.test(digits); // 십, 백, 천
+    return isRound ? "ㅇ" : ["ㅇ", "ㄹ", "", "ㅁ", "", "", "ㄱ", "ㄹ", "ㄹ", ""][last];
+  }
+  const word = spoken.match(/[A-Za-z]+$/)[0].toLowerCase();
+  if (word.length === 1) return { l: "ㄹ", r: "ㄹ", m: "ㅁ", n: "ㄴ" }[word] ?? "";
+  if (word.endsWith("l")) return "ㄹ";
+  return /([mn]|ng|[^aeiou][aeiou][bckpt])$/.test(word) ? "ㅇ" : "";
 }
 
 // ---------------------------------------------------------------------------------------------------- elements
