@@ -53,6 +53,11 @@ def _(sentence: str) -> str:
     return Translated(_catalogue(_chosen).gettext(sentence))
 
 
+def N_(sentence: str) -> str:
+    """`sentence` as it is: marks it for translators where `_` says it later."""
+    return sentence
+
+
 @cache
 def _catalogue(name: str) -> gettext.NullTranslations:
     return gettext.translation("gptcore", LOCALE, [name])

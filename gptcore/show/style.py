@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gptcore.checks import given
+from gptcore.language import N_, _
 
 CSS = Path(__file__).with_name("front").joinpath("style.css").read_text(encoding="utf-8")
 KEPT, CHOSEN, OTHERS = (re.search(rf"--{name}: (#\w+);", CSS)[1] for name in ("kept", "chosen", "others"))
@@ -36,14 +37,25 @@ def _as_float(prob: Any) -> float:
     raise TypeError(f"prob must be a number, got {given(prob)}")
 
 
+COUNTED = {  # one and several, for a language that tells them apart
+    "byte": (N_("{n} byte"), N_("{n} bytes")),
+    "draw": (N_("{n} draw"), N_("{n} draws")),
+    "character": (N_("{n} character"), N_("{n} characters")),
+    "new token": (N_("{n} new token"), N_("{n} new tokens")),
+    "other": (N_("{n} other"), N_("{n} others")),
+    "token": (N_("{n} token"), N_("{n} tokens")),
+}
+
+
 def counted(count: int, what: str) -> str:
-    """ "1 token", "1,000 tokens" """
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    """ "1 token", "1,000 tokens": `what` is one of `COUNTED`."""
+    one, several = COUNTED[what]
+    return _(one if count == 1 else several).format(n=f"{count:,}")
 
 
 def others_label(count: int) -> str:
     """The label of the bar for the `count` tokens that have no bar of their own."""
-    return counted(count, "other") if count else "no others"
+    return counted(count, "other") if count else _("no others")
 
 
 @lru_cache(maxsize=4096)  # the labels of a widget stay the same while a slider moves
