@@ -11,7 +11,8 @@ function laidOut({ branches, start }) {
   for (const node of nodes) nodes[node.parent]?.children.push(node);
   for (const node of nodes) node.isEnd = !node.children.length;
   const isCompact = nodes.filter((node) => node.isEnd && !node.others).length > 7;
-  const step = TREE / Math.max(1, ...nodes.map((node) => (node.others ? 0 : node.depth)));
+  const depth = Math.max(1, ...nodes.map((node) => (node.others ? 0 : node.depth)));
+  const step = TREE / depth;
   let height = 4;
   const place = (node) => {
     node.children.forEach(place);
@@ -46,7 +47,7 @@ function laidOut({ branches, start }) {
     const from = nodes[node.parent];
     node.from = from ? { x: from.left + from.width, y: from.top } : { x: 0.012, y: top };
   }
-  return { nodes, height: height + 4, top, isCompact };
+  return { nodes, height: height + 4, top, depth, isCompact };
 }
 
 const isSeen = (node) => !node.others || Math.max(node.path, node.true ?? 0) >= SEEN;
@@ -177,7 +178,7 @@ function branchTree({ act, near }) {
     show(tree) {
       nodes = tree.nodes;
       const seen = nodes.filter(isSeen);
-      put(sheet, { style: { height: `${tree.height}px` } });
+      put(sheet, { style: { height: `${tree.height}px`, "--depth": tree.depth } });
       el.classList.toggle("gc-compact", tree.isCompact);
       put(svg, { viewBox: `0 0 1000 ${tree.height}` });
       put(root, { style: { "--top": `${tree.top}px` } });
@@ -189,7 +190,10 @@ function branchTree({ act, near }) {
     light(way, kind = "gc-lit") {
       const keys = new Set(way.map(({ key }) => key));
       for (const element of [...edges.children, ...buttons.children]) element.classList.toggle(kind, keys.has(element.node.key));
-      if (kind === "gc-lit" && way.length) el.scrollTop = Math.max(0, way.at(-1).top - el.clientHeight / 2);
+      if (kind !== "gc-lit" || !way.length) return;
+      const { top, left, width } = way.at(-1);
+      el.scrollTop = Math.max(0, top - el.clientHeight / 2);
+      el.scrollLeft = Math.max(0, (left + width / 2) * sheet.offsetWidth - el.clientWidth / 2);
     },
   };
 }
@@ -257,7 +261,7 @@ export default {
       });
     };
     const settle = (shown) => {
-      tree = shown.branches ? laidOut(shown) : { nodes: [], height: 40, top: 20 };
+      tree = shown.branches ? laidOut(shown) : { nodes: [], height: 40, top: 20, depth: 1 };
       const { nodes } = tree;
       lit = nodes[shown.hit] ?? null;
       if (lit?.others) lit.name = `${t("others")} ▸ ${shown.hitLabel}`;
