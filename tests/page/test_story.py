@@ -70,3 +70,27 @@ def test_a_tale_is_shown_while_it_is_told_and_a_new_one_takes_its_place(bench, t
     *writing, last = [state.get("writing", False) for state in shown]
     assert len(writing) > 2 and all(writing) and not last
     assert set(captions[:-1]) == {"It is writing."} and captions[-1] == Story(*told, seed=2).caption
+
+
+def test_what_is_written_stays_where_it_is_while_more_comes(bench, told):
+    found = bench.evaluate(
+        """async (page) => {
+          const el = document.body.appendChild(document.createElement("div"));
+          const story = new Story(context, page);
+          const leave = fronts.story.render({ model: story.view, el });
+          const first = () => el.querySelector(".gc-tale-type p");
+          while (story.record.newIds.length < 8) await new Promise((resolve) => setTimeout(resolve, 5));
+          const [early, isWriting] = [first(), el.querySelector(".gc-writing") !== null];
+          await story.settled();
+          const isOver = el.querySelector(".gc-writing") === null;
+          const told = [first() === early, isWriting, isOver, el.querySelector("p b").textContent];
+          story.another();
+          await story.settled();
+          const isNew = first() !== early;
+          leave?.();
+          el.remove();
+          return [...told, isNew];
+        }""",
+        Story(*told, seed=1, max_length=40)._given(),
+    )
+    assert found == [True, True, True, " …", True]

@@ -4,14 +4,13 @@ const MOST_NUMBERS = 192; // of a row that are shown
 const MOST_LETTERS = 60; // of the text whose bytes are shown
 const CANDIDATES = 8;
 
-// How a model reads the last token of a text: the stream there after the embedding and after each block, and how each
-// block shares out its attention. What comes before that token is remembered, so that one more token costs one token.
+// How a model reads the last token of a text. What comes before it is remembered, so that one more token costs one token.
 class LastToken {
-  constructor(model) {
-    Object.assign(this, { model, kvCache: new KVCache(model.config), known: [], reading: null });
+  constructor(model, tokenizer) {
+    Object.assign(this, { model, tokenizer, kvCache: new KVCache(model.config), known: [], reading: null });
   }
 
-  // {stream (n_layers + 1 of (C,)), attention (n_layers of (n_heads, T))} of at most `context_length` tokens.
+  // The `Reading` of at most `context_length` tokens.
   read(tokenIds) {
     const { model, kvCache, known } = this;
     const last = tokenIds.length - 1;
@@ -22,34 +21,43 @@ class LastToken {
     kvCache.length = Math.min(same, last);
     if (kvCache.length < last) model.hiddenStates(tokenIds.slice(kvCache.length, last), kvCache);
     let x = model.embedded(tokenIds.slice(last), last); // (1, C)
-    const reading = { stream: [x], attention: [] };
+    const [stream, attention] = [[x], []];
     model.blocks.forEach((block, layer) => {
       const seen = new Float32Array(model.config.n_heads * tokenIds.length); // (n_heads, T)
       x = block.forward(x, layer, kvCache, seen);
-      reading.stream.push(x);
-      reading.attention.push(seen);
+      stream.push(x);
+      attention.push(seen);
     });
     kvCache.length += 1;
+    const reading = new Reading(model, this.tokenizer, stream, attention, tokenIds.length);
     Object.assign(this, { known: tokenIds, reading });
     return reading;
   }
 }
 
+// What no setting of the sampler changes: the stream at the last position after the embedding and after each block,
+// n_layers + 1 rows (C,), and how each block shares out its attention, n_layers of (n_heads, T).
+class Reading {
+  constructor(model, tokenizer, stream, attention, T) {
+    const logits = stream.map((row) => lensLogits(model, row)); // what the head would make of each row
+    this.rows = stream;
+    this.guesses = logits.map((scores) => guess(tokenizer, scores));
+    this.reads = attention.map((weights) => meanOfHeads(weights, T));
+    this.lastRow = model.finalNorm.forward(stream.at(-1));
+    this.logits = logits.at(-1);
+  }
+}
+
 // One token's way through the machine: what each stage makes of it.
 class Passage {
-  constructor(lastToken, tokenizer, tokenIds, sampling, uniform) {
-    const { model } = lastToken;
+  constructor(lastToken, tokenIds, sampling, uniform) {
+    const { model, tokenizer } = lastToken;
     const seen = tokenIds.slice(-model.config.context_length);
-    const { stream, attention } = lastToken.read(seen);
+    Object.assign(this, lastToken.read(seen)); // rows, guesses, reads, lastRow, logits
     this.text = tokenizer.decode(tokenIds);
     const labels = seen.map((id) => tokenLabel(tokenizer, id));
     this.read = new RecordedText({ tokenIds: seen }, labels, tokenIds.length - seen.length);
-    this.rows = stream;
-    this.logits = stream.map((row) => lensLogits(model, row)); // what the head would make of each row
-    this.guesses = this.logits.map((logits) => guess(tokenizer, logits));
-    this.reads = attention.map((weights) => meanOfHeads(weights, seen.length));
-    this.lastRow = model.finalNorm.forward(stream.at(-1));
-    this.distribution = sampling.distribution(this.logits.at(-1));
+    this.distribution = sampling.distribution(this.logits);
     this.dart = Dart.of(this.distribution, uniform, tokenizer);
     const [C, id] = [model.config.emb_dim, this.dart.tokenId];
     this.embedding = model.head.weight.subarray(id * C, (id + 1) * C); // the head's row for the token that the dart hits
@@ -116,7 +124,7 @@ class Machine extends LiveView {
 
   constructor(context, page) {
     super(context, page);
-    Object.assign(this, { lastToken: new LastToken(this.model), tokenIds: [], written: 0 });
+    Object.assign(this, { lastToken: new LastToken(this.model, this.tokenizer), tokenIds: [], written: 0 });
     this.open({
       prompt: { value: "" },
       temperature: { value: 1, min: 0, max: 2, step: 0.05 },
@@ -171,7 +179,7 @@ class Machine extends LiveView {
     const { temperature, top_k } = this;
     const luck = new Uniforms(this.seed);
     for (let i = 0; i < written; i += 1) luck.next();
-    const passage = new Passage(this.lastToken, this.tokenizer, tokenIds, new Sampling({ temperature, top_k }), luck.next());
+    const passage = new Passage(this.lastToken, tokenIds, new Sampling({ temperature, top_k }), luck.next());
     Object.assign(this, { tokenIds, written });
     return passage;
   }
