@@ -1,158 +1,90 @@
 // gptcore in a second language: a GPT-2 to read, and a sampler that shows every stage of its choice.
 //
-// One classic script without a dependency: what `model.py`, `sampling.py`, `tokenizer.py`, `text_stream.py`, `seeds.py`,
-// `generation.py` and `recording.py` do, in their order, with their names (in camelCase; keys and settings keep theirs).
-// Python stays the only truth: the tests compare every number and every text with it. Float32Array stands where gptcore
-// has float32; sums and the sampler are in JavaScript's own numbers, float64.
+// One classic script that loads nothing: what `model.py`, `sampling.py`, `seeds.py`, `tokenizer.py`, `text_stream.py`,
+// `generation.py`, `text_generation.py` and `recording.py` do, in this order and with their names (in camelCase, but
+// settings and the keys of a config keep theirs). Python stays the only truth: tests compare texts, tokens and numbers
+// with it. Float32Array stands where gptcore has float32; sums and the sampler are in JavaScript's numbers, float64.
 //
-// T is the number of new tokens, S the number of tokens that attention can see, and C is `emb_dim`. There is one text, so
-// no batch, and a tensor (T, C) is one flat array, row after row.
+// In the comments, T is the number of new tokens, S the number of tokens that attention can see, and C is `emb_dim`.
+// There is one text and so no batch. A tensor (T, C) is one flat array, row after row.
 //
 //   const model = GPTModel.load(config, buffer), tokenizer = new Tokenizer(vocab, merges);
-//   generateText(model, "Once upon a time", tokenizer, 12, { seed: 1 });
+//   generateText(model, "Once upon a time", tokenizer, 12, { temperature: 0.7, seed: 1 });
 //
-// What `numbers.js` has: given(value), how an error shows a value, and visible(text), how a label shows a text.
+// `checks.js` has what a wrong argument ends in, and `numbers.js` how Python writes a value and a label.
 
-// ---------------------------------------------------------------------------------------------------- checks
-
-function checkInteger(name, value, least = -Infinity, hint = "") {
-  if (!isInteger(value)) throw new Error(`${name} must be an integer${hint}, got ${given(value)}`);
-  if (value < least) throw new Error(`${name} must be at least ${least}${hint}, got ${given(value)}`);
-}
-
-// Whether `value` is an integer for Python, which reads a number of JSON from 1e21 on as a float; a seed may be a BigInt.
-const isInteger = (value) => typeof value === "bigint" || (Number.isInteger(value) && Math.abs(value) < 1e21);
-
-const isNumber = (value) => typeof value === "bigint" || typeof value === "number";
-
-function checkText(name, text) {
-  if (typeof text !== "string") throw new Error(`${name} must be a str, got ${typeName(text)}`);
-  if (/\p{Surrogate}/u.test(text)) {
-    throw new Error(`${name} must be text that UTF-8 can hold, without surrogates, got ${given(text)}`);
-  }
-}
-
-// Python's name for the type of a value that a page can send.
-function typeName(value) {
-  if (value === null || value === undefined) return "NoneType";
-  if (Array.isArray(value)) return "list";
-  if (isNumber(value)) return isInteger(value) ? "int" : "float";
-  return { boolean: "bool", string: "str" }[typeof value] ?? "dict";
-}
-
-// ---------------------------------------------------------------------------------------------------- the weights
-
-// The tensors of a safetensors file, {name: {shape, data}}: 8 bytes say how long the JSON header is, then it follows, and
-// then the float32 values, which are not copied.
-function readSafetensors(buffer) {
-  const length = Number(new DataView(buffer).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-  const tensors = {};
-  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    if (dtype !== "F32") throw new Error(`${name} must be float32, got ${dtype}`);
-    const [start, end] = offsets.map((offset) => 8 + length + offset);
-    const data = start % 4 ? new Float32Array(buffer.slice(start, end)) : new Float32Array(buffer, start, (end - start) / 4);
-    tensors[name] = { shape, data };
-  }
-  return tensors;
-}
-
-// A config with gptcore's names, from the names in a Hugging Face `config.json`.
-function asConfig(json) {
-  return {
-    vocab_size: json.vocab_size,
-    context_length: json.n_positions,
-    emb_dim: json.n_embd,
-    n_heads: json.n_head,
-    n_layers: json.n_layer,
-    drop_rate: json.resid_pdrop,
-    qkv_bias: json.qkv_bias,
-    tie_embeddings: json.tie_word_embeddings,
-    hidden_dim: json.n_inner ?? 4 * json.n_embd,
-    activation: "gelu_tanh",
-    layer_norm_epsilon: json.layer_norm_epsilon,
-  };
-}
-
-// ---------------------------------------------------------------------------------------------------- the model
-
-// The keys and values of all layers for the tokens read so far, so that no token is read twice.
-class KVCache {
-  constructor(config) {
-    const { n_layers, context_length, emb_dim } = config;
-    this.maxLength = context_length;
-    this.keys = Array.from({ length: n_layers }, () => new Float32Array(context_length * emb_dim)); // (S, C) per layer
-    this.values = Array.from({ length: n_layers }, () => new Float32Array(context_length * emb_dim));
-    this.length = 0;
-  }
-}
+// ---------------------------------------------------------------------------------------------------- nn in PyTorch
 
 // x (T, in) → x · weightᵀ + bias (T, out), with a weight (out, in) as in `nn.Linear`.
 class Linear {
   constructor(weight, bias, inFeatures) {
-    this.weight = weight;
-    this.bias = bias ?? new Float32Array(weight.length / inFeatures);
     this.inFeatures = inFeatures;
     this.outFeatures = weight.length / inFeatures;
+    this.weight = weight;
+    this.bias = bias ?? new Float32Array(this.outFeatures);
   }
 
   forward(x) {
-    const T = x.length / this.inFeatures;
-    const y = new Float32Array(T * this.outFeatures); // (T, out)
-    let t = 0;
-    for (; t + 4 <= T; t += 4) this._fourRows(x, y, t);
-    for (; t < T; t++) this._oneRow(x, y, t);
+    const { inFeatures, outFeatures } = this, T = x.length / inFeatures;
+    const y = new Float32Array(T * outFeatures); // (T, out)
+    // A number that was fetched is used for several products: a processor waits for memory more than it multiplies.
+    const rows = T - (T % 4), columns = outFeatures - (outFeatures % 4);
+    for (let t = 0; t < rows; t += 4) for (let o = 0; o < columns; o += 2) this._fourRows(x, y, t, o);
+    for (let t = rows; t < T; t++) for (let o = 0; o < columns; o += 4) this._oneRow(x, y, t, o);
+    for (let t = 0; t < T; t++) for (let o = columns; o < outFeatures; o++) this._one(x, y, t, o);
     return y;
   }
 
-  // Four outputs at once: a value of x that was fetched is used four times.
-  _oneRow(x, y, t) {
-    const { weight, bias, inFeatures: n, outFeatures } = this;
-    const row = t * n;
-    for (let o = 0; o < outFeatures; o += 4) {
-      const w = o * n;
-      let a = bias[o], b = bias[o + 1], c = bias[o + 2], d = bias[o + 3];
-      for (let i = 0; i < n; i++) {
-        const value = x[row + i];
-        a += value * weight[w + i];
-        b += value * weight[w + n + i];
-        c += value * weight[w + 2 * n + i];
-        d += value * weight[w + 3 * n + i];
-      }
-      y.set([a, b, c, d], t * outFeatures + o);
-    }
+  // y[t][o], the product as it is defined.
+  _one(x, y, t, o) {
+    const { weight, bias, inFeatures, outFeatures } = this;
+    let sum = bias[o];
+    for (let i = 0; i < inFeatures; i++) sum += x[t * inFeatures + i] * weight[o * inFeatures + i];
+    y[t * outFeatures + o] = sum;
   }
 
-  // Four rows by two outputs at once: a prompt is read in half the time.
-  _fourRows(x, y, t) {
-    const { weight, bias, inFeatures: n, outFeatures } = this;
-    const row0 = t * n, row1 = row0 + n, row2 = row1 + n, row3 = row2 + n;
-    for (let o = 0; o < outFeatures; o += 2) {
-      const w = o * n;
-      let a = bias[o], b = a, c = a, d = a, e = bias[o + 1], f = e, g = e, h = e;
-      for (let i = 0; i < n; i++) {
-        const u = weight[w + i], v = weight[w + n + i];
-        const x0 = x[row0 + i], x1 = x[row1 + i], x2 = x[row2 + i], x3 = x[row3 + i];
-        a += x0 * u;
-        b += x1 * u;
-        c += x2 * u;
-        d += x3 * u;
-        e += x0 * v;
-        f += x1 * v;
-        g += x2 * v;
-        h += x3 * v;
-      }
-      const at = t * outFeatures + o;
-      y[at] = a;
-      y[at + 1] = e;
-      y[at + outFeatures] = b;
-      y[at + outFeatures + 1] = f;
-      y[at + 2 * outFeatures] = c;
-      y[at + 2 * outFeatures + 1] = g;
-      y[at + 3 * outFeatures] = d;
-      y[at + 3 * outFeatures + 1] = h;
+  // y[t][o] and the three outputs after it.
+  _oneRow(x, y, t, o) {
+    const { weight, bias, inFeatures, outFeatures } = this;
+    const row = t * inFeatures, w0 = o * inFeatures, w1 = w0 + inFeatures, w2 = w1 + inFeatures, w3 = w2 + inFeatures;
+    let y0 = bias[o], y1 = bias[o + 1], y2 = bias[o + 2], y3 = bias[o + 3];
+    for (let i = 0; i < inFeatures; i++) {
+      const value = x[row + i];
+      y0 += value * weight[w0 + i];
+      y1 += value * weight[w1 + i];
+      y2 += value * weight[w2 + i];
+      y3 += value * weight[w3 + i];
     }
+    const at = t * outFeatures + o;
+    y[at] = y0;
+    y[at + 1] = y1;
+    y[at + 2] = y2;
+    y[at + 3] = y3;
+  }
+
+  // y[t][o] and the output after it, of this and the three rows below.
+  _fourRows(x, y, t, o) {
+    const { weight, bias, inFeatures, outFeatures } = this;
+    const x0 = t * inFeatures, x1 = x0 + inFeatures, x2 = x1 + inFeatures, x3 = x2 + inFeatures;
+    const w0 = o * inFeatures, w1 = w0 + inFeatures;
+    let a0 = bias[o], b0 = a0, c0 = a0, d0 = a0, a1 = bias[o + 1], b1 = a1, c1 = a1, d1 = a1;
+    for (let i = 0; i < inFeatures; i++) {
+      const u = weight[w0 + i], v = weight[w1 + i];
+      const a = x[x0 + i], b = x[x1 + i], c = x[x2 + i], d = x[x3 + i];
+      a0 += a * u;
+      a1 += a * v;
+      b0 += b * u;
+      b1 += b * v;
+      c0 += c * u;
+      c1 += c * v;
+      d0 += d * u;
+      d1 += d * v;
+    }
+    const y0 = t * outFeatures + o, y1 = y0 + outFeatures, y2 = y1 + outFeatures, y3 = y2 + outFeatures;
+    (y[y0] = a0), (y[y0 + 1] = a1);
+    (y[y1] = b0), (y[y1 + 1] = b1);
+    (y[y2] = c0), (y[y2 + 1] = c1);
+    (y[y3] = d0), (y[y3 + 1] = d1);
   }
 }
 
@@ -178,6 +110,40 @@ class LayerNorm {
   }
 }
 
+// GPT-2's activation, in place (Hendrycks & Gimpel 2016): 0.5 · x · (1 + tanh(u)) is x · sigmoid(2u), which is quicker.
+function gelu(x) {
+  const slope = 2 * Math.sqrt(2 / Math.PI);
+  for (let i = 0; i < x.length; i++) {
+    const value = x[i];
+    x[i] = value / (1 + Math.exp(-slope * (value + 0.044715 * value * value * value)));
+  }
+  return x;
+}
+
+// ---------------------------------------------------------------------------------------------------- the model
+
+// The keys and values of all layers for the tokens read so far, so that no token is read twice.
+class KVCache {
+  constructor(config) {
+    const { n_layers: nLayers, context_length: contextLength, emb_dim: C } = config;
+    const empty = () => Array.from({ length: nLayers }, () => new Float32Array(contextLength * C)); // (S, C) per layer
+    this.keys = empty();
+    this.values = empty();
+    this.embDim = C;
+    this.length = 0; // tokens that it holds; it grows once the model has extended every layer
+  }
+
+  // Store new keys and values of a layer, which follow the queries in qkv (T, 3C); return all of them, (S, C) each.
+  extend(layer, qkv) {
+    const C = this.embDim, keys = this.keys[layer], values = this.values[layer];
+    for (let row = 0, at = this.length * C; row < qkv.length; row += 3 * C, at += C) {
+      keys.set(qkv.subarray(row + C, row + 2 * C), at);
+      values.set(qkv.subarray(row + 2 * C, row + 3 * C), at);
+    }
+    return [keys, values];
+  }
+}
+
 // Every token gathers information from itself and the tokens before it (Vaswani et al. 2017, section 3.2).
 class CausalSelfAttention {
   constructor(config, qkv, outProj) {
@@ -186,21 +152,15 @@ class CausalSelfAttention {
     this.outProj = outProj;
   }
 
-  // x (T, C) → (T, C). `seen` (n_heads, T, S), if there is one, receives the weights, and heads that are `ablated` gather
-  // nothing.
+  // x (T, C) → (T, C). `seen` (n_heads, T, S), if it is given, receives the weights; `ablated` heads gather nothing.
   forward(x, layer, kvCache, seen = null, ablated = []) {
     const C = this.outProj.inFeatures, T = x.length / C, start = kvCache.length;
-    const qkv = this.qkv.forward(x); // (T, 3C)
-    const keys = kvCache.keys[layer], values = kvCache.values[layer]; // (S, C)
-    for (let t = 0; t < T; t++) {
-      keys.set(qkv.subarray(t * 3 * C + C, t * 3 * C + 2 * C), (start + t) * C);
-      values.set(qkv.subarray(t * 3 * C + 2 * C, (t + 1) * 3 * C), (start + t) * C);
-    }
-    const mixed = new Float32Array(T * C);
-    const weights = new Float64Array(start + T);
+    const qkv = this.qkv.forward(x); // (T, 3C): the query, the key and the value of each token
+    const [keys, values] = kvCache.extend(layer, qkv); // (S, C)
+    const mixed = new Float32Array(T * C), weights = new Float64Array(start + T);
     for (let head = 0; head < this.nHeads; head++) {
       for (let t = 0; t < T; t++) {
-        const S = start + t + 1; // a token sees itself and what is before it
+        const S = start + t + 1; // a token sees itself and the tokens before it
         this._share(qkv, t, keys, head, S, weights);
         if (seen) seen.set(weights.subarray(0, S), (head * T + t) * (start + T));
         if (!ablated.includes(head)) this._gather(weights, values, head, S, mixed, t);
@@ -226,13 +186,20 @@ class CausalSelfAttention {
     for (let s = 0; s < S; s++) weights[s] /= total;
   }
 
-  // What one position and head gathers: the values of S tokens, mixed by its weights.
+  // What one position and head gathers: the values of S tokens, mixed by its weights. Four sums at a time are quickest.
   _gather(weights, values, head, S, mixed, t) {
     const C = this.outProj.inFeatures, headDim = C / this.nHeads, at = t * C + head * headDim;
-    for (let i = 0; i < headDim; i++) {
-      let sum = 0;
-      for (let s = 0; s < S; s++) sum += weights[s] * values[s * C + head * headDim + i];
-      mixed[at + i] = sum;
+    for (let i = 0; i < headDim; i += 4) {
+      let a = 0, b = 0, c = 0, d = 0;
+      for (let s = 0, value = head * headDim + i; s < S; s++, value += C) {
+        const weight = weights[s];
+        a += weight * values[value];
+        b += weight * values[value + 1];
+        c += weight * values[value + 2];
+        d += weight * values[value + 3];
+      }
+      const sums = [a, b, c, d];
+      for (let j = 0; j < 4 && i + j < headDim; j++) mixed[at + i + j] = sums[j];
     }
   }
 }
@@ -247,17 +214,6 @@ class FeedForward {
   forward(x) {
     return this.downProj.forward(gelu(this.upProj.forward(x)));
   }
-}
-
-// GPT-2's activation, its approximation by tanh (Hendrycks & Gimpel 2016), in place. (1 + tanh(z)) / 2 is 1 / (1 + exp(-2z)),
-// which takes a sixth of the time.
-function gelu(x) {
-  const slope = Math.sqrt(8 / Math.PI);
-  for (let i = 0; i < x.length; i++) {
-    const value = x[i];
-    x[i] = value / (1 + Math.exp(-slope * (value + 0.044715 * value * value * value)));
-  }
-  return x;
 }
 
 // Attention, then feed-forward: each reads a normalised copy of the stream and adds its result to the stream.
@@ -287,8 +243,9 @@ class GPTModel {
     this.tokenEmbedding = tensor("wte.weight"); // (vocab_size, C)
     this.positionEmbedding = tensor("wpe.weight"); // (context_length, C)
     this.blocks = Array.from({ length: config.n_layers }, (_, i) => {
-      const attention = new CausalSelfAttention(config, linear(`h.${i}.attn.c_attn`, C), linear(`h.${i}.attn.c_proj`, C));
-      const feedForward = new FeedForward(linear(`h.${i}.mlp.c_fc`, C), linear(`h.${i}.mlp.c_proj`, hidden));
+      const qkv = linear(`h.${i}.attn.c_attn`, C), outProj = linear(`h.${i}.attn.c_proj`, C);
+      const upProj = linear(`h.${i}.mlp.c_fc`, C), downProj = linear(`h.${i}.mlp.c_proj`, hidden);
+      const attention = new CausalSelfAttention(config, qkv, outProj), feedForward = new FeedForward(upProj, downProj);
       return new TransformerBlock(norm(`h.${i}.ln_1`), attention, norm(`h.${i}.ln_2`), feedForward);
     });
     this.finalNorm = norm("ln_f");
@@ -308,8 +265,9 @@ class GPTModel {
 
   // What the head reads, (T, C): the stream after the last block, normalised.
   hiddenStates(tokenIds, kvCache = null) {
+    checkTokenIds(this, tokenIds);
     kvCache ??= new KVCache(this.config);
-    checkTokenIds(this, tokenIds, kvCache);
+    checkContext(this, tokenIds, kvCache);
     let x = this.embedded(tokenIds, kvCache.length); // (T, C)
     this.blocks.forEach((block, layer) => (x = block.forward(x, layer, kvCache)));
     kvCache.length += tokenIds.length;
@@ -335,6 +293,55 @@ class GPTModel {
   }
 }
 
+// Python's tensors have the shape (batch, tokens), and so have its sentences.
+function checkTokenIds(model, tokenIds) {
+  const largest = model.config.vocab_size - 1;
+  if (!tokenIds.length) throw new Error("token_ids must have the shape (batch, tokens), neither empty, got (1, 0)");
+  const low = Math.min(...tokenIds), high = Math.max(...tokenIds);
+  if (low < 0 || high > largest) {
+    const wrong = low < 0 ? low : high;
+    throw new Error(`token_ids must be from 0 to ${largest}, the model's vocabulary, got ${wrong}`);
+  }
+}
+
+function checkContext(model, tokenIds, kvCache) {
+  const most = model.config.context_length, total = kvCache.length + tokenIds.length;
+  if (total > most) throw new Error(`token_ids must fit into the ${most} tokens that the context holds, got ${total}`);
+}
+
+// ---------------------------------------------------------------------------------------------------- the weights
+
+// The tensors of a safetensors file, {name: {shape, data}}. 8 bytes tell the length of the JSON that follows, which
+// says where each tensor is in the rest; the values are not copied.
+function readSafetensors(buffer) {
+  const length = Number(new DataView(buffer).getBigUint64(0, true));
+  const { __metadata__, ...header } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
+  const read = ({ dtype, shape, data_offsets: [start, end] }) => {
+    if (dtype !== "F32") throw new Error(`weights must be float32, got ${dtype}`);
+    return { shape, data: new Float32Array(buffer, 8 + length + start, (end - start) / 4) };
+  };
+  return Object.fromEntries(Object.entries(header).map(([name, tensor]) => [name, read(tensor)]));
+}
+
+// A config with gptcore's names, from the names in a Hugging Face `config.json`.
+function asConfig(json) {
+  const { activation_function: activation } = json;
+  if (activation !== "gelu_new") throw new Error(`activation_function must be gelu_new, got ${activation}`);
+  return {
+    vocab_size: json.vocab_size,
+    context_length: json.n_positions,
+    emb_dim: json.n_embd,
+    n_heads: json.n_head,
+    n_layers: json.n_layer,
+    drop_rate: json.resid_pdrop,
+    qkv_bias: json.qkv_bias,
+    tie_embeddings: json.tie_word_embeddings,
+    hidden_dim: json.n_inner ?? 4 * json.n_embd,
+    activation: "gelu_tanh",
+    layer_norm_epsilon: json.layer_norm_epsilon,
+  };
+}
+
 // A weight (in, out) as (out, in).
 function transposed(weight, inFeatures) {
   const outFeatures = weight.length / inFeatures;
@@ -343,38 +350,6 @@ function transposed(weight, inFeatures) {
     for (let o = 0; o < outFeatures; o++) turned[o * inFeatures + i] = weight[i * outFeatures + o];
   }
   return turned;
-}
-
-function checkTokenIds(model, tokenIds, kvCache) {
-  const { vocab_size: vocabSize } = model.config;
-  const wrong = tokenIds.find((tokenId) => !isInteger(tokenId) || tokenId < 0 || tokenId >= vocabSize);
-  if (wrong !== undefined) {
-    throw new Error(`token_ids must be from 0 to ${vocabSize - 1}, the model's vocabulary, got ${wrong}`);
-  }
-  if (!tokenIds.length) throw new Error("token_ids must have the shape (batch, tokens), neither empty, got (1, 0)");
-  const total = kvCache.length + tokenIds.length;
-  if (total > kvCache.maxLength) {
-    throw new Error(`token_ids must fit into the ${kvCache.maxLength} tokens that the context holds, got ${total}`);
-  }
-}
-
-// A function from a text to the logits (vocab_size) of its next token. It remembers the text that it read last, and of the
-// next one reads only what comes after their common beginning. Past the context length every position changes with each
-// token, so it reads the whole window there.
-function reader(model) {
-  let kvCache = null, known = [], logits = null;
-  return (tokenIds) => {
-    const window = tokenIds.slice(-model.config.context_length);
-    let same = 0;
-    while (same < window.length && window[same] === known[same]) same++;
-    if (same === window.length && same === known.length && logits) return logits;
-    kvCache ??= new KVCache(model.config);
-    kvCache.length = Math.min(same, window.length - 1); // the last token is read again if need be: for its logits
-    known = [];
-    const hidden = model.hiddenStates(window.slice(kvCache.length), kvCache);
-    known = window;
-    return (logits = model.head.forward(hidden.slice(-model.config.emb_dim))); // of the last position alone
-  };
 }
 
 // ---------------------------------------------------------------------------------------------------- the sampler
@@ -406,17 +381,17 @@ class Distribution {
     return this.probs.reduce((sum, prob) => (prob > 0 ? sum - prob * Math.log(prob) : sum), 0);
   }
 
-  // {stage: the share of the softmax over all scaled logits that it removed}. With that of the kept tokens they sum to 1.
+  // {stage: the share of the softmax over all scaled logits that it removed}. With what is kept they sum to 1.
   get removedMass() {
     const mass = new Float64Array(1 + SAMPLING_STAGES.length);
-    softmax(Float64Array.from(this.scaledLogits)).forEach((prob, i) => (mass[this.removedBy[i]] += prob));
+    softmax(new Float64Array(this.scaledLogits)).forEach((prob, i) => (mass[this.removedBy[i]] += prob));
     return Object.fromEntries(SAMPLING_STAGES.map((stage, i) => [stage, mass[i + 1]]));
   }
 
   // The right end of each token on a bar of all probabilities, in vocabulary order.
   get cdf() {
     let sum = 0;
-    return (this._cdf ??= Float64Array.from(this.probs, (prob) => (sum += prob)));
+    return (this._cdf ??= new Float64Array(this.probs).map((prob) => (sum += prob)));
   }
 }
 
@@ -437,7 +412,8 @@ class Sampling {
   // Turn logits (vocab_size) into a Distribution; each stage sees what the ones before it kept.
   distribution(logits) {
     const largest = checkedLargest(logits);
-    const removedBy = Int8Array.from(logits, (logit) => (logit === -Infinity ? MASKED : 0));
+    const removedBy = new Int8Array(logits.length);
+    remove(removedBy, (i) => logits[i] === -Infinity, MASKED);
 
     if (this.temperature === 0) {
       const first = logits.indexOf(largest);
@@ -445,26 +421,31 @@ class Sampling {
       return new Distribution(logits, logits, removedBy, new Float32Array(logits.length).fill(1, first, first + 1));
     }
 
-    const scaled = Float64Array.from(logits, (logit) => (logit - largest) / this.temperature); // at most 0
+    const scaled = new Float64Array(logits).map((logit) => (logit - largest) / this.temperature); // at most 0
     if (this.top_k !== null && this.top_k < logits.length) {
       // Temperature does not change the order, so the unrounded logits decide.
-      remove(removedBy, not(topKMask(logits, this.top_k)), TOP_K);
+      const kept = topKMask(logits, this.top_k);
+      remove(removedBy, (i) => !kept[i], TOP_K);
     }
-    if (this.top_p !== null && this.top_p < 1) remove(removedBy, not(topPMask(scaled, removedBy, this.top_p)), TOP_P);
+    if (this.top_p !== null && this.top_p < 1) {
+      const kept = topPMask(masked(scaled, removedBy), this.top_p);
+      remove(removedBy, (i) => !kept[i], TOP_P);
+    }
     if (this.min_p) {
       const least = Math.log(this.min_p);
       remove(removedBy, (i) => scaled[i] < least, MIN_P); // the largest, 0, is kept
     }
-    const probs = softmax(scaled.map((value, i) => (removedBy[i] === 0 ? value : -Infinity)));
-    return new Distribution(logits, Float32Array.from(scaled), removedBy, Float32Array.from(probs));
+    const probs = softmax(masked(scaled, removedBy));
+    return new Distribution(logits, new Float32Array(scaled), removedBy, new Float32Array(probs));
   }
 }
 
 // Turn logits (vocab_size) into the probabilities of the next token, with every stage on record.
 const nextTokenDistribution = (logits, settings = {}) => new Sampling(settings).distribution(logits);
 
-// The token id on which a uniform number in [0, 1) falls: the probabilities lie end to end, in vocabulary order, on a bar
-// of length 1, and `uniform` is a dart thrown at it. A removed token has no length and is never hit.
+// The token id on which a uniform number in [0, 1) falls: inverse-transform sampling. The probabilities lie end to end,
+// in vocabulary order, on a bar of length 1, and `uniform` is a dart thrown at it. A removed token has no length and is
+// never hit.
 function draw(distribution, uniform) {
   if (!isNumber(uniform)) throw new Error(`uniform must be a number, got ${given(uniform)}`);
   if (!(uniform >= 0 && uniform < 1)) throw new Error(`uniform must be at least 0 and below 1, got ${given(uniform)}`);
@@ -481,11 +462,10 @@ function draw(distribution, uniform) {
 
 function checkShare(name, value, allowed) {
   if (value === null) return;
-  const rule = `${name} must be `;
-  if (!isNumber(value)) throw new Error(`${rule}a number ${allowed}, or None to turn it off, got ${given(value)}`);
-  if (!(value >= 0 && value <= 1) || (name === "top_p" && value === 0)) {
-    throw new Error(`${rule}${allowed}, or None to turn it off, got ${given(value)}`);
-  }
+  const rest = `${allowed}, or None to turn it off, got ${given(value)}`;
+  if (!isNumber(value)) throw new Error(`${name} must be a number ${rest}`);
+  const isShare = 0 <= value && value <= 1 && !(name === "top_p" && value === 0);
+  if (!isShare) throw new Error(`${name} must be ${rest}`);
 }
 
 // The largest logit: it is not finite if, and only if, the row has no softmax.
@@ -502,31 +482,31 @@ function remove(removedBy, isCut, stage) {
   for (let i = 0; i < removedBy.length; i++) if (removedBy[i] === 0 && isCut(i)) removedBy[i] = stage;
 }
 
-const not = (mask) => (i) => !mask[i];
+// `values`, with -Infinity for each token that was removed.
+const masked = (values, removedBy) => values.map((value, i) => (removedBy[i] === 0 ? value : -Infinity));
 
-// 1 for exactly `count` values: all above the kth, and the first of those equal to it.
+// True for exactly `count` values: all above the kth, and the first of those equal to it.
 function exactly(values, kth, count) {
   let room = count;
-  for (const value of values) room -= value > kth;
-  return Uint8Array.from(values, (value) => value > kth || (value === kth && room-- > 0));
+  for (const value of values) if (value > kth) room--;
+  return Array.from(values, (value) => value > kth || (value === kth && room-- > 0));
 }
 
-// 1 for exactly k tokens.
+// True for exactly k tokens.
 function topKMask(logits, k) {
   return exactly(logits, logits.slice().sort()[logits.length - k], k);
 }
 
-// 1 for each kept token that has less than p of the probability before it, the likeliest token first.
-function topPMask(scaled, removedBy, p) {
-  const kept = scaled.map((value, i) => (removedBy[i] === 0 ? value : -Infinity));
-  const ordered = scaled.filter((_, i) => removedBy[i] === 0).sort().reverse();
+// True for each kept token that has less than p of the probability before it, the likeliest token first.
+function topPMask(scaled, p) {
+  const ordered = scaled.filter((value) => value > -Infinity).sort().reverse();
   const probs = softmax(ordered);
   let count = 0;
   for (let before = 0; count < probs.length && before < p; count++) before += probs[count];
-  return exactly(kept, ordered[count - 1], count);
+  return exactly(scaled, ordered[count - 1], count);
 }
 
-// Whatever the scores, positive shares that sum to 1; float64.
+// Positive shares that sum to 1, the larger the score the larger.
 function softmax(scores) {
   let largest = -Infinity, total = 0;
   for (const score of scores) largest = Math.max(largest, score);
@@ -537,9 +517,9 @@ function softmax(scores) {
 
 // ---------------------------------------------------------------------------------------------------- luck
 
-// Uniform numbers in [0, 1) from a seed, those of `torch.rand(dtype=torch.float64)`: the Mersenne Twister MT19937
-// (Matsumoto & Nishimura 1998) of the seed's low 32 bits. `seed` is a number, a BigInt from 2**53 on, or null for new luck
-// each time.
+// Uniform numbers in [0, 1) from a seed, those of `torch.rand(dtype=torch.float64)`. They come from the Mersenne
+// Twister MT19937 (Matsumoto & Nishimura 1998) and the seed's low 32 bits. `seed` is a number, a BigInt where a number
+// would lose digits, or null for new luck each time.
 class Uniforms {
   constructor(seed) {
     this.state = new Uint32Array(624);
@@ -551,7 +531,7 @@ class Uniforms {
     this.used = 624;
   }
 
-  // 53 of the 64 bits of two outputs.
+  // The next number: 53 of the 64 bits of two outputs.
   next() {
     const high = this._bits(), low = this._bits();
     return ((high & 0x1fffff) * 2 ** 32 + low) / 2 ** 53;
@@ -591,11 +571,17 @@ function checkedSeed(seed) {
 
 const END_OF_TEXT = "<|endoftext|>";
 
-// GPT-2's words: a contraction; letters, digits or signs, each with a space before them; or white space.
-const WORDS_OF_GPT2 =
-  /'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+// GPT-2's words: a contraction; letters, digits or signs, perhaps with a space before them; or white space. (A letter
+// that is newer than the Unicode tables of the browser, or of gptcore's library, is a sign there.)
+const WORDS_OF_GPT2 = new RegExp(
+  String.raw`'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+    .replaceAll(String.raw`\s`, String.raw`\p{White_Space}`) // JavaScript's own \s differs at U+0085 and U+FEFF
+    .replaceAll(String.raw`\S`, String.raw`\P{White_Space}`),
+  "gu",
+);
 
-// The characters that stand for the 256 bytes in GPT-2's vocabulary: visible bytes for themselves, the others follow U+0100.
+// The characters that stand for the 256 bytes in GPT-2's vocabulary: visible bytes stand for themselves, the others
+// follow U+0100.
 const BYTE_CHARACTERS = (() => {
   let hidden = 0;
   const isShown = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
@@ -613,7 +599,6 @@ class Tokenizer {
     this.ranks = new Map(pairs.map((pair, rank) => [pair, rank]));
     this.eosToken = this.vocab.has(eosToken) ? eosToken : null;
     this.eosTokenId = this.vocab.get(eosToken) ?? null;
-    this.words = new Map();
   }
 
   get length() {
@@ -632,13 +617,10 @@ class Tokenizer {
   }
 
   _encodePart(text) {
-    return (text.match(WORDS_OF_GPT2) ?? []).flatMap((word) => {
-      if (!this.words.has(word)) this.words.set(word, this._encodeWord(word));
-      return this.words.get(word);
-    });
+    return (text.match(WORDS_OF_GPT2) ?? []).flatMap((word) => this._encodeWord(word));
   }
 
-  // The bytes of a word are merged in the order of the merges, the first pair of the list first, all that are there.
+  // A word begins as bytes. Of its pairs, the one that comes first in the merges is joined, until none is left there.
   _encodeWord(word) {
     let parts = Array.from(new TextEncoder().encode(word), (byte) => BYTE_CHARACTERS[byte]);
     while (true) {
@@ -663,13 +645,15 @@ class Tokenizer {
 
 // The bytes that a token stands for.
 function tokenBytes(tokenizer, tokenId) {
+  checkTokenId(tokenId);
   if (!tokenizer.isKnown(tokenId)) throw new Error(`token_id must be one that the tokenizer has, got ${tokenId}`);
   return Uint8Array.from(tokenizer.tokens.get(tokenId), (character) => BYTE_ALPHABET.get(character));
 }
 
-// How one token is shown to a person: "␣the", "⏎", or `<0xEC>` for a byte that is not text on its own. Different ids have
-// different labels, and every character of a label is visible.
+// How one token is shown to a person: "␣the", "⏎", or `<0xEC>` for a byte that is not text on its own. Different ids
+// have different labels, every character of a label is visible, and an id that is not there is `<id 40321>`.
 function tokenLabel(tokenizer, tokenId) {
+  checkTokenId(tokenId);
   if (!tokenizer.isKnown(tokenId)) return unknownLabel(tokenId);
   const bytes = tokenBytes(tokenizer, tokenId);
   let text = "";
@@ -682,23 +666,21 @@ function tokenLabel(tokenizer, tokenId) {
   return visible(text);
 }
 
+function checkTokenId(tokenId) {
+  if (!isInteger(tokenId)) throw new Error(`token_id must be an integer, got ${given(tokenId)}`);
+}
+
 const unknownLabel = (tokenId) => `<id ${tokenId}>`;
 
 // The character whose bytes begin at `start`, or null if there is none.
 function characterAt(bytes, start) {
   const first = bytes[start], length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
   try {
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    return decoder.decode(bytes.subarray(start, start + length));
+    return utf8Decoder({ fatal: true }).decode(bytes.subarray(start, start + length));
   } catch {
     return null;
   }
 }
-
-// The beginning of a character at the end of some bytes, each written as the character of its number. A beginning that
-// no text has, that of half a surrogate pair, counts too, as it does in Python.
-const INCOMPLETE =
-  /(?:[\xc2-\xdf]|\xe0[\xa0-\xbf]?|[\xe1-\xef][\x80-\xbf]?|\xf0(?:[\x90-\xbf][\x80-\xbf]?)?|[\xf1-\xf3][\x80-\xbf]{0,2}|\xf4(?:[\x80-\x8f][\x80-\xbf]?)?)$/;
 
 // Joins tokens that are pieces of UTF-8; holds back the bytes of an incomplete character.
 class ByteReader {
@@ -709,8 +691,7 @@ class ByteReader {
 
   read(tokenIds) {
     const bytes = [...this.held, ...tokenIds.flatMap((tokenId) => [...tokenBytes(this.tokenizer, tokenId)])];
-    const count = String.fromCharCode(...bytes.slice(-3)).match(INCOMPLETE)?.[0].length ?? 0;
-    this.held = bytes.splice(bytes.length - count);
+    this.held = bytes.splice(bytes.length - incomplete(bytes));
     return decodeUtf8(bytes);
   }
 
@@ -721,7 +702,20 @@ class ByteReader {
   }
 }
 
-const decodeUtf8 = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+// How many bytes at the end are the beginning of a character that is not complete.
+function incomplete(bytes) {
+  for (let count = Math.min(3, bytes.length); count > 0; count--) {
+    const end = Uint8Array.from(bytes.slice(-count));
+    const isSurrogate = count === 2 && end[0] === 0xed && (end[1] & 0xe0) === 0xa0; // Python waits for its end, too
+    if (isSurrogate || utf8Decoder().decode(end, { stream: true }) === "") return count;
+  }
+  return 0;
+}
+
+const decodeUtf8 = (bytes) => utf8Decoder().decode(Uint8Array.from(bytes));
+
+// Of bytes that are not text U+FFFD is made. A byte order mark is a character like others.
+const utf8Decoder = (settings = {}) => new TextDecoder("utf-8", { ignoreBOM: true, ...settings });
 
 // One piece of text for each token, and one for the end; joined, they are the text of all `tokenIds`.
 //
@@ -729,23 +723,43 @@ const decodeUtf8 = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).deco
 // tokens, it comes whole with the last of them, and the pieces before it are "". With `cut`, a character that is
 // incomplete at the end is left out; otherwise it becomes U+FFFD, as do bytes that are not UTF-8.
 function* streamDecode(tokenizer, tokenIds, { start = null, cut = false } = {}) {
-  const reader = new ByteReader(tokenizer);
+  const bytes = new ByteReader(tokenizer);
   const piece = (tokenId) =>
-    tokenizer.isKnown(tokenId) ? reader.read([tokenId]) : reader.finish() + unknownLabel(tokenId);
+    tokenizer.isKnown(tokenId) ? bytes.read([tokenId]) : bytes.finish() + unknownLabel(tokenId);
   if (start !== null) {
     const allKnown = start.every((tokenId) => tokenizer.isKnown(tokenId));
-    yield allKnown ? reader.read(start) : start.map(piece).join("");
+    yield allKnown ? bytes.read(start) : start.map(piece).join("");
   }
   for (const tokenId of tokenIds) yield piece(tokenId);
-  yield reader.finish(cut);
+  yield bytes.finish(cut);
 }
 
 // ---------------------------------------------------------------------------------------------------- the loop
 
+// A function from a growing text to the logits (vocab_size) of its next token. It remembers the text that it read last,
+// and reads only what comes after their common beginning. Past the context length every position changes with each
+// token, so it reads the whole window there.
+function reader(model) {
+  let kvCache = null, known = [], logits = null;
+  return (tokenIds) => {
+    const window = tokenIds.slice(-model.config.context_length);
+    let same = 0;
+    while (same < window.length && window[same] === known[same]) same++;
+    if (same === window.length && same === known.length && logits) return logits;
+    kvCache ??= new KVCache(model.config);
+    kvCache.length = Math.min(same, window.length - 1); // the last token is read again if need be: for its logits
+    known = [];
+    const hidden = model.hiddenStates(window.slice(kvCache.length), kvCache);
+    known = window;
+    return (logits = model.head.forward(hidden.slice(-model.config.emb_dim))); // of the last position alone
+  };
+}
+
 // One step, {position, distribution, uniform, tokenId}, for each new token after `tokenIds`: read the text, choose one
-// token, write it down, begin again. The same seed gives the same tokens as in Python. The text ends after `eosTokenId`,
-// one or several. What is wrong with an argument is said before any work.
+// token, write it down, begin again. The settings are those of `Sampling`, and the same seed gives the same tokens as
+// in Python. The text ends after `eosTokenId`, one or several. A wrong argument is refused before any work.
 function generateSteps(model, tokenIds, maxNewTokens, { seed = null, eosTokenId = [], ...settings } = {}) {
+  checkTokenIds(model, tokenIds);
   checkInteger("max_new_tokens", maxNewTokens, 0);
   const sampling = new Sampling(settings), uniforms = new Uniforms(seed);
   return cachedSteps(model, [...tokenIds], maxNewTokens, uniforms, sampling, [eosTokenId ?? []].flat());
@@ -763,14 +777,14 @@ function* cachedSteps(model, tokenIds, maxNewTokens, uniforms, sampling, ends) {
   }
 }
 
-// The whole text, `prompt` included. It ends after `maxLength` new tokens, or at the end-of-text token, which is not shown,
-// or before the first of the strings `stop` in what is new.
+// The whole text, `prompt` included. It ends after `maxLength` new tokens, at the end-of-text token, which is not
+// shown, or before the first of `stop`, a string or several, in what is new. The settings are those of `Sampling`.
 function generateText(model, prompt, tokenizer, maxLength = 50, { seed = null, stop = [], ...settings } = {}) {
-  const sampling = new Sampling({ top_k: 10, ...settings });
+  const ends = stopStrings(stop), sampling = new Sampling({ top_k: 10, ...settings });
   const [promptIds, steps] = textSteps(model, prompt, tokenizer, maxLength, sampling, seed);
   const pieces = streamDecode(tokenizer, newIds(steps, tokenizer.endTokenIds), { start: promptIds, cut: true });
   const first = pieces.next().value;
-  return first + [...beforeStop(pieces, [stop].flat())].join("");
+  return first + [...beforeStop(pieces, ends)].join("");
 }
 
 // The token ids of `prompt`, and the steps that continue it.
@@ -801,6 +815,13 @@ function* newIds(steps, ends) {
   for (const { tokenId } of steps) if (!ends.includes(tokenId)) yield tokenId;
 }
 
+function stopStrings(stop) {
+  const strings = typeof stop === "string" ? [stop] : stop;
+  const isFull = (string) => typeof string === "string" && string !== "";
+  if (Array.isArray(strings) && strings.every(isFull)) return strings;
+  throw new Error(`stop must be a string or several, none of them empty, got ${given(stop)}`);
+}
+
 // `pieces` up to the first string of `stop`; what may be the beginning of one is held back until it is known.
 function* beforeStop(pieces, stop) {
   let held = "";
@@ -823,8 +844,8 @@ function* beforeStop(pieces, stop) {
 
 // One forward pass over T tokens, on record.
 class Recording {
-  // attention[layer][head] (T, T): row t is how position t shares out its attention. residuals (n_layers + 1 of (T, C)):
-  // the stream after the embedding, and after each block.
+  // attention[layer][head] (T, T): row t is how position t shares out its attention; it sums to 1.
+  // residuals, n_layers + 1 of (T, C): the stream after the embedding, and after each block.
   constructor(model, tokenIds, attention, residuals) {
     Object.assign(this, { model, tokenIds, attention, residuals });
   }
@@ -835,21 +856,41 @@ class Recording {
   }
 }
 
-// What `model` does while it reads. `ablated` names heads, [layer, head], that gather nothing.
+// What `model` does while it reads. `ablated` names heads, [layer, head], whose output is replaced by zeros, to see
+// what the others can do without them.
 function record(model, tokenIds, { ablated = [] } = {}) {
+  checkRecorded(model, tokenIds, ablated);
   const { n_heads: nHeads } = model.config, T = tokenIds.length;
   const kvCache = new KVCache(model.config);
-  checkTokenIds(model, tokenIds, kvCache);
-  let x = model.embedded(tokenIds);
+  let x = model.embedded(tokenIds); // (T, C)
   const attention = [], residuals = [x];
   model.blocks.forEach((block, layer) => {
-    const seen = new Float32Array(nHeads * T * T);
+    const seen = new Float32Array(nHeads * T * T); // (n_heads, T, T)
     const heads = ablated.filter(([ablatedLayer]) => ablatedLayer === layer).map(([, head]) => head);
     x = block.forward(x, layer, kvCache, seen, heads);
     attention.push(Array.from({ length: nHeads }, (_, head) => seen.subarray(head * T * T, (head + 1) * T * T)));
     residuals.push(x);
   });
   return new Recording(model, tokenIds, attention, residuals);
+}
+
+function checkRecorded(model, tokenIds, ablated) {
+  const { n_layers: layers, n_heads: perLayer, context_length: limit } = model.config;
+  checkTokenIds(model, tokenIds);
+  if (tokenIds.length > limit) {
+    throw new Error(`token_ids must be at most ${limit}, the context length, got ${tokenIds.length}`);
+  }
+  const isPair = (head) => Array.isArray(head) && head.length === 2 && head.every(isInteger);
+  if (!Array.isArray(ablated) || !ablated.every(isPair)) {
+    const allowed = "a list of heads, each a pair of integers (layer, head)";
+    throw new Error(`ablated must be ${allowed}, got ${given(ablated)}`);
+  }
+  for (const [layer, head] of ablated) {
+    if (!(0 <= layer && layer < layers && 0 <= head && head < perLayer)) {
+      const last = `(${layers - 1}, ${perLayer - 1})`;
+      throw new Error(`ablated must name heads from (0, 0) to ${last}, got (${layer}, ${head})`);
+    }
+  }
 }
 
 // The logits (…, vocab_size) that the head would compute if `residuals` (…, C) were the last: the logit lens
