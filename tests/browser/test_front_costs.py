@@ -119,7 +119,7 @@ def test_a_step_that_is_touched_or_reached_by_keys_shows_its_numbers_and_its_tex
     learn(monitor, 70, 100)
     end(monitor)
     with on_page(browser, monitor) as page:
-        chart, text = page.get_by_role("slider"), page.get_by_role("region", name="What the model writes")
+        chart, text = page.get_by_role("slider"), page.get_by_role("group", name="What the model writes")
         box = page.locator(".gc-train-chart").bounding_box()
         chart.click(position={"x": box["width"] * (42 + 450 * 0.7) / 500, "y": 100})
         page.mouse.move(0, 0)

@@ -202,7 +202,7 @@ export default {
   render({ model, el }) {
     const [prompt, grown] = ["gc-told", "gc-new"].map((kind) => h("span", { class: kind }));
     const mark = h("span", { class: "gc-tree-here", "aria-hidden": "true" }, "▸");
-    const story = h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": t("The text") }, prompt, grown, mark);
+    const story = h("div", { class: "gc-text", tabindex: "0", role: "group", "aria-label": t("The text") }, prompt, grown, mark);
     const sum = h("p", { class: "gc-tree-sum" });
     const choose = (node) => ask(model, "choose", node.way);
     let tree = { nodes: [] };

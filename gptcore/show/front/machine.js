@@ -44,9 +44,9 @@ function panels(model) {
 
   let chosen = 0;
   const list = h("div", { class: "gc-number-rows" });
-  const numbers = h("p", { class: "gc-number-list", tabindex: "0", role: "region", "aria-label": t("The numbers of the row") });
+  const numbers = h("p", { class: "gc-number-list", tabindex: "0", role: "group", "aria-label": t("The numbers of the row") });
   const looked = bars({ label: t("Where this layer looks"), value: ({ prob }) => percent(prob), title: ({ label }) => label });
-  const lookedName = h("h4");
+  const lookedName = h("h3");
   const layerRows = [];
   const layers = (shown) => {
     keyed(list, shown.rows.map((row, i) => ({ row, i })), ({ i }) => i,

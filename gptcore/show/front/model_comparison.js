@@ -8,7 +8,7 @@ function modelRow(name, look) {
   const dart = dartStrip();
   const choices = h("p", { class: "gc-key" });
   const el = h("div", { class: "gc-model" },
-    h("div", { class: "gc-side" }, h("div", { class: "gc-model-head" }, h("h4", {}, name), loss, said), text.el),
+    h("div", { class: "gc-side" }, h("div", { class: "gc-model-head" }, h("h3", {}, name), loss, said), text.el),
     h("div", { class: "gc-side" }, dart.el, choices));
   return {
     el,

@@ -2,7 +2,7 @@
 
 export default {
   render({ model, el }) {
-    const story = h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": t("The text") });
+    const story = h("div", { class: "gc-text", tabindex: "0", role: "group", "aria-label": t("The text") });
     const [prompt, middle, last] = ["gc-told", "gc-new", "gc-new gc-last"].map((kind) =>
       h("span", { class: kind }));
     story.append(prompt, middle, last);

@@ -119,7 +119,7 @@ function weightsLine() {
 function writtenText(name) {
   const spans = ["", "gc-pe-first-other", "gc-pe-after"].map((kind) => h("span", { class: kind }));
   const head = h("p", {}, name);
-  const el = h("div", {}, head, h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": name }, spans));
+  const el = h("div", {}, head, h("div", { class: "gc-text", tabindex: "0", role: "group", "aria-label": name }, spans));
   return { el, show: (name, parts) => {
     put(head, { text: name });
     const gap = /^\s*/.exec(parts[1])[0];

@@ -4,7 +4,7 @@ export default {
   render({ model, el }) {
     const look = (i) => ask(model, "look", i);
     const sides = ["A", "B"].map((name, i) => {
-      const heading = h("h4");
+      const heading = h("h3");
       const text = story(t("Text {name}, token by token", { name }), look);
       const dart = dartStrip();
       const sliders = ["temperature", "top_k"].map((setting) =>

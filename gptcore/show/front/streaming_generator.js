@@ -3,7 +3,7 @@
 export default {
   render({ model, el }) {
     const [prompt, middle, last] = ["gc-told", "gc-new", "gc-new gc-last"].map((kind) => h("span", { class: kind }));
-    const story = h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": t("The text") }, prompt, middle, last);
+    const story = h("div", { class: "gc-text", tabindex: "0", role: "group", "aria-label": t("The text") }, prompt, middle, last);
     const bar = h("i");
     const progress = h("div", { class: "gc-track", role: "progressbar", "aria-label": t("Tokens written"), "aria-valuemin": 0 }, bar);
     const [count, speed] = [h("span"), h("span", { class: "gc-number" })];

@@ -2,7 +2,7 @@
 
 // The chips of one tokenizer: `show(box)`. about(token) is called for the chip that is looked at, and with null.
 function chips(about, choose) {
-  const heading = h("h4", { class: "gc-tokens-name" });
+  const heading = h("h3", { class: "gc-tokens-name" });
   const more = h("p", { class: "gc-tokens-more" });
   const list = h("div", { class: "gc-chips" });
   const el = h("div", { class: "gc-chips-box", role: "group" }, more, list);

@@ -85,14 +85,14 @@ export default {
     const bar = h("i");
     const progress = h("div", { class: "gc-track", role: "progressbar", "aria-label": t("Steps done"), "aria-valuemin": 0 }, bar);
     const [count, speed, left] = [h("span"), h("span", { class: "gc-number" }), h("span", { class: "gc-number" })];
-    const heading = h("h4");
+    const heading = h("h3");
     const back = button(t("Back"), () => pin(null), { icon: "↩", title: t("To the step whose weights the model has") });
     const key = (kind) => h("svg", { viewBox: "0 0 30 12", width: 30, height: 12, "aria-hidden": "true" },
       h("line", { x1: 1, x2: 29, y1: 6, y2: 6, class: `gc-train-line gc-train-${kind}` }), kind === "validation" && h("circle", { cx: 15, cy: 6, r: 4, class: "gc-train-point" }));
     const names = [h("span", {}, key("training"), t("training loss")), h("span", {}, key("validation"), h("span")), h("span", {}, t("above the floor"))];
     const values = names.map(() => h("strong"));
     const when = h("p", { class: "gc-key" });
-    const text = h("div", { class: "gc-text", tabindex: "0", role: "region", "aria-label": t("What the model writes") });
+    const text = h("div", { class: "gc-text", tabindex: "0", role: "group", "aria-label": t("What the model writes") });
     frame({ model, el }, "training-monitor", ["layers", "logits"], {
       top: [h("div", { class: "gc-line" }, play, stop, progress, count, speed, left)],
       left: [box, h("p", { class: "gc-key" }, t("Touch the curves or press the arrow keys to see a step. ▲ text"))],
