@@ -7,7 +7,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -53,12 +53,11 @@ START = """
 
 
 class Bench:
-    """A page with the scripts of the widgets called `names`, or of all, and the bundled model."""
+    """A page with the scripts of all widgets, and the bundled model."""
 
-    def __init__(self, chromium: str, names: Collection[str] = ()):
-        names = names or [name for name, files in scripts.VIEWS.items() if all(map(_is_there, files))]
+    def __init__(self, chromium: str):
         self._thread = ThreadPoolExecutor(1, "playwright")
-        self._do(self._open, chromium, names)
+        self._do(self._open, chromium)
         self.add_model("storyteller", STORYTELLER)
         self.add_tokenizer("storyteller", STORYTELLER)
         self.add_tokenizer("english", STORYTELLER / "english_tokenizer")
@@ -66,7 +65,7 @@ class Bench:
     def _do(self, function: Callable, *arguments: Any) -> Any:
         return self._thread.submit(function, *arguments).result()
 
-    def _open(self, chromium: str, names: Collection[str]) -> None:
+    def _open(self, chromium: str) -> None:
         self._playwright = sync_playwright().start()
         self._browser = self._playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         self._page = self._browser.new_page()
@@ -74,7 +73,7 @@ class Bench:
         self.errors: list[str] = []
         self._page.on("pageerror", lambda error: self.errors.append(str(error)))
         self._page.set_content('<!doctype html><meta charset="utf-8">')
-        self._page.add_script_tag(content=scripts.scripts(names))
+        self._page.add_script_tag(content=scripts.scripts(scripts.VIEWS))
         self._page.evaluate(START)
         assert not self.errors, self.errors
 
@@ -124,10 +123,6 @@ class Bench:
             python = {"shown": view.shown, "settings": view.settings, "offers": view.offers, "caption": widget.caption}
             assert (found := difference(json.loads(json.dumps(for_page(python))), state)) is None, (step, found)
         return states
-
-
-def _is_there(name: str) -> bool:
-    return (scripts.FOLDER / "views" / f"{name}.js").exists()
 
 
 def hear(widget: Any, step: Step) -> None:
