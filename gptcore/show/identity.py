@@ -15,8 +15,10 @@ from gptcore.hub import STORYTELLER
 from gptcore.hugging_face import read_config
 from gptcore.model import GPTModel
 from gptcore.page.models import MODELS, UNTRAINED
+from gptcore.tokenizer import byte_level_bpe
 
 VOCABULARIES = {"storyteller": STORYTELLER / "vocab.json", "english": STORYTELLER / "english_tokenizer" / "vocab.json"}
+MOST_GIVEN = 5_000  # tokens of a tokenizer that travels with a widget
 
 # How far the weights of the models that come with the project may be from what they are, as a share. Lesson 06 trains
 # one of them anew, and rounding differs between processors.
@@ -74,6 +76,28 @@ def tokenizer_name(tokenizer: Any) -> str | None:
     backend = backend_of(tokenizer)
     vocab = None if backend is None else backend.get_vocab()
     return next((name for name in VOCABULARIES if vocab == _vocab(name)), None)
+
+
+def tokenizer_given(tokenizer: Any) -> str | dict[str, str] | None:
+    """How a page comes by `tokenizer`: by its name, or a small one of GPT-2's kind by its tokens and merges."""
+    backend = backend_of(tokenizer)
+    if (name := tokenizer_name(tokenizer)) is not None or backend is None or backend.get_vocab_size() > MOST_GIVEN:
+        return name
+    told = json.loads(backend.to_str())
+    tokens, merges = told["model"].pop("vocab", {}), told["model"].pop("merges", [])
+    is_kind = told == _plain_kind() and not getattr(tokenizer, "clean_up_tokenization_spaces", False)
+    if not is_kind or sorted(tokens.values()) != list(range(len(tokens))):
+        return None
+    pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in merges]  # the library has written both
+    return {"tokens": " ".join(sorted(tokens, key=tokens.get)), "merges": "\n".join(pairs)}
+
+
+@cache
+def _plain_kind() -> dict[str, Any]:
+    """What the library says of a byte-level BPE that splits words as GPT-2 does, and has no special tokens."""
+    told = json.loads(byte_level_bpe().to_str())
+    told["model"] = {name: value for name, value in told["model"].items() if name not in ("vocab", "merges")}
+    return told
 
 
 @cache

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch
 from gptcore.checks import given
 from gptcore.show.charts import HEIGHT, INK, SMALL, WIDTH, chart, drawable, say, styled
 from gptcore.show.front import Control
-from gptcore.show.identity import tokenizer_name
+from gptcore.show.identity import tokenizer_given
 from gptcore.show.live import LiveView
 from gptcore.show.settings import TextSetting
 from gptcore.show.style import HUES, columns, short_label
@@ -186,8 +186,8 @@ class TokenExplorer(LiveView):
         return {"boxes": [shown_tokens(name, tokens) for name, tokens in self.tokens.items()]}
 
     def _given(self) -> dict[str, Any]:
-        """The names of its tokenizers in their order, and which of those that come with the project each of them is."""
-        known = [[name, tokenizer_name(words.tokenizer)] for name, words in self._vocabularies.items()]
+        """The names of its tokenizers in their order, and how a page comes by each of them."""
+        known = [[name, tokenizer_given(words.tokenizer)] for name, words in self._vocabularies.items()]
         unknown = {"tokenizer": None} if any(which is None for _, which in known) else {}
         return super()._given() | unknown | {"given": {"tokenizers": known}}
 

@@ -1,8 +1,10 @@
 """TokenExplorer: the page does what Python does."""
 
 import pytest
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
 
-from gptcore import load_tokenizer
+from gptcore import Tokenizer, byte_level_bpe, load_tokenizer, stories
 from gptcore.hub import STORYTELLER
 from gptcore.show import TokenExplorer
 from gptcore.show.tokens import Vocabulary
@@ -44,6 +46,19 @@ def test_what_is_no_text_is_the_same_sentence(same, both):
 def test_a_single_tokenizer_has_no_name_in_the_caption(same, told, english):
     same(TokenExplorer(told[1], "Once upon a time"), [["set", "text", "fox"]])
     same(TokenExplorer(english, "a"), [["set", "text", "옛"], ["set", "text", "é"]])
+
+
+def test_a_tokenizer_that_was_trained_in_a_lesson(same, told):
+    backend = byte_level_bpe()
+    trainer = BpeTrainer(vocab_size=600, show_progress=False, initial_alphabet=sorted(ByteLevel.alphabet()))
+    backend.train_from_iterator([stories.sample("en", seed=seed) for seed in range(20)], trainer)
+    explorer = TokenExplorer({"trained": Tokenizer(backend), "bilingual": told[1]}, "옛날 옛적에")
+    texts = [
+        *HOSTILE,
+        *(stories.sample(language, seed=30) for language in ("en", "ko")),
+        " 0 1 constructor <|endoftext|>",
+    ]
+    same(explorer, [["set", "text", text] for text in texts])
 
 
 def test_every_token_has_its_label_and_its_bytes(bench, told, english):

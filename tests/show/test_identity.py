@@ -2,13 +2,15 @@
 
 import pytest
 import torch
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
 
 import gptcore
-from gptcore import GPTModel, Tokenizer, load_tokenizer
+from gptcore import GPTModel, Tokenizer, byte_level_bpe, load_tokenizer
 from gptcore.hub import STORYTELLER
 from gptcore.page.models import MODELS
 from gptcore.show import NextToken, TextScorer
-from gptcore.show.identity import _weights, model_name, tokenizer_name
+from gptcore.show.identity import _weights, model_name, tokenizer_given, tokenizer_name
 from gptcore.show.live import PAGE_TYPE
 
 
@@ -55,6 +57,33 @@ def test_the_bundled_tokenizers_are_known_and_no_others(told):
     assert tokenizer_name(told[1]) == "storyteller"
     assert tokenizer_name(load_tokenizer(STORYTELLER / "english_tokenizer")) == "english"
     assert tokenizer_name(Tokenizer.of_characters("abc")) is None
+
+
+def trained(**settings):
+    """A tokenizer of a few merges, as a lesson trains one."""
+    backend = byte_level_bpe(**settings)
+    trainer = BpeTrainer(vocab_size=270, show_progress=False, initial_alphabet=sorted(ByteLevel.alphabet()))
+    backend.train_from_iterator(["the other oxen"] * 3, trainer)
+    return Tokenizer(backend)
+
+
+def test_a_small_tokenizer_travels_with_its_widget(told):
+    tokenizer = trained()
+    given = tokenizer_given(tokenizer)
+    tokens, merges = given["tokens"].split(" "), given["merges"].split("\n")
+    assert {token: i for i, token in enumerate(tokens)} == tokenizer.backend.get_vocab()
+    assert len(merges) == len(tokens) - 256 and all(merge.replace(" ", "") in tokens for merge in merges)
+    assert tokenizer_given(told[1]) == "storyteller"
+
+
+def test_a_tokenizer_that_a_page_would_read_otherwise_does_not():
+    tidy = trained()
+    tidy.clean_up_tokenization_spaces = True
+    for other in (trained(add_prefix_space=True), tidy, Tokenizer.of_characters("abc"), object()):
+        assert tokenizer_given(other) is None
+    tokenizer = trained()
+    tokenizer.backend.add_special_tokens(["<s>"])
+    assert tokenizer_given(tokenizer) is None
 
 
 def test_a_saved_widget_says_what_it_is(told):

@@ -190,9 +190,13 @@ def test_a_notebook_gets_the_live_view_a_picture_and_a_line(explorer):
     json.dumps(bundle)
 
 
-def test_what_a_page_needs_are_the_names_of_its_tokenizers(explorer, bundled):
-    assert explorer._given()["given"] == {"tokenizers": [["bilingual", "storyteller"], ["English only", None]]}
-    assert explorer._given()["tokenizer"] is None and "tokenizer" not in TokenExplorer(bundled)._given()
+def test_what_a_page_needs_are_its_tokenizers(bundled, bytes_only):
+    letters = Tokenizer.of_characters("Once upon a time")
+    given = TokenExplorer({"b": bundled, "a": bytes_only, "letters": letters})._given()
+    (first, which), (second, brought), (third, unknown) = given["given"]["tokenizers"]
+    assert (first, which, second, third, unknown) == ("b", "storyteller", "a", "letters", None)
+    assert len(brought["tokens"].split()) == 256 and brought["merges"] == ""
+    assert given["tokenizer"] is None and "tokenizer" not in TokenExplorer(bundled)._given()
 
 
 def test_a_text_that_is_lost_is_said_beside_its_tokens():

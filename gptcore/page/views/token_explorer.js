@@ -47,13 +47,19 @@ function shownTokens(name, tokens) {
   };
 }
 
+// The tokenizer that the page knows by its name, or that the widget has brought with it.
+function tokenizerOf(context, which) {
+  if (typeof which === "string") return context.tokenizers[which];
+  return new Tokenizer(Object.fromEntries(which.tokens.split(" ").map((token, id) => [token, id])), which.merges, null);
+}
+
 class TokenExplorer extends LiveView {
   static front = "token_explorer";
   static settings = { text: textSetting(MOST_TYPED) };
 
   constructor(context, page) {
     super(context, page);
-    const known = page.given.tokenizers.map(([name, which]) => [name, new Vocabulary(context.tokenizers[which])]);
+    const known = page.given.tokenizers.map(([name, which]) => [name, new Vocabulary(tokenizerOf(context, which))]);
     this.vocabularies = new Map(known);
     this.open({ text: { value: "" } });
     this.update();
