@@ -157,20 +157,23 @@ class WaysSearch {
   // Read every beginning that could still lead to a likelier way; false if there are too many.
   certify() {
     const most = this.reader.fits(this.depth) ? MOST_READ : MOST_READ_WHOLE;
-    for (let better; (better = this.better()).length; ) {
+    while (true) {
+      const least = this.least();
+      const better = [...this.open.values()].filter(({ prob }) => prob > least);
+      if (!better.length) return true;
       if (this.readCount >= most) return false;
-      this.readOn(likeliestOf(better, TOGETHER));
+      this.readOn(likeliestOf(better, TOGETHER), least);
     }
-    return true;
   }
 
-  better() {
-    const { length, [length - 1]: last } = likeliestOf([...this.done.values()], this.width);
-    const least = length === this.width ? last.prob : 0;
-    return [...this.open.values()].filter(({ prob }) => prob > least);
+  // What a way must exceed to be one of the likeliest.
+  least() {
+    if (this.done.size < this.width) return 0;
+    return likeliestOf([...this.done.values()], this.width).at(-1).prob;
   }
 
-  readOn(beginnings) {
+  // What is not likelier than `least` need not be kept: that never sinks.
+  readOn(beginnings, least = 0) {
     this.reader.read(beginnings.map(({ way }) => way));
     this.readCount += beginnings.length;
     for (const { way, prob } of beginnings) {
@@ -179,7 +182,7 @@ class WaysSearch {
       this.open.delete(key);
       // Of the last tokens no more are needed; of others no more can be read.
       const found = largestOf(probs, way.length + 1 === this.depth ? this.width : MOST_READ);
-      for (const tokenId of found.filter((tokenId) => probs[tokenId] > 0)) {
+      for (const tokenId of found.filter((tokenId) => prob * probs[tokenId] > least)) {
         const longer = [...way, tokenId];
         const isDone = longer.length === this.depth || this.reader.ends.includes(tokenId);
         (isDone ? this.done : this.open).set(keyOf(longer), { way: longer, prob: prob * probs[tokenId] });
