@@ -1,8 +1,11 @@
 """SettingsComparison: the page does what Python does."""
 
+import json
+
 import pytest
 
 from gptcore.show import SettingsComparison
+from tests.page.bench import difference
 from tests.page.hostile import HOSTILE, WRONG
 
 
@@ -61,3 +64,26 @@ def test_the_token_that_was_looked_at_is_there_again(same, short, bench):
     short.look(0)
     (state,) = same(short)
     assert state["shown"]["position"] == 0 and bench.evaluate("() => view.did()") == [["look", [0]]]
+
+
+SLOWLY = """
+async () => {
+  view.change({ max_length: 30 });
+  const seen = [view.view.get("shown"), view.caption];
+  view.heard("do", "look", [2]);
+  view.change({ seed: 7 }); // other texts begin
+  view.heard("do", "look", [4]);
+  await view.settled();
+  return [...seen, view.view.get("shown"), view.did()];
+}
+"""
+
+
+def test_the_page_answers_while_the_texts_grow(bench, told, short):
+    bench.walk(json.loads(json.dumps(short._given())))
+    first, said, last, did = bench.evaluate(SLOWLY)
+    assert [side["pieces"] for side in first["sides"]] == [[], []] and said == "It is writing."
+    comparison = SettingsComparison(*told, "Once upon a time", seed=7, max_length=30)
+    comparison.look(4)
+    assert difference(comparison.view.shown["sides"], last["sides"]) is None
+    assert last["position"] == 4 and did == [["look", [4]]] and "writing" not in last

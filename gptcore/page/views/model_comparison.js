@@ -1,8 +1,9 @@
 // ModelComparison: several models, one prompt and the same luck.
 
-// What several models make of one prompt with the same random numbers. `written` and `steps` have an entry for each.
+// What several models make of one prompt with the same random numbers. `written` and `steps` have an entry for each; while
+// the texts grow there are no steps yet.
 class ModelsRecord {
-  constructor(tokenizer, sampling, seed, written, position, steps) {
+  constructor(tokenizer, sampling, seed, written, position, steps = written.map(() => null)) {
     Object.assign(this, { sampling, seed, written, position, steps });
     this.darts = steps.map((step) => step && Dart.of(step.distribution, step.uniform, tokenizer));
   }
@@ -20,7 +21,7 @@ class ModelsRecord {
   }
 }
 
-class ModelComparison extends LiveView {
+class ModelComparison extends Comparison {
   static front = "model_comparison";
   static hands = ["look", "other_luck"];
   static settings = {
@@ -51,12 +52,14 @@ class ModelComparison extends LiveView {
       throw new Error(t("position must be an integer from 0 to {last}, got {value}", { last, value: given(position) }));
     }
     const { sampling, seed, written } = this.record;
-    this.record = this.lookAt(sampling, seed, written, Number(position));
+    this.record = new ModelsRecord(this.tokenizer, sampling, seed, written, Number(position));
+    if (this.writing === null) this.record = this.finished();
     this.show();
   }
 
-  // The same texts, and what each model chose its new token at `position` from, computed again.
-  lookAt(sampling, seed, written, position) {
+  // The same texts, and what each model chose its new token from, computed again.
+  finished() {
+    const { sampling, seed, written, position } = this.record;
     const steps = written.map((text, i) => {
       const index = Math.min(position, text.tokenIds.length - 1);
       return index < 0 ? null : stepAgain(this.models[i], this.tokenizer, text, index, sampling);
@@ -64,27 +67,13 @@ class ModelComparison extends LiveView {
     return new ModelsRecord(this.tokenizer, sampling, seed, written, position, steps);
   }
 
-  // The next seed.
-  other_luck() {
-    this.seed = nextSeed(this.seed);
-  }
-
-  update() {
-    this.tryTo(() => this.compare());
-    if (this.record !== null) this.show();
-  }
-
   // Let each model write its text.
-  compare() {
-    const { models, tokenizer, seed, temperature, top_k, max_length: maxLength } = this;
-    const [prompt, notice] = fitting(this.prompt, models, tokenizer, maxLength);
-    if (notice) {
-      this.put({ prompt });
-      this.notice = notice;
-    }
+  begin() {
+    const { temperature, top_k, seed, max_length: maxLength } = this;
     const sampling = new Sampling({ temperature, top_k });
-    const written = models.map((model) => writeText(model, tokenizer, prompt, maxLength, sampling, seed));
-    return this.lookAt(sampling, seed, written, Math.min(this.record?.position ?? 0, Math.max(1, maxLength) - 1));
+    const position = Math.min(this.record?.position ?? 0, Math.max(1, maxLength) - 1);
+    const written = super.begin(this.models.map((model) => [model, sampling]));
+    return new ModelsRecord(this.tokenizer, sampling, seed, written, position);
   }
 
   // The token that a hand has chosen to look at.
@@ -96,7 +85,8 @@ class ModelComparison extends LiveView {
     if (this.record === null) return {};
     const models = this.names.map((name, i) => this.record.shown(i, name, this.losses[name] ?? null));
     const losses = Object.values(this.losses);
-    return { models, largest: losses.length ? Math.max(...losses) : null, floor: this.floor };
+    const writing = this.writing === null ? {} : { writing: true };
+    return { models, largest: losses.length ? Math.max(...losses) : null, floor: this.floor, ...writing };
   }
 
   band() {
@@ -109,8 +99,9 @@ class ModelComparison extends LiveView {
 
 // A model of the page; one that has read nothing needs no file.
 function knownModel({ models }, name) {
-  if (name === "untrained") models.untrained ??= untrained(models.storyteller.config, 0);
-  return models[name];
+  if (name === "untrained" && models.storyteller) models.untrained ??= untrained(models.storyteller.config, 0);
+  if (models[name]) return models[name];
+  throw new Error(`the page has no model called ${name}`);
 }
 
 views.ModelComparison = ModelComparison;

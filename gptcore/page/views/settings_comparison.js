@@ -2,10 +2,11 @@
 
 // Two texts from one prompt and the same random numbers, drawn with two settings.
 class SettingsRecord {
-  // `steps` are those of each text at `position`, or else its last; none if there are no new tokens.
-  constructor(tokenizer, samplings, written, position, steps) {
-    Object.assign(this, { samplings, written, position, steps });
-    this.darts = steps.map(({ distribution, uniform }) => Dart.of(distribution, uniform, tokenizer));
+  // `steps` are those of each text at `position`, or else its last; none if there are no new tokens, and null while the
+  // texts grow.
+  constructor(tokenizer, samplings, written, position = 0, steps = null) {
+    Object.assign(this, { samplings, written, position, steps, isWritten: steps !== null });
+    this.darts = (steps ?? []).map(({ distribution, uniform }) => Dart.of(distribution, uniform, tokenizer));
   }
 
   get tokenIds() {
@@ -14,7 +15,9 @@ class SettingsRecord {
 
   // The index of the first new token that differs; null if both texts are the same.
   get firstDifference() {
-    return firstDifference(...this.tokenIds);
+    const [a, b] = this.tokenIds;
+    const length = this.isWritten ? Infinity : Math.min(a.length, b.length); // what both have come to
+    return firstDifference(a.slice(0, length), b.slice(0, length));
   }
 
   // How many new tokens are the same at the same position.
@@ -24,6 +27,7 @@ class SettingsRecord {
   }
 
   get caption() {
+    if (!this.isWritten) return t("It is writing.");
     const most = Math.max(...this.tokenIds.map(({ length }) => length));
     const first = this.firstDifference;
     if (first === null) return t("The texts are the same, all {most} new tokens.", { most });
@@ -35,17 +39,18 @@ class SettingsRecord {
   shown() {
     const sides = this.written.map(({ prompt, pieces, tokenIds }, i) => {
       const other = this.written[1 - i].tokenIds;
-      const same = tokenIds.map((tokenId, place) => other[place] === tokenId);
+      const same = tokenIds.map((tokenId, place) => other[place] === tokenId || (!this.isWritten && place >= other.length));
       return { about: samplingText(this.samplings[i]), prompt, pieces, same, dart: this.darts[i]?.shown() ?? null };
     });
-    return { sides, parting: this.firstDifference, position: this.position };
+    const writing = this.isWritten ? {} : { writing: true };
+    return { sides, parting: this.firstDifference, position: this.position, ...writing };
   }
 }
 
 // The first index at which two lists differ, or the last one of the longer list.
 const parting = (first, second) => firstDifference(first, second) ?? Math.max(first.length, second.length) - 1;
 
-class SettingsComparison extends LiveView {
+class SettingsComparison extends Comparison {
   static front = "settings_comparison";
   static hands = ["look", "other_luck"];
   static settings = {
@@ -75,20 +80,24 @@ class SettingsComparison extends LiveView {
     return sliders.map((settings, i) => new Sampling({ ...settings, ...this.fixed[i] }));
   }
 
-  // Look at the new token at `position`, counted from 0.
+  // Look at the new token at `position`, counted from 0: while the texts grow, as soon as they are written.
   look(position) {
     checkInteger("position", position, 0);
-    const { samplings, written, tokenIds } = this.record;
-    const last = Math.max(...tokenIds.map(({ length }) => length)) - 1;
+    if (this.writing) {
+      this.wanted = position;
+      return;
+    }
+    const last = Math.max(...this.record.tokenIds.map(({ length }) => length)) - 1;
     if (position > last) {
       throw new Error(t("position must be at most {last}, got {value}", { last, value: groupedInteger(position) }));
     }
-    this.record = this.lookAt(samplings, written, position);
+    this.record = this.lookAt(position);
     this.show();
   }
 
   // The same texts, and what both settings chose their new token at `position` from, computed again.
-  lookAt(samplings, written, position) {
+  lookAt(position) {
+    const { samplings, written } = this.record;
     const steps = written.flatMap((text, i) => {
       const index = Math.min(position, text.tokenIds.length - 1);
       return index < 0 ? [] : [stepAgain(this.model, this.tokenizer, text, index, samplings[i])];
@@ -96,32 +105,26 @@ class SettingsComparison extends LiveView {
     return new SettingsRecord(this.tokenizer, samplings, written, position, steps);
   }
 
-  // The next seed.
-  other_luck() {
-    this.seed = nextSeed(this.seed);
+  // Write a text with each of two settings.
+  begin() {
+    const { samplings } = this;
+    this.wanted = null; // the token that a hand wants to look at
+    return new SettingsRecord(this.tokenizer, samplings, super.begin(samplings.map((sampling) => [this.model, sampling])));
   }
 
-  update() {
-    this.tryTo(() => this.compare());
-    if (this.record !== null) this.show();
-  }
-
-  // Write a text with each of two settings, and look at the token at which they part.
-  compare() {
-    const [prompt, notice] = fitting(this.prompt, [this.model], this.tokenizer, this.max_length);
-    if (notice) {
-      this.put({ prompt });
-      this.notice = notice;
-    }
-    const { model, tokenizer, samplings, seed, max_length: maxLength } = this;
-    const written = samplings.map((sampling) => writeText(model, tokenizer, prompt, maxLength, sampling, seed));
-    return this.lookAt(samplings, written, parting(...written.map(({ tokenIds }) => tokenIds)));
+  // Look at the token at which they part.
+  finished() {
+    const { tokenIds } = this.record;
+    const last = Math.max(...tokenIds.map(({ length }) => length)) - 1;
+    return this.lookAt(this.wanted === null || this.wanted > last ? parting(...tokenIds) : this.wanted);
   }
 
   // The token that a hand has chosen to look at.
   did() {
-    if (this.record === null || this.record.position === parting(...this.record.tokenIds)) return [];
-    return [["look", [this.record.position]]];
+    if (this.record === null) return [];
+    const { isWritten, position, tokenIds } = this.record;
+    const chosen = isWritten && position !== parting(...tokenIds) ? position : this.wanted;
+    return chosen === null ? [] : [["look", [chosen]]];
   }
 
   shown() {
@@ -129,7 +132,7 @@ class SettingsComparison extends LiveView {
   }
 
   band() {
-    if (this.record === null || !this.record.steps.length) return {};
+    if (this.record === null || !this.record.steps?.length) return {};
     const { steps: [step], written: [{ promptIds }] } = this.record;
     return band(this.prompt, promptIds, this.model, this.tokenizer, step.distribution, step.uniform, step.tokenId);
   }

@@ -16,13 +16,30 @@ class Text {
   }
 }
 
-// The text of `generateText` with these settings.
-function writeText(model, tokenizer, prompt, maxLength, sampling, seed) {
+// The text of `generateText` with these settings, as it grows: before its first token, after each, and at its end.
+function* growing(model, tokenizer, prompt, maxLength, sampling, seed) {
   const [promptIds, steps] = textSteps(model, prompt, tokenizer, maxLength, sampling, seed);
-  const drawn = [...steps].map(({ tokenId, uniform }) => [tokenId, uniform]);
-  const tokenIds = drawn.map(([tokenId]) => tokenId);
-  const [first, ...pieces] = streamDecode(tokenizer, tokenIds, { start: promptIds, cut: true });
-  return new Text(promptIds, tokenIds, drawn.map(([, uniform]) => uniform), first, pieces);
+  const text = new Text(promptIds, [], [], "", []);
+  const pieces = streamDecode(tokenizer, takenDown(text, steps), { start: promptIds, cut: true });
+  text.prompt = pieces.next().value;
+  yield text;
+  for (const piece of pieces) {
+    text.pieces.push(piece);
+    yield text;
+  }
+}
+
+function* takenDown(text, steps) {
+  for (const { tokenId, uniform } of steps) {
+    text.tokenIds.push(tokenId);
+    text.uniforms.push(uniform);
+    yield tokenId;
+  }
+}
+
+// The same text, whole.
+function writeText(...settings) {
+  return [...growing(...settings)].at(-1);
 }
 
 // The step that chose the new token at `index`, computed again.

@@ -12,7 +12,7 @@ function modelRow(name, look) {
     h("div", { class: "gc-side" }, dart.el, choices));
   return {
     el,
-    show({ loss: nats, prompt, pieces, position, choices: count, dart: shown }, { largest, floor }) {
+    show({ loss: nats, prompt, pieces, position, choices: count, dart: shown }, { largest, floor, writing }) {
       loss.style.visibility = said.style.visibility = nats == null ? "hidden" : "visible";
       if (nats != null) {
         const words = t("loss {loss}", { loss: decimals(nats, 2) }) + (floor == null ? "" : `, ${t("floor {floor}", { floor: decimals(floor, 2) })}`);
@@ -22,7 +22,7 @@ function modelRow(name, look) {
       }
       text.show(prompt, pieces, position, () => "");
       dart.show(shown);
-      if (!shown) return put(choices, { text: t("Nothing is written.") });
+      if (!shown) return put(choices, { text: writing ? t("It is writing.") : t("Nothing is written.") });
       dart.fall(shown.uniform);
       dart.light(shown.id);
       put(choices, { text: t("New token {n}: as if choosing among {choices}", { n: position + 1, choices: count < 99.95 ? decimals(count, 1) : grouped(count) }) });

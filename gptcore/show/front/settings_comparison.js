@@ -25,11 +25,11 @@ export default {
       const shown = model.get("shown");
       put(luck, { text: t("seed {seed}", { seed: model.get("settings").seed }) });
       if (!shown.sides) return;
-      const { parting, position } = shown;
+      const { parting, position, writing } = shown;
       for (const side of sides) {
         const { about, prompt, pieces, same, dart } = shown.sides[side.i];
         put(side.heading, { text: `${side.name}: ${about}` });
-        side.text.show(prompt, pieces, position, (i) =>
+        side.text.show(prompt, pieces, writing ? null : position, (i) =>
           i === parting ? "gc-first" : same[i] === false ? "gc-differs" : "");
         side.dart.show(dart);
         if (dart) {
@@ -38,7 +38,7 @@ export default {
         }
       }
       const place = t("New token {n}: one dart, at the same place on two bars.", { n: position + 1 });
-      put(what, { text: parting === null ? `${t("Nothing differs.")} ${place}` : `${place} ${t("Framed: the first token that differs; dotted: other tokens after it.")}` });
+      put(what, { text: writing ? "" : parting === null ? `${t("Nothing differs.")} ${place}` : `${place} ${t("Framed: the first token that differs; dotted: other tokens after it.")}` });
     });
   },
 };
