@@ -125,11 +125,14 @@ class Exploration:
 
     def describe(self) -> str:
         settings = ", ".join(f"{name} {value}" for name, value in vars(self.sampling).items() if value is not None)
-        drawn = f"; {self.draws:,} drawn" if self.draws else ""
-        return (
-            f"after {self.prompt!r} at {settings}: {self.panels.describe()}; "
-            f"entropy {self.entropy:.2f} nats, as if choosing among {self.choices:,.1f}{drawn}"
+        said = _("after {prompt} at {settings}: {tokens}; entropy {nats} nats, as if choosing among {choices}").format(
+            prompt=repr(self.prompt),
+            settings=settings,
+            tokens=self.panels.describe(),
+            nats=f"{self.entropy:.2f}",
+            choices=f"{self.choices:,.1f}",
         )
+        return f"{said}; {_('{draws} drawn').format(draws=f'{self.draws:,}')}" if self.draws else said
 
 
 def logits_after(model: GPTModel, tokenizer: Any, prompt: str) -> tuple[list[int], Tensor]:
@@ -248,7 +251,9 @@ class DistributionExplorer(LiveView):
         return replace(self.record, labels=self._labels)
 
     def picture(self) -> Figure:
-        title = f"After “{ending(drawable(self.prompt[-71:]), 70)}”, temperature {self.temperature:g}"
+        title = _("After “{prompt}”, temperature {temperature}").format(
+            prompt=ending(drawable(self.prompt[-71:]), 70), temperature=f"{self.temperature:g}"
+        )
         height, layout = min(HEIGHT, 1.5 + 0.27 * self.rows), {"columns": 3, "width_ratios": [1, 1, 1.1]}
         figure, axes = chart(WIDTH, height, title=title, **layout)
         if self.record is not None:

@@ -73,10 +73,17 @@ class Passage:
         return " ".join([*ended, said]) + self.read.warning
 
     def describe(self) -> str:
-        return (
-            f"{self.text!r} is {counted(len(self.read.labels), 'token')}, {len(self.rows)} rows of "
-            f"{len(self.last_row):,} numbers, {self.vocab_size:,} logits; {self.candidates.describe()}; "
-            f"the dart hits {self.dart.label}"
+        said = _(
+            "{text} is {tokens}, {rows} rows of {size} numbers, {logits} logits; {candidates}; the dart hits {label}"
+        )
+        return said.format(
+            text=repr(self.text),
+            tokens=counted(len(self.read.labels), "token"),
+            rows=len(self.rows),
+            size=f"{len(self.last_row):,}",
+            logits=f"{self.vocab_size:,}",
+            candidates=self.candidates.describe(),
+            label=self.dart.label,
         )
 
     def shown(self) -> dict[str, Any]:
@@ -143,10 +150,10 @@ def plot_rows(ax: Axes, passage: Passage) -> None:
     largest = [max(1e-9, max(map(abs, row))) for row in passage.rows]
     scaled = [[number / most for number in row] for row, most in zip(passage.rows, largest, strict=True)]
     ax.imshow(scaled, aspect="auto", cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
-    names = ["embedding", *(f"after layer {layer}" for layer in range(len(passage.rows) - 1))]
+    names = [_("embedding"), *(_("after layer {i}").format(i=i) for i in range(len(passage.rows) - 1))]
     ax.set_yticks(range(len(names)), names, fontsize=SMALL)
-    ax.set_xlabel("the numbers of one row: orange below 0, blue above")
-    say(ax, f"{len(names)} rows of {len(passage.last_row):,} numbers")
+    ax.set_xlabel(_("the numbers of one row: orange below 0, blue above"))
+    say(ax, _("{rows} rows of {size} numbers").format(rows=len(names), size=f"{len(passage.last_row):,}"))
 
 
 class Machine(LiveView):
@@ -234,8 +241,9 @@ class Machine(LiveView):
         return passage
 
     def picture(self) -> Figure:
-        title = f"“{ending(drawable(self.text), 60)}” on its way through the machine"
-        figure, (top, bottom) = chart(WIDTH, 4.8, rows=2, titles=[title, "What comes next?"], height_ratios=[1.2, 2])
+        title = _("“{text}” on its way through the machine").format(text=ending(drawable(self.text), 60))
+        titles = [title, _("What comes next?")]
+        figure, (top, bottom) = chart(WIDTH, 4.8, rows=2, titles=titles, height_ratios=[1.2, 2])
         if self.record is not None:
             plot_rows(top, self.record)
             plot_candidates(bottom, self.record.candidates)

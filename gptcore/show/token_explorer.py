@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from gptcore.checks import given
+from gptcore.language import _
 from gptcore.show.charts import HEIGHT, INK, SMALL, WIDTH, chart, drawable, say, styled
 from gptcore.show.front import Control
 from gptcore.show.identity import tokenizer_given
@@ -56,7 +57,7 @@ def plot_tokens(ax: Axes, tokens: Tokens, most: int = 12) -> None:
     bottom = (len(lines) - 1) * pitch + 0.35
     hidden = len(tokens.tokens) - (lines[-1][-1].stop if lines else 0)
     if hidden:
-        ax.text(0, bottom, f"… and {hidden:,} more", va="top", fontsize=10)
+        ax.text(0, bottom, _("… and {n} more").format(n=f"{hidden:,}"), va="top", fontsize=10)
     ax.set(xlim=(-0.2, LINE), ylim=(bottom, 0.5 - pitch))
     said = [f"{token.label} {token.token_id}" for token in tokens.tokens[:MOST_SAID]]
     say(ax, ", ".join(said) + (" …" if len(tokens.tokens) > MOST_SAID else ""))

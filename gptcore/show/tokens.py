@@ -110,7 +110,7 @@ class Tokens:
     def describe(self, most: int = 20) -> str:
         """The first of the tokens, with their ids."""
         chips = [f"{token.label} {token.token_id}" for token in self.tokens[:most]]
-        return ", ".join([*chips, "…"] if len(self.tokens) > most else chips) or "none"
+        return ", ".join([*chips, "…"] if len(self.tokens) > most else chips) or _("none")
 
 
 def read_tokens(vocabulary: Vocabulary, text: str) -> Tokens:
@@ -164,7 +164,7 @@ class TokenizedText:
     def describe(self) -> str:
         names = [f" ({name})" if len(self.tokens) > 1 else "" for name in self.tokens]
         made = [f"{t.size}{name}: {t.describe()}" for name, t in zip(names, self.tokens.values(), strict=True)]
-        return f"{self.text!r} becomes {' and '.join(made)}"
+        return _("{text} becomes {tokens}").format(text=repr(self.text), tokens=_(" and ").join(made))
 
 
 def tokenize(text: str, vocabularies: Mapping[str, Vocabulary]) -> TokenizedText:
