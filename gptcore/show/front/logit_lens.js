@@ -1,7 +1,9 @@
 // LogitLens: what the model would answer after each of its layers, in a table whose cells open, and how its final answer
 // rises through them.
 
-const ROOM = { names: 101, rise: 143, cell: 70 }; // pixels
+const NARROW = 400; // pixels: a phone's width
+const ROOM = { names: 107, rise: 143, cell: 70 };
+const LESS_ROOM = { names: 92, rise: 83, cell: 58 };
 const MANY = 8; // rows: so many have a line each
 
 const layerName = (row) => (row ? t("layer {n}", { n: row - 1 }) : t("embedding"));
@@ -9,7 +11,8 @@ const afterLayer = (row) => (row ? t("After layer {n}", { n: row - 1 }) : t("Aft
 
 // The positions of `window` for which there is room, with `position` in the middle where that is possible.
 function fitting(window, position, width) {
-  const room = Math.floor((width - ROOM.names - ROOM.rise) / ROOM.cell);
+  const { names, rise, cell } = width < NARROW ? LESS_ROOM : ROOM;
+  const room = Math.floor((width - names - rise) / cell);
   const count = Math.min(window.length, Math.max(2, room));
   const start = Math.min(Math.max(0, window.indexOf(position) - Math.floor(count / 2)), window.length - count);
   return window.slice(start, start + count);
@@ -58,7 +61,7 @@ function lensTable(open, name) {
     show(shown, labels, width) {
       const visible = fitting(shown.window, shown.position, width);
       const rows = shown.table.length;
-      put(el, { class: rows > MANY ? "gc-lens gc-many" : "gc-lens" });
+      put(el, { class: ["gc-lens", rows > MANY && "gc-many", width < NARROW && "gc-narrow"].filter(Boolean).join(" ") });
       put(answer, { text: t("rank of {answer}", { answer: shorter(shown.answer, 12) }) });
       put(least, { text: grouped(shown.vocab_size) });
       keyed(head, ["names", ...visible, "rise"], String, heading, (element, at) => {
