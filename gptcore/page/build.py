@@ -15,18 +15,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 from jinja2 import Environment, FileSystemLoader
 from jinja2.utils import htmlsafe_json_dumps
 
 from gptcore.hub import STORYTELLER
 from gptcore.language import _
 from gptcore.lessons import FIRST, NOTEBOOKS
+from gptcore.page.address import widget_id
 from gptcore.page.lesson import TEMPLATES, Inside, Lesson, inside
 from gptcore.page.models import MODELS, UNTRAINED
-from gptcore.page.scripts import scripts
+from gptcore.page.scripts import VIEWS, scripts
 from gptcore.show.front import style
 
-HERE, ASSETS, INDEX = Path(__file__).parent, "assets/", "index.html"
+HERE, ASSETS, WIDGETS = Path(__file__).parent, "assets/", "widgets"
 LANGUAGES = {"en": "English", "ko": "한국어"}  # what a language calls itself
 TOKENIZERS = {"storyteller": STORYTELLER, "english": STORYTELLER / "english_tokenizer"}
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml", "webp": "image/webp"}
@@ -50,6 +52,8 @@ def pages(notebooks: Path = NOTEBOOKS, single: bool = False) -> Iterator[tuple[s
             around = {"before": lessons[i - 1] if i else None, "after": (*lessons, None)[i + 1]}
             yield from site.page(language, lesson, **around).files()
         yield from site.page(language, None).files()
+        if site.widgets[language]:
+            yield from site.page(language, None, stem=WIDGETS).files()
     site.check_anchors()
 
 
@@ -89,13 +93,23 @@ class _Site:
         kind = "tree" if file.is_dir() else "blob"
         return f"{self.repository}/{kind}/main/{file.relative_to(self.notebooks.resolve().parent).as_posix()}"
 
-    def name(self, lesson: Lesson | None, language: str) -> str:
-        """The name of a lesson's page, or of the front door: "ko/03_logits_to_probabilities.html"."""
+    def name(self, lesson: Lesson | None, language: str, stem: str = "index") -> str:
+        """The name of a lesson's page, or of one without a lesson: "ko/03_logits_to_probabilities.html"."""
         folder = "" if language == "en" else f"{language}/"
-        return folder + (f"{lesson.name}.html" if lesson else INDEX)
+        return f"{folder}{lesson.name if lesson else stem}.html"
 
-    def page(self, language: str, lesson: Lesson | None, **around: Any) -> "_Page":
-        return _Page(self, language, lesson, around)
+    def page(self, language: str, lesson: Lesson | None, stem: str = "index", **around: Any) -> "_Page":
+        return _Page(self, language, lesson, stem, around)
+
+    @cached_property
+    def widgets(self) -> dict[str, dict[str, Lesson]]:
+        """In each language, the first lesson with a widget of each class that a page can bring to life."""
+        found: dict[str, dict[str, Lesson]] = {language: {} for language in self.lessons}
+        for lesson in self.every_lesson():
+            for name in VIEWS:
+                if lesson.widgets(name):
+                    found[lesson.language].setdefault(name, lesson)
+        return found
 
     def link(self, lesson: Lesson, text: str, url: str) -> tuple[str, str]:
         """A link in a notebook as its page has it: to another page, or to the file in the repository."""
@@ -130,12 +144,12 @@ class _Site:
 
 
 class _Page:
-    """One page and the files that it needs: a lesson's, or without one the front door of a language."""
+    """One page and the files that it needs: a lesson's, or without one the front door of a language, or all widgets."""
 
-    def __init__(self, site: _Site, language: str, lesson: Lesson | None, around: dict[str, Any]):
+    def __init__(self, site: _Site, language: str, lesson: Lesson | None, stem: str, around: dict[str, Any]):
         self.site, self.language, self.lesson, self.around = site, language, lesson, around
-        self.name = site.name(lesson, language)
-        self.stem = lesson.name if lesson else "index"
+        self.name = site.name(lesson, language, stem)
+        self.stem = lesson.name if lesson else stem
         self.shared: dict[str, bytes] = {}
         self.inline: dict[str, str] = {}  # the files of a single page, in base64
 
@@ -149,7 +163,7 @@ class _Page:
         words = gettext.translation("gptcore", HERE.parent / "locale", [self.language], fallback=True).gettext
         made = self.inside(words)
         self.site.ids[self.name] = {name for name, _text in made.contents} | set(made.ids)
-        template = self.site.jinja.get_template("page.html.j2" if self.lesson else "index.html.j2")
+        template = self.site.jinja.get_template("page.html.j2" if self.lesson else f"{self.stem}.html.j2")
         said = {"_": words, "lang": self.language, "lesson": self.lesson, "lessons": self.site.lessons[self.language]}
         return template.render(
             **said,
@@ -158,6 +172,7 @@ class _Page:
             made=made,
             address=lambda lesson=None, language=self.language: self.to(self.site.name(lesson, language)),
             languages=self.languages(),
+            widgets=self.to(self.site.name(None, self.language, WIDGETS)) if self.site.widgets[self.language] else None,
             inline=self.inline,
             repository=self.site.repository,
             source=self.site.in_repository(self.lesson.file.resolve()) if self.lesson else None,
@@ -165,8 +180,20 @@ class _Page:
 
     def inside(self, words: Callable[[str], str]) -> Inside:
         """The cells of the lesson; on the front door, the first widget of the first lesson that adds tokens."""
+        if self.stem == WIDGETS:
+            return self.every_widget(words)
         lesson = self.lesson or self.site.lessons[self.language][0]
         cells = lesson.cells if self.lesson else lesson.widgets("NextToken")[:1]
+        return inside(lesson, cells, partial(self.site.link, lesson), self.keep_picture, words)
+
+    def every_widget(self, words: Callable[[str], str]) -> Inside:
+        """The first widget of each kind, below its name and a link to the lesson that has it."""
+        known, cells = self.site.widgets[self.language], []
+        for name, lesson in known.items():
+            title = widget_id(name).rpartition("-")[0].replace("-", " ").capitalize()
+            heading = f"## {title}\n\n[{lesson.heading}]({lesson.file.name})"
+            cells += [nbformat.v4.new_markdown_cell(heading), *lesson.widgets(name)[:1]]
+        lesson = next(iter(known.values()))
         return inside(lesson, cells, partial(self.site.link, lesson), self.keep_picture, words)
 
     def parts(self, made: Inside) -> dict[str, Any]:
@@ -237,7 +264,7 @@ class _Page:
         for language, lessons in self.site.lessons.items():
             same = next((other for other in lessons if self.lesson and other.name == self.lesson.name), None)
             if same or self.lesson is None:
-                found.append((language, LANGUAGES[language], self.to(self.site.name(same, language))))
+                found.append((language, LANGUAGES[language], self.to(self.site.name(same, language, self.stem))))
         return found
 
 

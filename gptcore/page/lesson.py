@@ -20,6 +20,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from gptcore.page.address import widget_id
 from gptcore.page.models import MODELS, UNTRAINED
 from gptcore.page.scripts import VIEWS
 from gptcore.page.trainings import recording
@@ -170,10 +171,10 @@ class _Exporter(HTMLExporter):
             return None
         if found := recording(state):
             state = {**state, "recording": found}
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", state["widget"]).lower()  # NextToken is next-token
+        name = state["widget"]
         self.count[name] += 1
         self.made.widgets.append(state)
-        return {"id": f"{name}-{self.count[name]}", "name": state["widget"], "state": state}
+        return {"id": widget_id(name, self.count[name]), "name": name, "state": state}
 
 
 def is_live(state: Any) -> bool:

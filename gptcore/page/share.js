@@ -19,7 +19,11 @@ function shareButton(link) {
   const open = button(t("Copy link"), share, { title: t("A link to this very state, and its QR code") });
   const panel = h("div", { class: "gc-share-panel", hidden: true },
     h("div", { class: "gc-share-words" }, text, said, button(t("Close"), close)), code);
-  panel.addEventListener("keydown", (event) => event.key === "Escape" && close());
+  panel.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation(); // elsewhere in a widget this key leads out of it
+    close();
+  });
   return {
     el: h("div", { class: "gc-share" }, open, panel),
     // What is shown follows the state.

@@ -49,8 +49,7 @@ async function loadAll(known, load) {
 class Place {
   constructor(el, files) {
     Object.assign(this, { el, files, at: el.id, view: null, leave: null, wasTouched: false });
-    this.pictures = [...el.children].filter((child) => child.tagName !== "SCRIPT");
-    this.saved = JSON.parse(el.querySelector("script[type='application/json']").textContent);
+    this.saved = JSON.parse(el.querySelector("script[type='application/json']").textContent, exact);
   }
 
   // Make the widget, at the settings of `asked` where there are some. Only the first call makes it.
@@ -77,15 +76,21 @@ class Place {
   make(context) {
     this.known = context;
     const asked = this.asked;
-    this.view = new views[this.saved.widget](context, asked?.did.length ? { ...this.saved, did: [] } : this.saved);
+    const isWhole = asked && Object.keys(this.saved.settings ?? {}).every((name) => name in asked.settings || name === "playing");
+    const isNew = isWhole || asked?.did.length > 0; // what was done with the saved widget is no part of that state
+    this.view = new views[this.saved.widget](context, isNew ? { ...this.saved, did: [] } : this.saved);
     if (asked) this.apply(asked);
+    this.el.gptcoreView = this.view; // for whoever looks from the console
     this.stage = h("div", { class: "gptcore-stage" });
     put(this.stage, { style: { position: "absolute", visibility: "hidden", left: "0", right: "0" } });
     put(this.el, { style: { position: "relative" } });
     this.el.append(this.stage);
     this.leave = fronts[this.view.constructor.front].render({ model: this.view.view, el: this.stage });
     this.share = shareButton(() => this.link());
-    this.stage.querySelector(".gc")?.append(this.share.el);
+    const root = this.stage.querySelector(".gc");
+    root.append(this.share.el);
+    const number = Number(this.at.match(/\d+$/)); // of several of its kind: each landmark has a name of its own
+    if (number > 1) put(root, { "aria-label": `${root.getAttribute("aria-label")} ${number}` });
     this.view.view.on("change:done", () => this.touched());
   }
 
@@ -117,7 +122,6 @@ class Place {
     this.stage.remove();
     this.asked = asked;
     this.make(this.known);
-    this.pictures = [];
     this.swap();
   }
 
@@ -150,6 +154,10 @@ class Place {
     this.el.append(h("p", { class: "gptcore-note", role: "status" }, words));
   }
 }
+
+// A seed may have more digits than a number of JavaScript: it stays a text.
+const exact = (name, value, { source = "" } = {}) =>
+  typeof value === "number" && /^\d{16,}$/.test(source) && !Number.isSafeInteger(value) ? source : value;
 
 const turn = () => new Promise((done) => setTimeout(done));
 const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));

@@ -180,6 +180,7 @@ class DistributionExplorer(LiveView):
     draws = Shown(empty=0)
     front, hands = "distribution_explorer", ("draw", "reset")
     _remembered = "record", "token_ids", "logits", "_labels", "_luck"
+    _first: dict[str, Any] = {}  # the settings that `reset` goes back to
 
     def __init__(
         self,

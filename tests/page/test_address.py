@@ -6,12 +6,15 @@ import pytest
 
 from gptcore import GPTModel, show
 from gptcore.page import address
+from gptcore.page.scripts import VIEWS
 from tests.page.bench import hear
 
 MAKE = {
     "NextToken": show.NextToken,
     "DistributionExplorer": show.DistributionExplorer,
 }
+# Made with things of their own, which no link holds: a question, files, models, a training.
+UNLINKED = {"CostExplorer", "ModelComparison", "Prediction", "TokenExplorer", "TrainingMonitor"}
 HOSTILE = "<img src=x onerror=alert(1)>&#=+%~*'\"호랑이 \u202e☃\U0001f98a"
 STATES = {
     "NextToken": [
@@ -136,6 +139,15 @@ def test_a_widget_offers_its_link_where_pages_are_known(monkeypatch, told):
     assert widget.view.shown["link"] == start
     widget.choose(7)
     assert widget.view.shown["link"] == start + "&did=choose-7"
+
+
+@pytest.mark.parametrize("kind", [name for name in VIEWS if name not in UNLINKED])
+def test_every_widget_of_the_bundled_model_offers_a_link(monkeypatch, told, kind):
+    monkeypatch.setenv(address.VARIABLE, "https://example.org/gptcore")
+    widget = getattr(show, kind)(*told)
+    given = widget._given()
+    expected = address.fragment(address.widget_id(kind), given["settings"], given.get("did", []))
+    assert widget.view.shown["link"] == f"https://example.org/gptcore/widgets.html#{expected}"
 
 
 def test_a_widget_with_a_model_that_no_page_has_offers_no_link(monkeypatch, told):
