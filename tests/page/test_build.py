@@ -127,9 +127,30 @@ def parsed(site) -> dict[str, Page]:
 
 
 def test_every_lesson_has_a_page_and_there_is_a_front_door(parsed):
-    assert sorted(parsed) == sorted([*(f"{name}.html" for name in LESSONS), "index.html"])
+    assert sorted(parsed) == sorted([*(f"{name}.html" for name in LESSONS), "index.html", "widgets.html"])
     door = {link.get("href") for link in parsed["index.html"].all("a")}
     assert {f"{name}.html" for name in LESSONS} <= door
+
+
+def test_one_page_has_a_widget_of_each_kind(project, model, tokenizer):
+    widgets = [NextToken(model, tokenizer, "One"), NextToken(model, tokenizer, "Two")]
+    write(project / FIRST, OPENING, "## Here", code("x", *map(shown, widgets)))
+    question = Prediction("Which?", {"a": "No.", "b": "Yes."}, right="b")
+    write(
+        project / "01_next.ipynb",
+        "# 01 · The next",
+        "## Here",
+        code("x", shown(widgets[1])),
+        code("x", shown(question)),
+    )
+    page = Page(dict(pages(project))["widgets.html"])
+    assert [box["id"] for box in page.all("div") if "data-widget" in box] == ["next-token-1", "prediction-1"]
+    states = [json.loads(text) for text in page.text("script", type="application/json")]
+    assert states[0]["settings"]["prompt"] == "One"
+    assert page.text("h2") == ["Next token", "Prediction"]
+    links = {link["href"] for link in page.all("a")}
+    assert {"00_start_here.html", "01_next.html", "#Next-token"} <= links
+    assert "widgets.html" in {link["href"] for link in Page(dict(pages(project))["index.html"]).all("a")}
 
 
 def test_every_link_and_every_file_of_a_page_is_there(site, parsed):
@@ -325,7 +346,7 @@ def test_a_single_page_holds_everything(project, model, tokenizer):
     picture = result({"image/png": PNG}, {"image/png": {"alt": "a"}})
     write(project / FIRST, OPENING, "## Here", code("x", shown(NextToken(model, tokenizer, "Once")), picture))
     made = dict(pages(project, single=True))
-    assert sorted(made) == ["00_start_here.html", "01_next.html", "index.html"]
+    assert sorted(made) == ["00_start_here.html", "01_next.html", "index.html", "widgets.html"]
     page = Page(made["00_start_here.html"])
     assert all(image["src"].startswith("data:image/png;base64,") for image in page.all("img"))
     assert not any("src" in script for script in page.all("script"))
