@@ -97,13 +97,6 @@ class NextToken extends LiveView {
     return { position: promptIds.length + count, distribution, uniform, tokenId: draw(distribution, uniform) };
   }
 
-  // What was written since the story began, for an address: each token as if a hand had chosen it.
-  did() {
-    if (this.record === null || this.record.last === null) return [];
-    const { newIds, hasEnded, last } = this.record;
-    return [...newIds, ...(hasEnded ? [last.tokenId] : [])].map((tokenId) => ["choose", [tokenId]]);
-  }
-
   // Begin again with other luck.
   new_story() {
     this.seed = nextSeed(this.seed);
