@@ -24,7 +24,7 @@ from gptcore.page.folder import read_files
 
 _TYPES = {".js": "text/javascript", ".json": "application/json", ".html": "text/html", ".webp": "image/webp"}
 _FOREVER, _ASK = "public, max-age=31536000, immutable", "no-cache"
-_PAYS = 0.8  # what is not smaller than this share of itself is sent as it is
+_PAYS, _LARGE = 0.8, 2_000_000  # what is not smaller than this share of itself is sent as it is, or what has more bytes
 
 
 class Answer:
@@ -42,6 +42,8 @@ class Answer:
     @cached_property
     def small(self) -> bytes | None:
         """The data gzipped, or None if that does not pay."""
+        if len(self.data) > _LARGE:
+            return None
         small = gzip.compress(self.data, 6, mtime=0)
         return small if len(small) < _PAYS * len(self.data) else None
 
