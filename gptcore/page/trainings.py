@@ -35,7 +35,8 @@ def recording(saved: Mapping[str, Any]) -> dict[str, Any] | None:
 
     The floor is not compared: it is computed, and its last digit may depend on the machine.
     """
-    return next((training for training in _recordings() if _known(training["saved"]) == _known(saved)), None)
+    known = _known(saved)
+    return next((training for training in _recordings() if _known(training["saved"]) == known), None)
 
 
 def about(training: Mapping[str, Any]) -> str:
@@ -53,7 +54,8 @@ def about(training: Mapping[str, Any]) -> str:
 
 
 def _known(saved: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {name: value for name, value in saved["settings"].items() if name != "floor"}
+    settings = dict(saved.get("settings", {}))
+    settings.pop("floor", None)
     return {"widget": saved["widget"], "given": saved.get("given"), "settings": settings}
 
 

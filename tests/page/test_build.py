@@ -8,11 +8,12 @@ import nbformat
 import pytest
 
 from gptcore.lessons import FIRST, NOTEBOOKS
+from gptcore.page import trainings
 from gptcore.page.__main__ import main
 from gptcore.page.build import pages
 from gptcore.page.folder import read_files, write_files
 from gptcore.page.lesson import is_live
-from gptcore.show import NextToken, Prediction, chart
+from gptcore.show import NextToken, Prediction, TrainingMonitor, chart
 from gptcore.show.live import PAGE_TYPE
 
 LESSONS = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))
@@ -314,6 +315,17 @@ def test_a_widget_of_a_foreign_model_stays_a_picture_and_says_why(project, model
     assert page.text("script") == [""], "its page needs no script but its own"
 
 
+def test_a_training_comes_with_its_recording(project, model, tokenizer):
+    recorded = json.loads((trainings.FOLDER / "08_evaluating.json").read_text(encoding="utf-8"))["trainings"][0]
+    output, other = shown(TrainingMonitor(model, tokenizer)), shown(TrainingMonitor(model, tokenizer, prompt="Another"))
+    output.data[PAGE_TYPE] = recorded["saved"]
+    page = first(project, "## Here", code("x", output, other))
+    assert [box["id"] for box in page.all("div") if "data-widget" in box] == ["training-monitor-1"]
+    state = json.loads(page.text("script", type="application/json")[0])
+    assert state == recorded["saved"] | {"recording": recorded}
+    assert page.text("figcaption") == ["This widget is live in the notebook."]
+
+
 def test_a_question_needs_no_model(project):
     asked = Prediction("Which?", {"a": "No.", "b": "Yes."}, right="b")
     made_page = first(project, "## Here", code("x", shown(asked), jupyter={"source_hidden": True}))
@@ -322,7 +334,17 @@ def test_a_question_needs_no_model(project):
 
 
 @pytest.mark.parametrize(
-    "state", [None, [], {}, {"widget": "Bomb"}, {"widget": ["NextToken"]}, {"widget": "live_view"}, {"widget": None}]
+    "state",
+    [
+        None,
+        [],
+        {},
+        {"widget": "TrainingMonitor"},
+        {"widget": "Bomb"},
+        {"widget": ["NextToken"]},
+        {"widget": "live_view"},
+        {"widget": None},
+    ],
 )
 def test_only_widgets_that_a_page_knows_are_live(state):
     assert not is_live(state)
