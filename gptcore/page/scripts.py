@@ -18,7 +18,7 @@ VIEWS = {
     "AttentionView": ("candidates", "recorded", "attention_view"),
     "CostExplorer": ("costs", "cost_explorer"),
     "DistributionExplorer": ("candidates", "panels", "distribution_explorer"),
-    "FutureTree": ("source", "ways", "futures", "future_tree"),
+    "FutureTree": ("source", "ways", "futures", "work", "future_tree"),
     "GenerationStepper": ("candidates", "dart", "tape", "generation_stepper"),
     "LogitLens": ("candidates", "recorded", "logit_lens"),
     "Machine": ("candidates", "dart", "tokens", "recorded", "machine"),
@@ -29,7 +29,7 @@ VIEWS = {
     "SettingsComparison": ("dart", "texts", "comparison", "settings_comparison"),
     "Story": ("story",),
     "StreamingGenerator": ("candidates", "dart", "writing", "streaming_generator"),
-    "TextScorer": ("candidates", "tokens", "scored_text", "scored_place", "text_scorer"),
+    "TextScorer": ("candidates", "tokens", "scored_text", "scored_place", "work", "text_scorer"),
     "TokenExplorer": ("tokens", "token_explorer"),
     "TrainingMonitor": ("training_record", "training_monitor"),
 }

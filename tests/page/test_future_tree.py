@@ -122,6 +122,31 @@ def test_a_saved_tree_goes_on_where_it_was(same, tree):
     assert widget.hit is not None and len({state["settings"]["uniform"] for state in states}) == 4
 
 
+def test_a_hand_need_not_wait_for_a_tree_that_grows(bench, tree):
+    """What was shown stays until then, the newest settings count, and a button acts on the tree that they make."""
+    code = """async (page) => {
+        const view = new views.FutureTree(context, page);
+        await view.settled();
+        const branches = () => JSON.stringify(view.view.get("shown").branches);
+        const before = branches();
+        view.change({ width: 12, depth: 6 });
+        const during = [view.caption, branches() === before, view.view.get("settings").width];
+        view.change({ width: 2, depth: 5 });
+        view.heard("do", "throw", []);
+        const after = [view.work.isOpen, view.caption, view.record.ways.length];
+        view.change({ width: 12, depth: 6, top_k: 30 });
+        await view.settled();
+        return [during, after, [view.record.ways.length, view.view.get("shown").uniform === view.uniform]];
+    }"""
+    widget = tree("Once upon a time there was a")
+    during, after, last = bench.evaluate(code, widget._given())
+    widget.change(width=2, depth=5)
+    widget.throw()
+    assert during == ["…", True, 12] and after == [False, widget.caption, len(widget.ways)]
+    widget.change(width=12, depth=6, top_k=30)
+    assert last == [len(widget.ways), True]
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_any_text(same, tree, text):
     same(tree(uniform=0.99), [["set", "prompt", text]])

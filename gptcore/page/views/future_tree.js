@@ -30,13 +30,14 @@ class FutureTree extends LiveView {
       temperature: { value: 1, min: 0, max: 2, step: 0.05 },
       top_k: {}, uniform: {}, seed: {},
     });
-    Object.assign(this, { chosen: [], darts: 0 }); // how many of the seed's darts have fallen
+    Object.assign(this, { chosen: [], darts: 0, work: new Work(this) }); // how many of the seed's darts have fallen
     this.change(this.saved());
     this.redo();
   }
 
   // Let the next dart fall.
   throw() {
+    this.work.hurry();
     if (!this.isOpen) return;
     this.darts += 1;
     this.change({ uniform: this.luck.next() });
@@ -51,16 +52,19 @@ class FutureTree extends LiveView {
     if (!way.every((tokenId) => 0 <= tokenId && tokenId <= last)) {
       throw new Error(t("way must be several token ids from 0 to {last}, got {value}", { last, value }));
     }
+    this.work.hurry();
     if (this.isOpen) this.go([...this.chosen, way]);
   }
 
   // Write the tokens that the dart has hit.
   take() {
+    this.work.hurry();
     if (this.record?.hit) this.choose(this.record.hit.way);
   }
 
   // Take away the tokens that were written last.
   back() {
+    this.work.hurry();
     if (this.record !== null && this.chosen.length) this.go(this.chosen.slice(0, -1));
   }
 
@@ -81,7 +85,7 @@ class FutureTree extends LiveView {
   go(chosen) {
     this.begin(chosen);
     this.put({ uniform: null });
-    this.record = this.grown();
+    this.grow();
     this.show();
   }
 
@@ -91,11 +95,15 @@ class FutureTree extends LiveView {
     Object.assign(this, { chosen, reader });
   }
 
-  grown() {
-    const { tokenIds, ends } = this.reader;
+  // Make the record: at once, or if that takes long, while what was shown before stays.
+  grow() {
+    const { reader, sampling, uniform } = this;
+    const { tokenIds, ends } = reader;
     const isOver = ends.includes(tokenIds.at(-1)); // the end itself is not shown
     const text = this.tokenizer.decode(isOver ? tokenIds.slice(0, -1) : tokenIds);
-    return futures(this.reader, text, this.sampling, this.width, this.depth, this.uniform);
+    this.work.start(futures(reader, text, sampling, this.width, this.depth), (found) => {
+      this.record = uniform === null || isOver ? found : thrownAt(found, uniform, reader, sampling);
+    });
   }
 
   get sampling() {
@@ -110,10 +118,26 @@ class FutureTree extends LiveView {
   updated(names) {
     if (this.record === null || names.includes("prompt")) this.begin();
     if (this.record === null || names.includes("seed")) Object.assign(this, { luck: new Uniforms(this.seed), darts: 0 });
+    if (names.join() === "uniform") this.work.hurry();
     if (names.join() === "uniform" && this.uniform !== null && this.isOpen) {
       return thrownAt(this.record, this.uniform, this.reader, this.sampling);
     }
-    return this.grown();
+    this.grow();
+    return this.record;
+  }
+
+  // When the tree has grown.
+  settled() {
+    return this.work.settled();
+  }
+
+  show() {
+    if (this.work.isOpen) this.work.show();
+    else super.show();
+  }
+
+  get caption() {
+    return this.work.isOpen && !this.problem ? "…" : super.caption;
   }
 
   shown() {

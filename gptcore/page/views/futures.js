@@ -56,16 +56,16 @@ function chancesOf({ pathProb, trueProb }) {
   return t("{prob} (true {true_prob})", { prob: percent(pathProb), true_prob: percent(trueProb) });
 }
 
-// The `width` likeliest ways on of `depth` tokens, and greedy's, as a tree, with a dart at `uniform`.
-// A text that has reached its end has no ways on.
-function futures(reader, text, sampling, width, depth, uniform = null) {
+// The `width` likeliest ways on of `depth` tokens, and greedy's, as a tree, step by step: it yields after every reading, so
+// that a page can draw in between. A text that has reached its end has no ways on.
+function* futures(reader, text, sampling, width, depth) {
   const { tokenIds } = reader;
   if (reader.ends.includes(tokenIds.at(-1))) return new Futures({ tokenIds, text, root: ROOT });
   const search = new WaysSearch(reader, sampling, width, depth);
+  yield* search.steps();
   const root = { ...ROOT, trueProb: reader.truth([]).size ? 1 : null, isGreedy: true };
   const grown = grownBranch(root, search.ways, reader, sampling);
-  const found = new Futures({ tokenIds, text, root: grown, isExact: search.isExact });
-  return uniform === null ? found : thrownAt(found, uniform, reader, sampling);
+  return new Futures({ tokenIds, text, root: grown, isExact: search.isExact });
 }
 
 // `branch` with all that parts from it on `ways`, each of which begins as it does.

@@ -1,7 +1,5 @@
 // TextScorer: how likely a model held each token of a text, and where the text surprised it.
 
-const AT_ONCE = 50; // milliseconds: a text that takes longer is read a little at a time, so that the page stays awake
-
 class TextScorer extends LiveView {
   static front = "text_scorer";
   static hands = ["replace"];
@@ -11,7 +9,7 @@ class TextScorer extends LiveView {
   constructor(context, page) {
     super(context, page);
     this.scored = null; // null if the text cannot be read
-    this.reading = null; // the steps that are left of a text that is being read
+    this.work = new Work(this);
     this.reader = new TextReader(this.model);
     this.vocabulary = new Vocabulary(this.tokenizer);
     this.open({ text: { value: "" }, position: { value: 0 } });
@@ -22,6 +20,7 @@ class TextScorer extends LiveView {
   // Put `tokenId` in the place of the token at `position`, and score the text again: its tokens may be others.
   replace(tokenId) {
     checkInteger("token_id", tokenId, 0);
+    this.work.hurry();
     if (this.scored === null) return;
     const { vocab_size: size } = this.model.config;
     if (tokenId >= size) {
@@ -39,46 +38,34 @@ class TextScorer extends LiveView {
     this.show();
   }
 
-  // Read the text: at once, or if that takes long, a little at a time.
+  // Read the text: at once, or if that takes long, while what was shown before stays.
   begin(hasPosition) {
-    Object.assign(this, { scored: null, reading: null });
+    this.work.stop();
+    this.scored = null;
+    let steps = null;
     this.tryTo(() => {
       const tokens = readTokens(this.vocabulary, this.text);
       const count = tokens.tokens.length;
       if (count < 2) throw new Error(t("text must have at least two tokens, so that there is one to predict, got {count}", { count }));
-      this.reading = this.reader.score(tokens);
+      steps = this.reader.score(tokens);
       return null;
     });
     this.record = null;
-    if (this.reading !== null) this.readOn(this.reading, hasPosition);
-  }
-
-  readOn(reading, hasPosition) {
-    const end = performance.now() + AT_ONCE;
-    while (performance.now() < end) {
-      const { done, value } = reading.next();
-      if (done) return this.finish(value, hasPosition);
-    }
-    setTimeout(() => {
-      if (reading !== this.reading) return; // a newer text is read
-      this.readOn(reading, hasPosition);
-      if (this.reading === null) this.show();
-    });
+    if (steps !== null) this.work.start(steps, (scored) => this.finish(scored, hasPosition));
   }
 
   finish(scored, hasPosition) {
-    Object.assign(this, { scored, reading: null });
+    this.scored = scored;
     const { before = null } = this;
     this.before = null;
     if (before !== null && before < scored.scores.length) this.put({ position: before });
     else if (!hasPosition) this.put({ position: Math.max(1, scored.mostSurprising.start) });
     this.tryTo(() => this.look());
-    this.whenRead?.();
   }
 
   // When the text has been read.
   settled() {
-    return this.reading && new Promise((done) => (this.whenRead = done));
+    return this.work.settled();
   }
 
   look() {
@@ -89,10 +76,9 @@ class TextScorer extends LiveView {
     return lookAt(this.model, this.tokenizer, this.scored, this.position);
   }
 
-  // While a text is being read, what was shown before stays.
   show() {
-    if (this.reading === null) super.show();
-    else this.view.tell({ ...this.view.get("shown"), caption: this.caption }, this.controls);
+    if (this.work.isOpen) this.work.show();
+    else super.show();
   }
 
   shown() {
@@ -107,7 +93,7 @@ class TextScorer extends LiveView {
   }
 
   get caption() {
-    return this.reading === null ? super.caption : "…";
+    return this.work.isOpen && !this.problem ? "…" : super.caption;
   }
 }
 

@@ -125,7 +125,8 @@ function readBranches(model, beginning, ways) {
   return model.finalNorm.forward(x);
 }
 
-// The `width` likeliest ways on of `depth` tokens, or fewer where the text ends earlier, and greedy's.
+// The `width` likeliest ways on of `depth` tokens, or fewer where the text ends earlier, and greedy's. They are found once
+// all of `steps` are done, a reading each.
 class WaysSearch {
   constructor(reader, sampling, width, depth) {
     Object.assign(this, { reader, sampling, width, depth });
@@ -133,8 +134,11 @@ class WaysSearch {
     this.done = new Map();
     this.readCount = 0;
     this.greedy = [];
-    this.beam();
-    this.isExact = this.certify();
+  }
+
+  *steps() {
+    yield* this.beam();
+    this.isExact = yield* this.certify();
   }
 
   // The likeliest ways, the likeliest first, and then greedy's if it is none of them.
@@ -144,18 +148,19 @@ class WaysSearch {
     return isFound ? found : [...found, this.greedy];
   }
 
-  beam() {
+  *beam() {
     for (let length = 0; length < this.depth; length++) {
       const open = [...this.open.values()].filter(({ way }) => way.length === length);
       const beam = new Map(likeliestOf(open, this.width).map((beginning) => [keyOf(beginning.way), beginning]));
       const greedy = keyOf(this.greedy);
       if (this.open.has(greedy)) beam.set(greedy, this.open.get(greedy));
       this.readOn([...beam.values()]);
+      yield;
     }
   }
 
   // Read every beginning that could still lead to a likelier way; false if there are too many.
-  certify() {
+  *certify() {
     const most = this.reader.fits(this.depth) ? MOST_READ : MOST_READ_WHOLE;
     while (true) {
       const least = this.least();
@@ -163,6 +168,7 @@ class WaysSearch {
       if (!better.length) return true;
       if (this.readCount >= most) return false;
       this.readOn(likeliestOf(better, TOGETHER), least);
+      yield;
     }
   }
 
