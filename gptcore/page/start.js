@@ -63,6 +63,7 @@ class Place {
     const context = await this.context();
     await turn(); // one widget at a time: the page goes on answering in between
     this.make(context);
+    if (!("band" in this.view.view.get("shown"))) await this.view.settled?.(); // there is nothing to see yet
     await painted();
     this.swap();
   }
