@@ -34,38 +34,3 @@ function asFloat(name, value) {
   if (!isNumber(value)) throw new Error(`${name} must be a number, got ${given(value)}`);
   return Number(value);
 }
-
-// ---------------------------------------------------------------------------------------------------- settings
-
-const SEED_LIMIT = 2n ** 63n; // seeds are below it
-const LARGEST_LOSS = 1e30; // nats per token
-const MOST_LENGTH = 100; // new tokens of a text that is written before anything is shown
-
-// Whether `value` is allowed for a setting of the sampler.
-const checkSampling = (name, value) => void new Sampling({ [name]: value });
-
-const checkLength = (name, value) => checkInteger(name, value, 0);
-
-function checkSeed(name, value, hint = "") {
-  checkInteger(name, value, 0, hint);
-  if (!(value < SEED_LIMIT)) throw new Error(`seed must be from 0 to 2**63 - 1, got ${given(value)}`);
-}
-
-// The same, but null, for new luck each time, is allowed too.
-function checkAnySeed(name, value) {
-  if (value !== null) checkSeed(name, value, ", or None for new luck each time");
-}
-
-// Other luck: the seed after `seed`.
-function nextSeed(seed) {
-  if (seed === null) return null;
-  const next = (BigInt(seed) + 1n) % SEED_LIMIT;
-  return next <= Number.MAX_SAFE_INTEGER ? Number(next) : next;
-}
-
-// Whether `value` is a loss above 0, or null.
-function checkFloor(name, value) {
-  if (value !== null && !(isNumber(value) && 0 < value && value < LARGEST_LOSS)) {
-    throw new Error(`${name} must be a loss above 0 in nats per token, or None, got ${given(value)}`);
-  }
-}

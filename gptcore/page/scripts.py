@@ -60,7 +60,9 @@ def _without_comments(code: str) -> str:
 def _shared() -> Iterator[str]:
     """What every page has."""
     yield _read(front.FOLDER / "shared.js")
-    yield from (_read(FOLDER / f"{name}.js") for name in ("gpt", "numbers", "checks", "address", "qr"))
+    yield from (
+        _read(FOLDER / f"{name}.js") for name in ("gpt", "numbers", "checks", "settings", "front", "address", "qr")
+    )
 
 
 def _start() -> str:
