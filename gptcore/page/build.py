@@ -6,14 +6,11 @@
 import gettext
 import hashlib
 import json
-import tomllib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import nbformat
 from jinja2 import Environment, FileSystemLoader
@@ -25,11 +22,11 @@ from gptcore.lessons import FIRST, NOTEBOOKS
 from gptcore.page.address import widget_id
 from gptcore.page.lesson import TEMPLATES, Inside, Lesson, inside
 from gptcore.page.models import MODELS, UNTRAINED
-from gptcore.page.scripts import VIEWS, scripts
+from gptcore.page.scripts import scripts
+from gptcore.page.site import LANGUAGES, Site, relative
 from gptcore.show.front import style
 
 HERE, ASSETS, WIDGETS = Path(__file__).parent, "assets/", "widgets"
-LANGUAGES = {"en": "English", "ko": "한국어"}  # what a language calls itself
 TOKENIZERS = {"storyteller": STORYTELLER, "english": STORYTELLER / "english_tokenizer"}
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml", "webp": "image/webp"}
 
@@ -46,107 +43,21 @@ def pages(notebooks: Path = NOTEBOOKS, single: bool = False) -> Iterator[tuple[s
                 "unpack it, and run python -m gptcore.page in its folder"
             )
         )
-    site = _Site(notebooks, single)
+    site = Site(notebooks, single)
     for language, lessons in site.lessons.items():
         for i, lesson in enumerate(lessons):
             around = {"before": lessons[i - 1] if i else None, "after": (*lessons, None)[i + 1]}
-            yield from site.page(language, lesson, **around).files()
-        yield from site.page(language, None).files()
+            yield from _Page(site, language, lesson, **around).files()
+        yield from _Page(site, language, None).files()
         if site.widgets[language]:
-            yield from site.page(language, None, stem=WIDGETS).files()
+            yield from _Page(site, language, None, stem=WIDGETS).files()
     site.check_anchors()
-
-
-@dataclass
-class _Site:
-    """What all pages know: the lessons in every language, and where the project lives."""
-
-    notebooks: Path
-    single: bool
-
-    def __post_init__(self):
-        self.ids: dict[str, set[str]] = {}  # of every page, by its name
-        self.anchors: list[tuple[Path, str, str]] = []  # (notebook, page, id) of each link to a place in a page
-        self.insides: dict[Path, Inside] = {}
-
-    @cached_property
-    def lessons(self) -> dict[str, list[Lesson]]:
-        """The lessons of each language, English first: those in the folder, and in folders that a language names."""
-        folders = {"en": self.notebooks, **{name: self.notebooks / name for name in LANGUAGES if name != "en"}}
-        files = {language: sorted(folder.glob("[0-9][0-9]_*.ipynb")) for language, folder in folders.items()}
-        return {language: [Lesson(file, language) for file in found] for language, found in files.items() if found}
-
-    @cached_property
-    def repository(self) -> str:
-        """The address of the project, where everything is that has no page."""
-        project = tomllib.loads((self.notebooks.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        return project["urls"]["Repository"].rstrip("/")
-
-    @cached_property
-    def jinja(self) -> Environment:
-        jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        jinja.filters["json"] = htmlsafe_json_dumps
-        return jinja
-
-    def in_repository(self, file: Path) -> str:
-        """Where a file of the project can be read."""
-        kind = "tree" if file.is_dir() else "blob"
-        return f"{self.repository}/{kind}/main/{file.relative_to(self.notebooks.resolve().parent).as_posix()}"
-
-    def name(self, lesson: Lesson | None, language: str, stem: str = "index") -> str:
-        """The name of a lesson's page, or of one without a lesson: "ko/03_logits_to_probabilities.html"."""
-        folder = "" if language == "en" else f"{language}/"
-        return f"{folder}{lesson.name if lesson else stem}.html"
-
-    def page(self, language: str, lesson: Lesson | None, stem: str = "index", **around: Any) -> "_Page":
-        return _Page(self, language, lesson, stem, around)
-
-    @cached_property
-    def widgets(self) -> dict[str, dict[str, Lesson]]:
-        """In each language, the first lesson with a widget of each class that a page can bring to life."""
-        found: dict[str, dict[str, Lesson]] = {language: {} for language in self.lessons}
-        for lesson in self.every_lesson():
-            for name in VIEWS:
-                if lesson.widgets(name):
-                    found[lesson.language].setdefault(name, lesson)
-        return found
-
-    def link(self, lesson: Lesson, text: str, url: str) -> tuple[str, str]:
-        """A link in a notebook as its page has it: to another page, or to the file in the repository."""
-        parts = urlsplit(url)
-        if parts.scheme or parts.netloc or not parts.path:
-            if not parts.scheme and parts.fragment:
-                self.anchors.append((lesson.file, self.name(lesson, lesson.language), unquote(parts.fragment)))
-            return text, url
-        file = (lesson.file.parent / unquote(parts.path)).resolve()
-        if not (file.exists() and file.is_relative_to(self.notebooks.resolve().parent)):
-            message = _("{notebook} has a link to {address}, where nothing is")
-            raise ValueError(message.format(notebook=lesson.file.name, address=url))
-        other = next((known for known in self.every_lesson() if known.file.resolve() == file), None)
-        if other is None:
-            return text, self.in_repository(file)
-        page = self.name(other, other.language)
-        if parts.fragment:
-            self.anchors.append((lesson.file, page, unquote(parts.fragment)))
-        address = _from(self.name(lesson, lesson.language), page) + (f"#{parts.fragment}" if parts.fragment else "")
-        return (other.heading if text == file.name else text), address
-
-    def every_lesson(self) -> Iterator[Lesson]:
-        for lessons in self.lessons.values():
-            yield from lessons
-
-    def check_anchors(self) -> None:
-        """Raise ValueError if a link leads to a place that its page does not have."""
-        for notebook, page, name in self.anchors:
-            if name not in self.ids[page]:
-                message = _("{notebook} has a link to #{place}, which {page} does not have")
-                raise ValueError(message.format(notebook=notebook.name, place=name, page=page))
 
 
 class _Page:
     """One page and the files that it needs: a lesson's, or without one the front door of a language, or all widgets."""
 
-    def __init__(self, site: _Site, language: str, lesson: Lesson | None, stem: str, around: dict[str, Any]):
+    def __init__(self, site: Site, language: str, lesson: Lesson | None, stem: str = "index", **around: Lesson | None):
         self.site, self.language, self.lesson, self.around = site, language, lesson, around
         self.name = site.name(lesson, language, stem)
         self.stem = lesson.name if lesson else stem
@@ -163,7 +74,7 @@ class _Page:
         words = gettext.translation("gptcore", HERE.parent / "locale", [self.language], fallback=True).gettext
         made = self.inside(words)
         self.site.ids[self.name] = {name for name, _text in made.contents} | set(made.ids)
-        template = self.site.jinja.get_template("page.html.j2" if self.lesson else f"{self.stem}.html.j2")
+        template = _jinja().get_template("page.html.j2" if self.lesson else f"{self.stem}.html.j2")
         said = {"_": words, "lang": self.language, "lesson": self.lesson, "lessons": self.site.lessons[self.language]}
         return template.render(
             **said,
@@ -256,21 +167,23 @@ class _Page:
         return self.to(shared)
 
     def to(self, name: str) -> str:
-        return _from(self.name, name)
+        return relative(self.name, name)
 
     def languages(self) -> list[tuple[str, str, str]]:
         """(code, name, address) of this page in each language that has it."""
         found = []
         for language, lessons in self.site.lessons.items():
             same = next((other for other in lessons if self.lesson and other.name == self.lesson.name), None)
-            if same or self.lesson is None:
+            if same or (self.lesson is None and (self.stem != WIDGETS or self.site.widgets[language])):
                 found.append((language, LANGUAGES[language], self.to(self.site.name(same, language, self.stem))))
         return found
 
 
-def _from(page: str, name: str) -> str:
-    """The address of the file called `name`, seen from `page`."""
-    return "../" * page.count("/") + name
+@cache
+def _jinja() -> Environment:
+    jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    jinja.filters["json"] = htmlsafe_json_dumps
+    return jinja
 
 
 def _texts(value: Any) -> Iterator[str]:

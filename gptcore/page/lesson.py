@@ -26,7 +26,7 @@ from gptcore.page.scripts import VIEWS
 from gptcore.page.trainings import recording
 from gptcore.show.live import PAGE_TYPE
 
-TEMPLATES, _VIEWS = (Path(__file__).with_name(name) for name in ("templates", "views"))
+TEMPLATES = Path(__file__).with_name("templates")
 _HOW_TO_RUN, _ONLY_IN_COLAB = "**Shift+Enter**", '"google.colab" in sys.modules'
 _COLOURLESS = re.compile(r'<span class="(?:n|nn|nb|bp|o|p|w|vm)">([^<]*)</span>')
 _PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
@@ -184,8 +184,6 @@ def is_live(state: Any) -> bool:
     """
     name = state.get("widget") if isinstance(state, dict) else None
     if not isinstance(name, str) or name not in VIEWS:
-        return False
-    if not all((_VIEWS / f"{file}.js").is_file() for file in VIEWS[name]):
         return False
     if name == "TrainingMonitor":
         return recording(state) is not None
