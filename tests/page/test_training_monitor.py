@@ -1,7 +1,10 @@
 """TrainingMonitor: a page plays what was recorded, and shows what Python would show of the same training."""
 
 import json
+import subprocess
+import sys
 
+import nbformat
 import pytest
 
 from gptcore import GPTModel
@@ -118,3 +121,30 @@ def test_play_and_stop(bench):
         }""",
         page,
     ) == ["ready", "ready", "running", "stopped", "finished"]
+
+
+LESSON = [
+    "%matplotlib inline\nfrom gptcore import GPTConfig, GPTModel, Tokenizer\nfrom gptcore.show import TrainingMonitor",
+    "letters = Tokenizer.of_characters('a fox')\nimport torch\nids = torch.tensor(letters.encode('a fox a fox a fox'))",
+    "model = GPTModel(GPTConfig(len(letters), 4, 8, 2, 1))\nmonitor = TrainingMonitor(model, letters, prompt='a')",
+    "history = await monitor.fit(ids, ids, max_steps=6, batch_size=1, eval_interval=3)",
+    "raise ValueError('this is not needed')",
+]
+
+
+def test_a_lesson_is_recorded(tmp_path):
+    """In a process of its own: IPython changes the one that it runs in."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in LESSON])
+    nbformat.write(notebook, tmp_path / "07_learning.ipynb")
+    code = "import sys, json, pathlib; from gptcore.page.trainings import record\n"
+    code += "made = record(pathlib.Path(sys.argv[1])); print(); print(json.dumps(made))"
+    job = [sys.executable, "-c", code, str(tmp_path / "07_learning.ipynb")]
+    made = json.loads(subprocess.run(job, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    assert made["cells"] == LESSON[2:4] and made["lesson"] == "07_learning"
+    (training,) = made["trainings"]
+    assert training["saved"]["widget"] == "TrainingMonitor" and training["saved"]["settings"]["prompt"] == "a"
+    reports = [event[1:] for event in training["events"] if event[0] == "report"]
+    assert [report[0] for report in reports] == [1, 2, 3, 4, 5, 6]
+    assert [report[2] is not None for report in reports] == [False, False, True, False, False, True]
+    assert [event[1] for event in training["events"] if event[0] == "sample"][0] == 0
+    assert training["end"]["state"] == "finished" and training["end"]["best_step"] in (3, 6) and training["seconds"] > 0
