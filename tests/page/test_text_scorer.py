@@ -80,3 +80,17 @@ def test_while_a_long_text_is_read_a_newer_one_may_come(bench, scorer):
     caption, is_same, text, count = bench.evaluate(code, [page, "a fox and " * 500])
     assert caption == "…" and is_same
     assert text == "Once upon" and count == 2
+
+
+def test_a_widget_that_leaves_the_page_reads_no_further(bench, scorer):
+    code = """(page) => {
+        const view = new views.TextScorer(context, page), el = document.body.appendChild(document.createElement("div"));
+        const leave = fronts.text_scorer.render({ model: view.view, el });
+        const read = [...el.querySelectorAll("button")].find((button) => button.textContent.includes("Read along"));
+        read.click();
+        leave();
+        const isReading = read.textContent.includes("Pause");
+        el.remove();
+        return isReading;
+    }"""
+    assert bench.evaluate(code, scorer()._given()) is False

@@ -139,6 +139,6 @@ export default {
       const { pieces, position } = model.get("shown");
       return placed(pieces).find(({ stop }) => position < stop).start;
     }
-    return () => clearInterval(timer);
+    return () => reading.stop();
   },
 };
