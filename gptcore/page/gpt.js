@@ -617,7 +617,10 @@ class Tokenizer {
   }
 
   _encodePart(text) {
-    return (text.match(WORDS_OF_GPT2) ?? []).flatMap((word) => this._encodeWord(word));
+    const words = text.match(WORDS_OF_GPT2) ?? [];
+    const known = new Map(words.map((word) => [word, null])); // a long text has each of its words many times
+    for (const word of known.keys()) known.set(word, this._encodeWord(word));
+    return words.flatMap((word) => known.get(word));
   }
 
   // A word begins as bytes. Of its pairs, the one that comes first in the merges is joined, until none is left there.
