@@ -188,9 +188,9 @@ def is_live(state: Any) -> bool:
     if name == "TrainingMonitor":
         return recording(state) is not None
     given = state.get("given") if isinstance(state.get("given"), dict) else {}
-    several = given["models"].values() if isinstance(given.get("models"), dict) else ()
+    several = given["models"] if isinstance(given.get("models"), list) else []
     is_here = state.get("model", "storyteller") in list(MODELS) and state.get("tokenizer", "") is not None
-    return is_here and all(name in [*MODELS, UNTRAINED] for name in several)
+    return is_here and all(name in [*MODELS, UNTRAINED] for _name_there, name in several)
 
 
 class _Prose(IPythonRenderer):

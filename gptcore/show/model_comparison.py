@@ -243,7 +243,9 @@ class ModelComparison(LiveView):
         """Losses are rounded as they are shown: further digits differ between computers."""
         losses = {name: round(loss, 2) for name, loss in self.losses.items()}
         floor = None if self.floor is None else round(self.floor, 6)
-        names = {name: model_name(model) for name, model in self.models.items()}
+        names = [
+            [name, model_name(model)] for name, model in self.models.items()
+        ]  # a notebook sorts the keys of a dict
         looked = {"did": [["look", [self.position]]]} if self.position else {}
         return super()._given() | {"given": {"models": names, "losses": losses, "floor": floor}} | looked
 

@@ -114,7 +114,7 @@ class Bench:
         `more` goes into what the saved widget says of itself. Returns the states, as the page has them.
         """
         steps = [sent(step) for step in steps]
-        states = self.walk(json.loads(json.dumps(widget._given())) | more, steps)
+        states = self.walk(saved(widget) | more, steps)
         assert not self.errors, self.errors
         for step, state in zip([None, *steps], states, strict=True):
             if step is not None:
@@ -123,6 +123,11 @@ class Bench:
             python = {"shown": view.shown, "settings": view.settings, "offers": view.offers, "caption": widget.caption}
             assert (found := difference(json.loads(json.dumps(for_page(python))), state)) is None, (step, found)
         return states
+
+
+def saved(widget: Any) -> dict[str, Any]:
+    """What a notebook keeps of a widget; its file sorts the names."""
+    return json.loads(json.dumps(widget._given(), sort_keys=True))
 
 
 def hear(widget: Any, step: Step) -> None:

@@ -42,5 +42,5 @@ def test_after_a_walk_of_any_actions_the_page_shows_what_python_shows(same, shor
     saved = widget._given()
     known = {"model": "short"} if "model" in saved else {}
     if name == "ModelComparison":
-        known["given"] = saved["given"] | {"models": dict.fromkeys(saved["given"]["models"], "short")}
+        known["given"] = saved["given"] | {"models": [[name, "short"] for name, _known in saved["given"]["models"]]}
     same(widget, sent(walk(widget, KINDS[name].calls, random.Random(1))), **known)

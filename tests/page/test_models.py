@@ -42,10 +42,10 @@ def test_the_half_trained_model_is_made_as_lesson_06_makes_it(asked, told, tmp_p
 
 
 def test_a_comparison_is_live_where_all_its_models_can_be_brought():
-    models = {"a": "untrained", "b": "half-trained", "c": "storyteller"}
+    models = [["a", "untrained"], ["b", "half-trained"], ["c", "storyteller"]]
     state = {"widget": "ModelComparison", "tokenizer": "storyteller", "given": {"models": models}}
     assert is_live(state)
-    assert not is_live(state | {"given": {"models": models | {"d": None}}})
+    assert not is_live(state | {"given": {"models": [*models, ["d", None]]}})
     assert is_live({"widget": "NextToken", "model": "half-trained"})
     assert not is_live({"widget": "NextToken", "model": "untrained"}), "only a comparison draws its weights"
 

@@ -29,12 +29,12 @@ class ModelComparison extends Comparison {
     temperature: setting(checkSampling), top_k: setting(checkSampling),
   };
 
-  // `page.given` has the models' names on the page, by the names that they have here, their losses, and the floor.
+  // `page.given` has the models, [the name that they have here, their name on the page] each, their losses, and the floor.
   constructor(context, page) {
     super(context, page);
     const { models, losses, floor } = page.given;
-    this.names = Object.keys(models);
-    this.models = Object.values(models).map((name) => knownModel(context, name));
+    this.names = models.map(([name]) => name);
+    this.models = models.map(([, known]) => knownModel(context, known));
     Object.assign(this, { losses, floor });
     const topKs = [...[1, 2, 5, 10, 50, 200].map((k) => [grouped(k), k]), ["all", null]];
     this.open({
