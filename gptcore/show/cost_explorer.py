@@ -258,7 +258,8 @@ class CostExplorer(LiveView):
         return {name: getattr(self, name) for name in self.controls}
 
     def _given(self) -> dict[str, Any]:
-        configs, position = {name: vars(config) for name, config in self.configs.items()}, self.record.position
+        # As a list, because a notebook is saved with sorted keys.
+        configs, position = [[name, vars(config)] for name, config in self.configs.items()], self.record.position
         looked = {"did": [["look", [position]]]} if position >= 0 else {}
         return super()._given() | {"given": {"configs": configs}} | looked
 

@@ -12,7 +12,7 @@ class Costs {
   constructor(configs, settings, position) {
     const { tokens, batch_size: batchSize, dtype, bandwidth } = settings;
     Object.assign(this, { tokens, batchSize, dtype, bandwidth, position });
-    this.models = Object.entries(configs).map(([name, config]) => {
+    this.models = configs.map(([name, config]) => {
       const size = [config, Math.min(tokens, config.context_length), batchSize, dtype];
       const [weights, cache, read] = [weightBytes(config, dtype), cacheBytes(...size), bytesReadPerStep(...size)];
       return { name, tokens: size[1], weights, cache, read, seconds: secondsPerToken(...size, bandwidth), config };
@@ -122,7 +122,7 @@ class CostExplorer extends LiveView {
   constructor(context, page) {
     super(context, page);
     this.configs = page.given.configs;
-    this.longest = Object.values(this.configs).reduce((one, other) => (other.context_length > one.context_length ? other : one));
+    this.longest = this.configs.map(([, config]) => config).reduce((one, other) => (other.context_length > one.context_length ? other : one));
     const longest = this.longest.context_length;
     const counts = [...COST_TOKENS.filter((count) => count < longest), longest];
     this.open({
