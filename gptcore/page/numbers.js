@@ -1,7 +1,10 @@
 // How Python writes numbers and texts: a sentence on a page is, letter by letter, the one in a notebook.
 
 // "1 token", "1,000 tokens"
-const counted = (count, what) => t(`{n} ${what}${count === 1 ? "" : "s"}`, { n: grouped(count) });
+function counted(count, what) {
+  const sentence = `{n} ${what}${count === 1 ? "" : "s"}`;
+  return t(sentence, { n: grouped(count) });
+}
 
 // The label of the bar for the `count` tokens that have no bar of their own.
 const othersLabel = (count) => (count ? counted(count, "other") : t("no others"));
