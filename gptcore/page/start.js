@@ -110,7 +110,8 @@ class Place {
     this.el.classList.add("is-live"); // its picture stays for paper
     for (const name of ["position", "visibility", "left", "right"]) this.stage.style.removeProperty(name);
     const grown = this.el.getBoundingClientRect().height - before.height;
-    if (before.bottom < 0 && !CSS.supports("overflow-anchor", "auto")) scrollBy({ top: grown, behavior: "instant" });
+    if (aim) aim.scrollIntoView({ behavior: "instant" });
+    else if (before.bottom < 0 && !CSS.supports("overflow-anchor", "auto")) scrollBy({ top: grown, behavior: "instant" });
   }
 
   // A later address. Settings alone glide to their new values; what was done before or after them begins anew.
@@ -175,6 +176,12 @@ function tellAddress(fragment) {
   written = location.hash;
 }
 
+// What an address has brought to the top of the screen stays there, whatever grows above it, until a hand moves the page.
+let aim = null;
+for (const name of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+  addEventListener(name, () => (aim = null), { passive: true, capture: true });
+}
+
 // Bring the widget that an address names to its state, and to the screen.
 function followAddress(places) {
   const asked = document.getElementById(decoded(location.hash.slice(1))) ? null : readAddress(location.hash);
@@ -184,7 +191,10 @@ function followAddress(places) {
   const found = asked.at === null ? places.find(fits) ?? places[0] : places.find(({ at }) => at === asked.at);
   if (!found) return note(places, t("No widget on this page is called “{at}”.", { at: shorter(asked.at, 40) }));
   found.follow(asked);
-  if (places.length > 1 || asked.at !== null) found.el.scrollIntoView({ block: "start" });
+  if (places.length > 1 || asked.at !== null) {
+    aim = found.el;
+    aim.scrollIntoView({ behavior: "instant" });
+  }
 }
 
 function decoded(text) {

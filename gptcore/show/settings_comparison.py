@@ -210,6 +210,10 @@ class SettingsComparison(LiveView):
         self._put(**self._checked({"prompt": prompt, "seed": seed, "max_length": max_length}))
         self.settings = settings
 
+    def _link(self) -> str | None:
+        """None, too, where it has settings without a control, which no link holds."""
+        return None if any(self._fixed) else super()._link()
+
     @property
     def settings(self) -> tuple[dict[str, Any], ...]:
         """The two settings."""

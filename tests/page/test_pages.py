@@ -2,12 +2,15 @@
 
 import inspect
 import json
+import re
+import sys
 import time
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from gptcore import __main__ as program
 from gptcore import generate_text, show
 from gptcore.page import address
 from tests.browser.conftest import SCREENSHOTS, browser  # noqa: F401 (a fixture)
@@ -19,6 +22,7 @@ PAGE_SIZE, MODEL_SIZE = 250_000, 10_000_000
 ALIVE = (
     "[...document.querySelectorAll('.gptcore-widget')].every((el) => el.matches('.is-live') && el.querySelector('.gc'))"
 )
+TOLD = "(id) => { const view = document.getElementById(id).gptcoreView; return view.text ?? view.record.text; }"
 SHOWN = "(id) => JSON.parse(JSON.stringify(document.getElementById(id).gptcoreView.view.get('shown')))"
 
 
@@ -86,9 +90,11 @@ def caption(page, at: str = "next-token-1") -> str:
     return page.locator(f"#{at} .gc-caption").inner_text()
 
 
-def is_shown_as_in_python(page, at: str, widget) -> bool:
+def must_show(page, at: str, widget) -> None:
+    """The widget `at` shows what `widget` does, as soon as it has written all that it writes."""
     expected = {name: thing for name, thing in widget.view.shown.items() if name != "link"}
-    return difference(json.loads(json.dumps(expected)), shown(page, at)) is None
+    eventually(lambda: "writing" not in shown(page, at))
+    assert difference(json.loads(json.dumps(expected)), shown(page, at)) is None
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -148,27 +154,61 @@ def test_the_same_seed_tells_the_same_tale(seen, told):
     assert "".join(shown(seen.page)["parts"]) == expected
 
 
-STATES = [
-    (show.NextToken, {"prompt": "The fox & the crow", "seed": 5, "temperature": 0.7}, []),
-    (show.NextToken, {"prompt": "옛날 옛적에 ~*", "seed": 2**62, "top_k": 3}, [("choose", 5), ("add_token",)]),
-    (show.DistributionExplorer, {"prompt": "A bear", "top_p": 0.9, "seed": 4}, [("draw", 1000), ("draw",)]),
-]
+STATES = {
+    "AttentionView": ({"text": "The fox and the crow"}, [("choose", 1, 3)]),
+    "DistributionExplorer": ({"prompt": "A bear", "top_p": 0.9, "seed": 4}, [("draw", 1000), ("draw",)]),
+    "FutureTree": ({"prompt": "A bear", "width": 3, "depth": 3}, [("choose", [5]), ("throw",)]),
+    "GenerationStepper": ({"prompt": "A bear", "top_k": 20}, [("forward", 5), ("back",)]),
+    "LogitLens": ({"text": "A bear and"}, []),
+    "Machine": ({"prompt": "The fox", "temperature": 0.5}, [("write",), ("write",)]),
+    "NextToken": ({"prompt": "옛날 옛적에 ~*", "seed": 2**62, "top_k": 3}, [("choose", 5), ("add_token",)]),
+    "SettingsComparison": ({"prompt": "The owl", "max_length": 12}, [("look", 4)]),
+    "Story": ({"prompt": "The fox & the crow", "seed": 5, "max_length": 30}, [("another",)]),
+    "TextScorer": ({"text": "The fox\nand"}, [("replace", 40)]),
+}
 
 
-@pytest.mark.parametrize(("kind", "settings", "did"), STATES)
-def test_a_link_of_python_opens_what_python_shows(seen, told, monkeypatch, kind, settings, did):
-    monkeypatch.setenv(address.VARIABLE, seen.base)
-    widget = kind(*told, **settings)
-    for name, *given in did:
-        getattr(widget, name)(*given)
-    at = address.widget_id(kind.__name__)
-    link = widget.view.shown["link"]
-    assert link.startswith(f"{seen.base}widgets.html#at={at}&")
-    seen.page.goto(link)
-    assert is_shown_as_in_python(seen.page, at, widget)
-    seen.page.goto("about:blank")
-    seen.open(PAGE, link.partition("#")[2])
-    assert is_shown_as_in_python(seen.page, at, widget)
+@pytest.fixture(scope="module")
+def every_widget(told, tmp_path_factory):
+    """The address of a site with each of these widgets, as it is when it is made."""
+    widgets = [getattr(show, name)(*told) for name in STATES]
+    with serving(build(project(tmp_path_factory.mktemp("all"), widgets))) as base:
+        yield base
+
+
+def test_a_link_of_python_opens_what_python_shows(browser, every_widget, told, monkeypatch, subtests):  # noqa: F811
+    monkeypatch.setenv(address.VARIABLE, every_widget)
+    for name, (settings, did) in STATES.items():
+        with subtests.test(name), visit(browser, every_widget) as seen:
+            widget = getattr(show, name)(*told, **settings)
+            for method, *given in did:
+                getattr(widget, method)(*given)
+            at = address.widget_id(name)
+            link = widget.view.shown["link"]
+            assert link.startswith(f"{every_widget}widgets.html#at={at}&")
+            seen.page.goto(link)
+            must_show(seen.page, at, widget)
+            assert seen.page.locator(f"#{at}").evaluate("(el) => el.getBoundingClientRect().top") < 800
+            assert seen.complaints() == []
+
+
+def test_the_link_of_the_terminal_shows_its_tale(browser, every_widget, monkeypatch, capsys):  # noqa: F811
+    monkeypatch.setenv(address.VARIABLE, every_widget)
+    for more, at in (([], "story-1"), (["--top-p", "0.9"], "generation-stepper-1")):
+        monkeypatch.setattr(sys, "argv", ["gptcore", "The fox", "--max-new-tokens", "30", "--device", "cpu", *more])
+        assert program.main() == 0
+        tale, said = capsys.readouterr()
+        link = re.search(r"http\S+", said)[0]
+        assert f"#at={at}&prompt=The+fox&seed=" in link
+        with visit(browser, every_widget) as seen:
+            seen.page.goto(link)
+            if at == "story-1":
+                eventually(lambda page=seen.page: "writing" not in shown(page, "story-1"))
+            else:
+                seen.page.locator(f"#{at} .gc").wait_for()
+                seen.page.evaluate(f"document.getElementById('{at}').gptcoreView.forward(30)")
+            told = seen.page.evaluate(TOLD, at)
+            assert told.rstrip("\ufffd") == tale.removesuffix("\n").rstrip("\ufffd")  # half a character at the end
 
 
 def test_a_copied_link_shows_the_same_elsewhere(browser, bench, base):  # noqa: F811

@@ -112,7 +112,7 @@ class GenerationStepper extends LiveView {
 
   // The tape is written again, token by token.
   did() {
-    const { tape, position } = this.record;
+    const { tape = [], position } = this.record ?? {};
     return tape.length ? [...tape.map(({ tokenId }) => ["choose", [tokenId]]), ["go_to", [position]]] : [];
   }
 
