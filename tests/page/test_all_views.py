@@ -31,7 +31,7 @@ def walk(widget: Any, calls: dict[str, list[tuple[Any, ...]]], luck: random.Rand
         name = luck.choice(list(widget.controls))
         offered = [value for _, value in widget.view.offers.get(name, {}).get("options", [])]
         # Of new luck no two are the same.
-        return ["set", name, luck.choice([value for value in offered or any_value if (name, value) != ("seed", None)])]
+        return ["set", name, luck.choice([value for value in offered + any_value if (name, value) != ("seed", None)])]
 
     return [step() for _ in range(STEPS)]
 
