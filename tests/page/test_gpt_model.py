@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import gptcore
-from gptcore import Sampling, generate_steps, generate_text, lens_logits, record, stories
+from gptcore import GPTModel, Sampling, generate_steps, generate_text, lens_logits, record, stories
+from gptcore.hugging_face_weights import to_hugging_face
 from gptcore.show.texts import distribution_after
 from gptcore.text_generation import text_steps
 
@@ -36,6 +37,26 @@ def close(found: list[float], wanted: torch.Tensor, tolerance: float = 1e-3) -> 
 def test_the_config_is_that_of_python(bench, told):
     found, config = bench.ask("() => context.models.storyteller.config"), dict(told[0].config)
     assert found | {"hidden_dim": None} == config
+
+
+ODD = {"vocab_size": 13, "context_length": 9, "emb_dim": 6, "n_heads": 2, "n_layers": 2, "hidden_dim": 7}
+
+
+@pytest.mark.parametrize("more", [{}, {"tie_embeddings": False}, {"emb_dim": 7, "n_heads": 1, "hidden_dim": 5}])
+def test_a_model_of_any_shape_is_that_of_python(bench, more):
+    """Also where the sizes are no multiples of the four numbers that are computed at a time."""
+    torch.manual_seed(0)
+    model = GPTModel({**ODD, **more, "drop_rate": 0.0}).eval()
+    weights = {name: tensor.flatten().tolist() for name, tensor in to_hugging_face(model).items()}
+    texts = [[1], [3, 12, 5, 0, 7], list(range(9))]
+    code = """([config, weights, texts]) => {
+      const tensors = Object.entries(weights).map(([name, data]) => [name, { data: Float32Array.from(data) }]);
+      const model = new GPTModel(config, Object.fromEntries(tensors));
+      return texts.map((ids) => [...model.forward(ids)]);
+    }"""
+    config = {**model.config, "hidden_dim": model.config.hidden_dim}
+    for token_ids, found in zip(texts, bench.ask(code, [config, weights, texts]), strict=True):
+        assert close(found, model(torch.tensor([token_ids]))[0].detach(), 1e-5)
 
 
 @pytest.mark.parametrize("text", TEXTS)
