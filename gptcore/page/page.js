@@ -57,6 +57,23 @@
     fold();
   }
 
+  // The contents show where one is: the last section whose heading has come to the upper part of the screen.
+  function marking(contents) {
+    const links = [...contents.querySelectorAll("a")];
+    const headings = links.map((link) => document.getElementById(link.getAttribute("href").slice(1)));
+    let isAsked = false;
+    const mark = () => {
+      isAsked = false;
+      const here = headings.findLastIndex((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
+      for (const link of links) link.removeAttribute("aria-current");
+      links[here]?.setAttribute("aria-current", "location");
+    };
+    const ask = () => { isAsked ||= Boolean(requestAnimationFrame(mark)); };
+    addEventListener("scroll", ask, { passive: true });
+    addEventListener("resize", ask);
+    mark();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     switchTheme(document.querySelector(".theme"));
     closeable(document.querySelector(".menu"));
@@ -64,5 +81,6 @@
     reachable();
     addEventListener("resize", reachable);
     document.addEventListener("toggle", reachable, true);
+    document.querySelectorAll(".contents").forEach(marking);
   });
 })();
