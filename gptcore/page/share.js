@@ -50,7 +50,8 @@ function sharedWords(isCopied, address) {
   const { protocol, hostname } = new URL(address);
   const words = isCopied ? t("The link was copied.") : t("The link is selected: copy it with Ctrl+C or ⌘C.");
   const isHere = protocol === "file:" || /^(localhost|127\..*|\[::1\])$/.test(hostname);
-  return isHere ? `${words} ${t("It leads to this computer: other devices cannot open it.")}` : words;
+  const warning = t("It leads to this computer: other devices cannot open it.");
+  return isHere ? `${words} ${warning}` : words;
 }
 
 // The QR code, dark on white in every theme, because many readers know no other; a longer link gets less error correction.

@@ -6,6 +6,7 @@
 // addresses, or "#id" of an element that holds the file in base64.
 
 const NEAR = "800px"; // from the screen: a widget is there before its reader is
+const LONG = 1500; // milliseconds: who waits longer is told why
 const MOST_WORK = 3000; // milliseconds: a link may ask for more than a phone can do
 const CALM = 400; // milliseconds: browsers stop pages that write their address too often
 
@@ -60,7 +61,8 @@ class Place {
   }
 
   async live() {
-    const context = await this.context();
+    const patience = setTimeout(() => this.say(t("The model is being loaded. This picture comes alive when it is here.")), LONG);
+    const context = await this.context().finally(() => clearTimeout(patience));
     await turn(); // one widget at a time: the page goes on answering in between
     this.make(context);
     if (!("band" in this.view.view.get("shown"))) await this.view.settled?.(); // there is nothing to see yet
@@ -107,6 +109,7 @@ class Place {
   // The widget takes the place of its picture. What one reads stays where it is, whatever the heights are.
   swap() {
     const before = this.el.getBoundingClientRect();
+    this.note?.remove();
     this.el.classList.add("is-live"); // its picture stays for paper
     for (const name of ["position", "visibility", "left", "right"]) this.stage.style.removeProperty(name);
     const grown = this.el.getBoundingClientRect().height - before.height;
@@ -153,7 +156,13 @@ class Place {
     console.warn(error);
     this.stage?.remove();
     const words = t("This is a picture of the widget: it could not be brought to life, because {problem}.", { problem: sentence(error) });
-    this.el.append(h("p", { class: "gptcore-note", role: "status" }, words));
+    this.say(words);
+  }
+
+  // Say something below the picture.
+  say(words) {
+    this.note ??= this.el.appendChild(h("p", { class: "gptcore-note", role: "status" }));
+    put(this.note, { text: words });
   }
 }
 
@@ -206,8 +215,8 @@ function decoded(text) {
 }
 
 function note(places, text) {
-  document.querySelector(".gptcore-note")?.remove();
-  places[0].el.before(h("p", { class: "gptcore-note", role: "status" }, text));
+  document.querySelector(".gptcore-note.is-of-page")?.remove();
+  places[0].el.before(h("p", { class: "gptcore-note is-of-page", role: "status" }, text));
 }
 
 // ---------------------------------------------------------------------------------------------------- the page

@@ -34,6 +34,38 @@ def test_numbers_are_written_as_python_writes_them(browser):
     assert written[1] == [number(float(value)) for value in scores]
 
 
+def test_a_widget_that_was_removed_is_forgotten(browser):
+    """The page keeps no hold on it, and those that stay follow the preferences, out of the page for a while or not."""
+    page = browser.new_page()
+    shared = (FOLDER / "shared.js").read_text(encoding="utf-8")
+    page.evaluate(
+        """(code) => {
+          const model = { get: () => ({}), set() {}, on() {}, save_changes() {} };
+          const frame = new Function(`${code}; return frame`)();
+          window.make = () => frame({ model, el: document.createElement("div") }, "test", ["text"], {});
+          window.stays = make();
+          window.goes = Array.from({ length: 20 }, () => new WeakRef(make()));
+        }""",
+        shared,
+    )
+    page.context.new_cdp_session(page).send("HeapProfiler.collectGarbage")
+    assert page.evaluate("goes.filter((one) => one.deref()).length") == 0
+    page.evaluate("gptcorePreferences.projector = true; document.dispatchEvent(new Event('gc-preferences'))")
+    assert page.evaluate("stays.classList.contains('gc-projector')")
+    page.close()
+
+
+def test_the_link_to_a_page_is_there_where_pages_are_known(browser, storyteller, monkeypatch):
+    with on_page(browser, NextToken(*storyteller)) as page:
+        assert page.get_by_role("link").count() == 0
+    monkeypatch.setenv("GPTCORE_PAGE", "https://example.org/gptcore")
+    with on_page(browser, NextToken(*storyteller, "The fox")) as page:
+        link = page.get_by_role("link", name="Link")
+        assert link.get_attribute("href").endswith("#at=next-token-1&prompt=The+fox&seed=1&temperature=1&top_k=")
+        page.get_by_role("button", name="New story").click()
+        page.wait_for_function("document.querySelector('.gc-link').href.includes('seed=2')")
+
+
 def test_a_token_flies_into_the_text_and_a_bar_writes_its_own(browser, storyteller):
     widget = NextToken(*storyteller, "Once upon a time there", seed=1)
     with on_page(browser, widget) as page:

@@ -332,6 +332,20 @@ def test_without_scripts_the_pictures_are_there(browser, base):  # noqa: F811
         assert page.locator(".gc").count() == 0
 
 
+def test_who_waits_for_the_model_is_told_so(browser, base):  # noqa: F811
+    with visit(browser, base) as seen:
+        held = []
+        seen.page.route("**/*.safetensors", lambda route: held.append(route))  # the slow Wi-Fi of a class
+        page = seen.open()
+        note = page.locator("#next-token-1 .gptcore-note")
+        note.wait_for()
+        assert note.inner_text() == "The model is being loaded. This picture comes alive when it is here."
+        assert page.locator("#next-token-1 img").is_visible()
+        held[0].continue_()
+        page.locator("#next-token-1.is-live").wait_for()
+        assert note.count() == 0 and seen.complaints() == []
+
+
 def test_without_its_model_a_widget_stays_a_picture_and_says_why(browser, site):  # noqa: F811
     files = {name: data for name, data in site.items() if not name.endswith(".safetensors")}
     with serving(files) as base, visit(browser, base) as seen:
