@@ -1,5 +1,7 @@
 """The Korean catalogue: every sentence of the interface is in it, whole, and filled in with the same names."""
 
+import ast
+import json
 import re
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +22,8 @@ SIGNS = {
     "{text} becomes {tokens}",
     "{n} nats",
     "Top-k",
+    "Top-p",
+    "Min-p",
     *(f"{name} {{value}}" for name in ("top-k", "top-p", "min-p")),
 }
 
@@ -42,6 +46,19 @@ def test_every_sentence_has_its_korean(sentences, catalogue):
     missing = {sentence for sentence in sentences if sentence not in catalogue or not catalogue[sentence].string}
     assert missing == set()
     assert not any(message.fuzzy for message in catalogue.values())
+
+
+def test_what_is_marked_for_translators_stands_where_they_find_it(sentences):
+    """Not inside an f-string, nor in a call inside a call, where extraction does not look."""
+    folder, hidden = Path(gptcore.__file__).parent, set()
+    for file in folder.rglob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        marked = [call.args[0] for call in calls if getattr(call.func, "id", "") in ("_", "N_")]
+        hidden |= {text.value for text in marked if isinstance(text, ast.Constant)} - sentences
+    for file in folder.rglob("*.js"):
+        marked = re.findall(r'(?<![\w.])(?:t|N_)\(\s*("(?:[^"\\]|\\.)*")(?! *\+)', file.read_text(encoding="utf-8"))
+        hidden |= set(map(json.loads, marked)) - sentences
+    assert hidden == set()
 
 
 def test_the_catalogue_has_no_sentence_that_nobody_says(sentences, catalogue):

@@ -132,7 +132,8 @@ class Exploration:
             nats=f"{self.entropy:.2f}",
             choices=f"{self.choices:,.1f}",
         )
-        return f"{said}; {_('{draws} drawn').format(draws=f'{self.draws:,}')}" if self.draws else said
+        drawn = _("{draws} drawn").format(draws=f"{self.draws:,}")
+        return f"{said}; {drawn}" if self.draws else said
 
 
 def logits_after(model: GPTModel, tokenizer: Any, prompt: str) -> tuple[list[int], Tensor]:

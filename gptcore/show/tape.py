@@ -89,9 +89,9 @@ class Stepping:
         falls = _("The dart falls on “{label}” (chance {chance}).")
         drawn = falls.format(label=self.dart.label, chance=percent(self.dart.prob))
         if self.replayed is None:
-            return f"{drawn} {_('Forward writes it; click a bar to write another.')}"
+            return " ".join([drawn, _("Forward writes it; click a bar to write another.")])
         if not self.replayed.by_hand:
-            return f"{drawn} {_('It was written here before; or choose another.')}"
+            return " ".join([drawn, _("It was written here before; or choose another.")])
         wrote = _("You wrote “{label}” (chance {chance}) here.")
         return f"{wrote.format(label=self.replayed.label, chance=percent(self.replayed.prob))} {drawn}"
 

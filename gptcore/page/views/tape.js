@@ -37,8 +37,9 @@ class Stepping {
     if (this.isOver) return this.hasEnded ? t("This token ends the text. Go back to choose otherwise.") : t("The tape is full.");
     const drawn = t("The dart falls on “{label}” (chance {chance}).", { label: this.dart.label, chance: percent(this.dart.prob) });
     const written = this.replayed;
-    if (written === null) return `${drawn} ${t("Forward writes it; click a bar to write another.")}`;
-    if (!isByHand(written)) return `${drawn} ${t("It was written here before; or choose another.")}`;
+    const next = t("Forward writes it; click a bar to write another."), again = t("It was written here before; or choose another.");
+    if (written === null) return `${drawn} ${next}`;
+    if (!isByHand(written)) return `${drawn} ${again}`;
     const mine = t("You wrote “{label}” (chance {chance}) here.", { label: written.label, chance: percent(written.prob) });
     return `${mine} ${drawn}`;
   }

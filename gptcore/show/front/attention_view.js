@@ -45,11 +45,11 @@ function attendedText(go) {
   };
   const look = (labels, { weights, position }) => (i) => {
     const share = weights[i] == null ? t("comes later") : t("gets {share}", { share: percent(weights[i]) });
+    const known = { label: labels[i], n: i, share };
     return {
       class: i === position ? "gc-from" : weights[i] == null ? "gc-later" : "",
       style: { "--weight": weights[i] ?? 0 },
-      "aria-label": t(i === position ? "{label}, position {n}: looks from here, {share}" : "{label}, position {n}: {share}",
-        { label: labels[i], n: i, share }),
+      "aria-label": i === position ? t("{label}, position {n}: looks from here, {share}", known) : t("{label}, position {n}: {share}", known),
     };
   };
   return {

@@ -32,7 +32,7 @@ export default {
 
     const bytesEach = (bytes) => (Number.isInteger(bytes) ? String(bytes) : decimals(bytes, 3));
     const formulas = (n, [weights, cache, seconds]) => [
-      [t("Weights"), product([[grouped(n.parameters), t("parameters")], [bytesEach(n.bytes), t(Number.isInteger(n.bytes) ? "bytes each" : "bytes each on average, with the scales")]]), weights],
+      [t("Weights"), product([[grouped(n.parameters), t("parameters")], [bytesEach(n.bytes), Number.isInteger(n.bytes) ? t("bytes each") : t("bytes each on average, with the scales")]]), weights],
       [t("KV cache"), product([["2", t("key, value")], [grouped(n.layers), n.layers === 1 ? t("layer") : t("layers")],
         [grouped(n.texts), n.texts === 1 ? t("text") : t("texts")], [grouped(n.tokens), n.tokens === 1 ? t("token") : t("tokens")], [grouped(n.width), t("width")], [grouped(n.cache_bytes), t("bytes each")]]), cache],
       [t("Least time"), [sign("("), ...product([[n.weights_read, t("weights that are read")], [n.cache_read, t("cache")]], "+"), sign(") ÷"),

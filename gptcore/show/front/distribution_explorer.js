@@ -61,7 +61,7 @@ function panels() {
     put(scaledText, { text: others ? "" : isScaled ? score(token.scaled) : "–" });
     put(prob, { hidden: token.prob === 0, style: { "--share": onAxis(token.prob, shown.log) } });
     put(mark, { hidden: !token.count, style: { "--share": onAxis(token.count / (shown.draws || 1), shown.log) } });
-    put(cut, { text: token.cut ? t(others ? "all of them cut" : "cut by {stage}", { stage: t(token.cut) }) : "" });
+    put(cut, { text: token.cut ? others ? t("all of them cut") : t("cut by {stage}", { stage: t(token.cut) }) : "" });
     put(probText, { text: percent(token.prob) });
     put(count, { hidden: !shown.draws, text: shown.draws ? `${inShort(token.count)} / ${expected(token.prob, shown.draws)}` : "" });
   };
@@ -104,7 +104,7 @@ export default {
     frame({ model, el }, "distribution-explorer", ["logits", "probabilities"], {
       top: [h("div", { class: "gc-top-line" }, field(model, "prompt", t("Text")), pick(model, "rows", t("Rows")), toggle(model, "log", t("Logarithmic")))],
       left: [
-        ...[["temperature", "Temperature"], ["top_k", "Top-k"], ["top_p", "Top-p"], ["min_p", "Min-p"]].map(([name, label]) => slider(model, name, t(label))),
+        ...[["temperature", N_("Temperature")], ["top_k", N_("Top-k")], ["top_p", N_("Top-p")], ["min_p", N_("Min-p")]].map(([name, label]) => slider(model, name, t(label))),
         h("div", { class: "gc-draws" }, h("span", { "aria-hidden": "true" }, t("Draw")), draws),
         h("div", { class: "gc-buttons" }, stages, button(t("Reset"), () => ask(model, "reset"), { icon: "↺" })),
       ],

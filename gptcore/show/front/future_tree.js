@@ -66,7 +66,7 @@ function endsStrip({ act, near }) {
   const bars = ["path", "true"].map((name) => ({ name, pieces: h("div", { class: "gc-dart-pieces" }) }));
   const line = h("i", { class: "gc-ends-line gc-away" });
   const rows = bars.map(({ name, pieces }) =>
-    h("div", { class: `gc-ends-row gc-ends-${name}` }, h("span", {}, t(name === "path" ? "model" : "truth")), pieces));
+    h("div", { class: `gc-ends-row gc-ends-${name}` }, h("span", {}, name === "path" ? t("model") : t("truth")), pieces));
   const el = h("div", { class: "gc-dart gc-ends", role: "group" },
     h("div", { class: "gc-dart-air" }, pointer, number, line), rows,
     h("div", { class: "gc-dart-axis", "aria-hidden": "true" },

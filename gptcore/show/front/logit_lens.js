@@ -88,9 +88,10 @@ export default {
     const tokens = tokenButtons(t("The tokens of the text: choose the one that is read last"), (i) => set(model, "position", i));
     const before = h("p", { class: "gc-left-out" });
     const text = h("div", { class: "gc-text gc-scroll", tabindex: "-1" }, before, tokens.el);
-    const name = (row, at, { label, prob, is_answer: isAnswer }) =>
-      t(isAnswer ? "{after}, {place}: {label}, {prob}, the final answer" : "{after}, {place}: {label}, {prob}",
-        { after: afterLayer(row), place: place(at), label, prob: percent(prob) });
+    const name = (row, at, { label, prob, is_answer: isAnswer }) => {
+      const known = { after: afterLayer(row), place: place(at), label, prob: percent(prob) };
+      return isAnswer ? t("{after}, {place}: {label}, {prob}, the final answer", known) : t("{after}, {place}: {label}, {prob}", known);
+    };
     const table = lensTable((row, at) => ask(model, "open", row, at), name);
     const box = h("div", { class: "gc-scroll gc-lens-box" }, table.el);
     const after = h("span");
@@ -131,7 +132,7 @@ export default {
       reveal(box, box.querySelector('[aria-pressed="true"]'));
       candidates.show(shown.candidates);
       const isLast = shown.row === shown.table.length - 1;
-      put(after, { text: t(isLast ? "{after}: the model's own output" : "{after}", { after: afterLayer(shown.row) }) });
+      put(after, { text: isLast ? t("{after}: the model's own output", { after: afterLayer(shown.row) }) : afterLayer(shown.row) });
     };
     const peek = (target) => tell(target.closest("button")?.getAttribute("aria-label") ?? undefined);
     for (const one of [tokens.el, table.el]) {

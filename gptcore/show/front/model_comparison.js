@@ -15,7 +15,9 @@ function modelRow(name, look) {
     show({ loss: nats, prompt, pieces, position, choices: count, dart: shown }, { largest, floor, writing }) {
       loss.style.visibility = said.style.visibility = nats == null ? "hidden" : "visible";
       if (nats != null) {
-        const words = t("loss {loss}", { loss: decimals(nats, 2) }) + (floor == null ? "" : `, ${t("floor {floor}", { floor: decimals(floor, 2) })}`);
+        const known = [t("loss {loss}", { loss: decimals(nats, 2) })];
+        if (floor != null) known.push(t("floor {floor}", { floor: decimals(floor, 2) }));
+        const words = known.join(", ");
         put(said, { text: words });
         put(loss, { "aria-label": t("{words} nats per token", { words }), style: { "--share": nats / largest, "--floor": (floor ?? 0) / largest } });
         put(loss.lastChild, { hidden: floor == null, title: t("The lowest that can be expected") });

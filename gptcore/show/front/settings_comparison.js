@@ -8,7 +8,7 @@ export default {
       const text = story(t("Text {name}, token by token", { name }), look);
       const dart = dartStrip();
       const sliders = ["temperature", "top_k"].map((setting) =>
-        slider(model, `${setting}_${name.toLowerCase()}`, t(setting === "top_k" ? "Top-k" : "Temperature"), { calm: true }));
+        slider(model, `${setting}_${name.toLowerCase()}`, setting === "top_k" ? t("Top-k") : t("Temperature"), { calm: true }));
       return { name, i, heading, text, dart, el: h("div", { class: "gc-side" }, heading, sliders, text.el, dart.el) };
     });
     const what = h("p", { class: "gc-key" });
@@ -38,7 +38,8 @@ export default {
         }
       }
       const place = t("New token {n}: one dart, at the same place on two bars.", { n: position + 1 });
-      put(what, { text: writing ? "" : parting === null ? `${t("Nothing differs.")} ${place}` : `${place} ${t("Framed: the first token that differs; dotted: other tokens after it.")}` });
+      const same = t("Nothing differs."), framed = t("Framed: the first token that differs; dotted: other tokens after it.");
+      put(what, { text: writing ? "" : parting === null ? `${same} ${place}` : `${place} ${framed}` });
     });
   },
 };

@@ -7,6 +7,9 @@
 // The sentences of another language; English needs none.
 const WORDS = globalThis.gptcoreWords ?? {};
 
+// Marks a sentence for translators where `t` says it later.
+const N_ = (sentence) => sentence;
+
 // A sentence of the interface, with what stands in {braces} filled in.
 function t(sentence, values = {}) {
   const said = (WORDS[sentence] ?? sentence).replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -476,13 +479,13 @@ function preference(name, label, title) {
 
 // The map of the machine: the stages, and what they hold for this prompt.
 const STAGES = [
-  ["text", "text", ({ characters }) => characters != null && t("{n} characters", { n: grouped(characters) })],
-  ["tokens", "tokens", ({ tokens }) => tokens != null && grouped(tokens)],
-  ["layers", "layers", ({ layers }) => layers != null && grouped(layers)],
-  ["logits", "logits", ({ logits }) => logits != null && grouped(logits)],
-  ["probabilities", "probabilities", ({ likeliest, prob }) => prob != null && `${shorter(likeliest, 9)} ${percent(prob)}`],
-  ["dart", "dart", ({ uniform }) => uniform != null && uniformText(uniform)],
-  ["next", "next token", ({ next }) => next != null && shorter(next, 9)],
+  ["text", N_("text"), ({ characters }) => characters != null && t("{n} characters", { n: grouped(characters) })],
+  ["tokens", N_("tokens"), ({ tokens }) => tokens != null && grouped(tokens)],
+  ["layers", N_("layers"), ({ layers }) => layers != null && grouped(layers)],
+  ["logits", N_("logits"), ({ logits }) => logits != null && grouped(logits)],
+  ["probabilities", N_("probabilities"), ({ likeliest, prob }) => prob != null && `${shorter(likeliest, 9)} ${percent(prob)}`],
+  ["dart", N_("dart"), ({ uniform }) => uniform != null && uniformText(uniform)],
+  ["next", N_("next token"), ({ next }) => next != null && shorter(next, 9)],
 ];
 
 function machineMap(lit) {

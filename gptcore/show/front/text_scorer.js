@@ -91,7 +91,7 @@ export default {
   render({ model, el }) {
     const go = (position) => position !== model.get("settings").position && set(model, "position", position);
     const text = scoredText((position) => (reading.stop(), go(position)));
-    const numbers = ["all together", "per token", "perplexity"].map((name) => [h("span", {}, t(name)), h("strong")]);
+    const numbers = [N_("all together"), N_("per token"), N_("perplexity")].map((name) => [h("span", {}, t(name)), h("strong")]);
     const place = h("p", { class: "gc-ts-place" });
     const parts = h("div", { class: "gc-ts-parts", role: "group", "aria-label": t("The tokens of this piece") });
     const expected = bars({ act: (row) => (reading.stop(), ask(model, "replace", row.id)), label: t("What was expected here"),

@@ -41,10 +41,13 @@ export default {
   render({ model, el }) {
     const detail = h("p", { class: "gc-about" });
     let chosen = null;
+    const told = ([id, label, hex, isText]) => {
+      const bytes = t("bytes {hex}", { hex });
+      if (isText) return t("{label} is token {id}: {bytes}", { label, id, bytes });
+      return t("{label} is token {id}, only part of a character: {bytes}", { label, id, bytes });
+    };
     const about = (token) => put(detail, {
-      text: token === null ? t("Touch a token to see its bytes, and where else it stands.")
-        : t(token[3] ? "{label} is token {id}: {bytes}" : "{label} is token {id}, only part of a character: {bytes}",
-          { label: token[1], id: token[0], bytes: t("bytes {hex}", { hex: token[2] }) }),
+      text: token === null ? t("Touch a token to see its bytes, and where else it stands.") : told(token),
     });
     const choose = (id) => {
       chosen = id === chosen ? null : id;
