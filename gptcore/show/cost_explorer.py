@@ -109,9 +109,9 @@ class Costs:
 
     def shown(self) -> dict[str, Any]:
         """For the page: the axes, where each model lies on them, and how the numbers of one come about."""
-        lanes = [{"name": name, "marks": axis.marks} for name, title, axis in LANES.values()]
+        lanes = [{"name": name, "marks": axis.marks} for name, axis in LANES.values()]
         models = [
-            {"name": cost.name, "lanes": [axis.place(getattr(cost, field)) for field, (*_, axis) in LANES.items()]}
+            {"name": cost.name, "lanes": [axis.place(getattr(cost, field)) for field, (_name, axis) in LANES.items()]}
             for cost in self.models
         ]
         return {"lanes": lanes, "models": models, "here": range(len(models))[self.position], "formula": self._formula}
@@ -172,10 +172,10 @@ class LogAxis(NamedTuple):
 
 MEMORY = LogAxis(4, 11, bytes_text)  # 10 kB to 100 GB
 TIME = LogAxis(-6, 1, seconds_text)  # 1 µs to 10 s
-LANES = {  # the field of `Cost` that a lane shows: its heading on the page and in a chart, and its axis
-    "weights": ("Weights", _("memory of the weights"), MEMORY),
-    "cache": ("KV cache", _("memory of the KV cache"), MEMORY),
-    "seconds": ("Least time for a token", _("least time for a token"), TIME),
+LANES = {  # the field of `Cost` that a lane shows: its heading on the page, and its axis
+    "weights": ("Weights", MEMORY),
+    "cache": ("KV cache", MEMORY),
+    "seconds": ("Least time for a token", TIME),
 }
 
 
@@ -183,7 +183,8 @@ LANES = {  # the field of `Cost` that a lane shows: its heading on the page and 
 def plot_costs(axes: Iterable[Axes], costs: Costs) -> None:
     """A dot for each model on each of three `axes`, which are logarithmic: weights, KV cache, and time."""
     names = [cost.name for cost in costs.models]
-    for ax, (field, (_name, title, axis)) in zip(axes, LANES.items(), strict=True):
+    titles = _("memory of the weights"), _("memory of the KV cache"), _("least time for a token")
+    for ax, title, (field, (_name, axis)) in zip(axes, titles, LANES.items(), strict=True):
         values = [getattr(cost, field) for cost in costs.models]
         plot_marks(ax, names, [axis.share(value) for value in values], [axis.text(value) for value in values])
         shares, texts = zip(*axis.marks, strict=True)
