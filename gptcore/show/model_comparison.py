@@ -69,7 +69,8 @@ class ModelsRecord:
 
     def describe(self) -> str:
         """Which models, and what they were asked; not what they wrote, which may differ between machines."""
-        return f"{', '.join(self.written)} go on from {self.prompt!r}, {self.caption}"
+        said = _("{models} go on from {prompt}, {settings}")
+        return said.format(models=", ".join(self.written), prompt=repr(self.prompt), settings=self.caption)
 
     def shown(self, name: str, loss: float | None) -> dict[str, Any]:
         """One model for the page: its loss, its text, and the dart on the bar of the token that is looked at."""

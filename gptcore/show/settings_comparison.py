@@ -99,7 +99,9 @@ class SettingsRecord:
         return said.format(n=self.first_difference + 1, same=self.agreement, most=most)
 
     def describe(self) -> str:
-        return f"{' against '.join(map(sampling_text, self.samplings))}, seed {self.seed}: {self.caption}"
+        one, other = map(sampling_text, self.samplings)
+        said = _("{one} against {other}, seed {seed}: {caption}")
+        return said.format(one=one, other=other, seed=self.seed, caption=self.caption)
 
 
 def first_difference(first: Sequence[int], second: Sequence[int]) -> int | None:

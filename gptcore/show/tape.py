@@ -119,8 +119,9 @@ class Stepping:
     def describe(self) -> str:
         written = counted(self.position, "new token")
         if self.is_over:
-            return f"{written}, is over"
-        return f"{written}, may go on with {self.candidates.describe()}; the dart hits {self.dart.label}"
+            return _("{written}, is over").format(written=written)
+        said = _("{written}, may go on with {candidates}; the dart hits {label}")
+        return said.format(written=written, candidates=self.candidates.describe(), label=self.dart.label)
 
 
 def look(

@@ -50,8 +50,9 @@ class Writing:
 
     def describe(self) -> str:
         if self.state == "ready":
-            return f"ready to go on from {self.prompt!r}, up to {self.max_length} tokens"
-        return f"{self.text!r}, {self.count} new tokens, {self.state}"
+            ready = _("ready to go on from {prompt}, up to {most} tokens")
+            return ready.format(prompt=repr(self.prompt), most=self.max_length)
+        return _("{text}, {n} new tokens, {state}").format(text=repr(self.text), n=self.count, state=self.state)
 
     def shown(self) -> dict[str, Any]:
         """The text, or if it is very long, its end, and the chances of its last token, for the page."""
