@@ -123,6 +123,7 @@ class Place {
     const saved = Object.entries(this.saved.settings ?? {});
     const whole = Object.fromEntries(saved.map(([name, value]) => [name, value === null ? "" : String(value)]));
     if (!asked.did.length && !this.did().length) return this.apply({ did: [], settings: { ...whole, ...asked.settings } });
+    this.view.stop?.(); // one that writes by itself
     this.leave?.();
     this.stage.remove();
     this.asked = asked;
