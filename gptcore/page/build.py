@@ -6,6 +6,7 @@
 import gettext
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -28,6 +29,7 @@ from gptcore.show.front import style
 
 HERE, ASSETS, WIDGETS = Path(__file__).parent, "assets/", "widgets"
 TOKENIZERS = {"storyteller": STORYTELLER, "english": STORYTELLER / "english_tokenizer"}
+_COMMENT = re.compile(r"/\*.*?\*/\s*", flags=re.DOTALL)  # of a stylesheet
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "svg": "image/svg+xml", "webp": "image/webp"}
 
 
@@ -111,7 +113,7 @@ class _Page:
         """What a page is made of beside its text: styles, scripts, the state of its widgets, and what it may load."""
         files = self.files_of(made.widgets)
         names = sorted({state["widget"] for state in made.widgets})
-        css, head = style() + _read("page.css"), _read("page.js")
+        css, head = _COMMENT.sub("", style() + _read("page.css")), _read("page.js")
         code = scripts(names) if names else ""
         if not self.site.single:
             kept = {"css": self.keep("page.css", css.encode()), "head": self.keep("page.js", head.encode())}
