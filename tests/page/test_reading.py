@@ -40,6 +40,7 @@ def test_the_theme_is_that_of_the_system_until_it_is_switched(seen):
     page = seen.open()
     light, switch = paper(page), page.get_by_role("button", name="Dark theme")
     page.emulate_media(color_scheme="dark")
+    page.locator("html[data-theme=dark]").wait_for(state="attached")
     dark = paper(page)
     assert light != dark and switch.get_attribute("aria-pressed") == "true"
     switch.click()
@@ -77,8 +78,7 @@ def test_the_contents_show_where_one_is(seen):
     for name in ("First, 100%", "A second one"):
         link = page.get_by_role("navigation", name="In this lesson").get_by_role("link", name=name)
         link.click()
-        page.wait_for_timeout(100)
-        assert link.get_attribute("aria-current") == "location"
+        page.locator("[aria-current=location]", has_text=name).wait_for()
         assert 50 <= page.get_by_role("heading", name=name).bounding_box()["y"] < 200, "below the bar"
 
 
@@ -96,6 +96,5 @@ def test_on_a_phone_what_is_wide_scrolls_inside_itself_with_the_keys_too(browser
         assert page.locator(".lesson pre[tabindex='0'], .lesson .table[tabindex='0']").count() == 2
         assert not page.get_by_role("link", name="A second one").is_visible(), "the contents are folded"
         page.set_viewport_size({"width": 1900, "height": 800})
-        page.wait_for_timeout(100)
-        assert page.get_by_role("link", name="A second one").is_visible()
+        page.get_by_role("link", name="A second one").wait_for()
         assert seen.complaints() == []
