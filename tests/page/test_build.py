@@ -1,3 +1,4 @@
+import gzip
 import json
 import posixpath
 import re
@@ -170,6 +171,15 @@ def dead_links(files: dict[str, bytes]) -> list[str]:
             if target not in files or (parts.fragment and unquote(parts.fragment) not in parsed[target].ids):
                 dead.append(f"{name}: {link}")
     return dead
+
+
+def test_a_page_of_a_lesson_is_light_to_fetch(site, parsed):
+    """As servers send it, packed; scripts and styles included, pictures and the model not."""
+    for name, page in parsed.items():
+        files = [link["href"] for link in page.all("link")] + [script.get("src") for script in page.all("script")]
+        needed = [file for file in files if file and file.endswith((".css", ".js"))]
+        assert needed and sum(len(gzip.compress(site[file])) for file in (name, *needed)) <= 250_000, name
+    assert max(map(len, site.values())) <= 10_000_000
 
 
 def test_every_link_and_every_file_of_a_page_is_there(site):

@@ -7,7 +7,7 @@ export default {
     const options = h("div", { class: "gc-options", role: "group", "aria-labelledby": id });
     const root = frame({ model, el }, "prediction", [], { left: [question, options] });
     const caption = root.querySelector(".gc-caption");
-    put(caption, { "data-hint": t("Choose before you run the next cell.") });
+    put(caption, { "data-hint": t("Choose before you go on.") });
 
     options.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
