@@ -15,7 +15,7 @@ import gptcore
 from gptcore.language import LOCALE
 
 KEYWORDS = {"_": None, "N_": None, "t": None}
-METHODS = [("**.py", "python"), ("**.js", "javascript")]
+METHODS = [("**.py", "python"), ("**.js", "javascript"), ("**.j2", "jinja2")]
 FOLDER = LOCALE / "ko" / "LC_MESSAGES"
 SIGNS = {
     " and ",
