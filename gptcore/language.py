@@ -63,17 +63,18 @@ def _catalogue(name: str) -> gettext.NullTranslations:
     return gettext.translation("gptcore", LOCALE, [name])
 
 
-def words() -> dict[str, str]:
-    """{English: translation} of all sentences, for the front ends of widgets; empty for English."""
-    if _chosen == ENGLISH:
+def words(name: str | None = None) -> dict[str, str]:
+    """{English: translation} of all sentences in a language, or in that of the interface; empty for English."""
+    name = _chosen if name is None else name
+    if name == ENGLISH:
         return {}
-    known = _catalogue(_chosen)._catalog  # type: ignore[attr-defined]  # gettext lists its sentences nowhere else
+    known = _catalogue(name)._catalog  # type: ignore[attr-defined]  # gettext lists its sentences nowhere else
     return {sentence: said for sentence, said in known.items() if sentence}
 
 
-def words_script() -> str:
+def words_script(name: str | None = None) -> str:
     """The same as a line of JavaScript; a widget that was made in another language may be on the page, too."""
-    return f"globalThis.gptcoreWords = {json.dumps(words(), ensure_ascii=False)};"
+    return f"globalThis.gptcoreWords = {json.dumps(words(name), ensure_ascii=False)};"
 
 
 _chosen = ENGLISH

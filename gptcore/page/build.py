@@ -114,7 +114,7 @@ class _Page:
         files = self.files_of(made.widgets)
         names = sorted({state["widget"] for state in made.widgets})
         css, head = _COMMENT.sub("", style() + _read("page.css")), _read("page.js")
-        code = scripts(names) if names else ""
+        code = scripts(names, self.language) if names else ""
         if not self.site.single:
             kept = {"css": self.keep("page.css", css.encode()), "head": self.keep("page.js", head.encode())}
             kept["code"] = self.keep(f"{self.stem}.js", code.encode()) if code else ""

@@ -35,8 +35,8 @@ VIEWS = {
 }
 
 
-def scripts(names: Collection[str]) -> str:
-    """The script of a page with the widgets called so, in the language of the interface.
+def scripts(names: Collection[str], language: str | None = None) -> str:
+    """The script of a page with the widgets called so, in this language, or in that of the interface.
 
     >>> "class NextToken" in scripts(["NextToken"])
     True
@@ -47,7 +47,7 @@ def scripts(names: Collection[str]) -> str:
         raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
     files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
     views = [_view(name) for name in ("live_view", *files)]
-    code = ["'use strict';", words_script(), *_shared(), *views, *map(_wrapped, _drawn(names)), _start()]
+    code = ["'use strict';", words_script(language), *_shared(), *views, *map(_wrapped, _drawn(names)), _start()]
     return _without_comments("\n".join(code))
 
 

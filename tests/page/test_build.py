@@ -384,6 +384,14 @@ def test_another_language_has_pages_of_its_own_that_are_linked_both_ways(project
     assert dead_links(made) == [], "in Korean there is no page of widgets"
 
 
+def test_the_widgets_of_a_page_speak_its_language(project, model, tokenizer):
+    cell = code("x", shown(NextToken(model, tokenizer, "Once")))
+    write(project / FIRST, OPENING, "## Here", cell)
+    write(project / "ko" / FIRST, "# 00 · 시작\n\n**왜?**", cell)
+    found = [re.search(rb"gptcoreWords = (\{.*\});", script) for name, script in pages(project) if name.endswith(".js")]
+    assert {json.loads(words[1]).get("Add a token") for words in found if words} == {None, "토큰 더하기"}
+
+
 def test_a_single_page_holds_everything(project, model, tokenizer):
     picture = result({"image/png": PNG}, {"image/png": {"alt": "a"}})
     write(project / FIRST, OPENING, "## Here", code("x", shown(NextToken(model, tokenizer, "Once")), picture))
