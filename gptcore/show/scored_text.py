@@ -12,6 +12,7 @@ from torch import Tensor
 from gptcore.checks import check_text
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model, check_token_ids, evaluating
+from gptcore.sampling import with_float64
 from gptcore.show.logit_lens import ranks_of
 from gptcore.show.tokens import Piece, Tokens, Vocabulary, read_tokens
 from gptcore.tokenizer import check_tokenizer
@@ -154,7 +155,8 @@ def _scores(model: GPTModel, states: Tensor, token_ids: Tensor) -> Iterator[Scor
     with evaluating(model):
         logits = model.head(states).float()  # (T, vocab_size)
     # In float32 the log of a chance just below 1 would be 0: certain.
-    surprises = -logits.double().log_softmax(-1).gather(-1, token_ids[:, None])[:, 0]
+    exact = logits.to(with_float64(logits.device)).double().log_softmax(-1)
+    surprises = -exact.gather(-1, token_ids[:, None].to(exact.device))[:, 0]
     if not surprises.isfinite().all():
         raise ValueError("model must give finite scores to the tokens of text, got some that are not")
     for surprise, rank in zip(surprises.tolist(), ranks_of(logits, token_ids).tolist(), strict=True):
