@@ -83,16 +83,26 @@ class Firefox:
 
     def evaluate(self, code: str) -> Any:
         """What an expression of JavaScript gives, as JSON."""
+        value, error = self._evaluated(code)
+        assert error is None, error
+        return value
+
+    def _evaluated(self, code: str) -> tuple[Any, str | None]:
+        """The value, or what is wrong with the expression."""
         wrapped = f"Promise.resolve({code}).then((value) => JSON.stringify(value ?? null))"
         found = self.send("script.evaluate", expression=wrapped, target={"context": self.context}, awaitPromise=True)
-        assert found["type"] == "success", found["exceptionDetails"]["text"]
-        return json.loads(found["result"]["value"])
+        if found["type"] != "success":
+            return None, found["exceptionDetails"]["text"]
+        return json.loads(found["result"]["value"]), None
 
     def eventually(self, code: str, timeout: float = 30) -> None:
-        """Wait until the expression is true."""
+        """Wait until the expression is true; what it asks for may not be on the page yet."""
         deadline = time.monotonic() + timeout
-        while not self.evaluate(code):
-            assert time.monotonic() < deadline, f"not so after {timeout} s: {code}"
+        while True:
+            value, error = self._evaluated(code)
+            if value:
+                return
+            assert time.monotonic() < deadline, f"not so after {timeout} s: {code}: {error}"
             time.sleep(0.05)
 
     def press(self, *keys: str) -> None:
