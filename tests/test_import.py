@@ -19,12 +19,23 @@ SLOW = [
 ]
 
 
+def modules_after(code: str) -> set[str]:
+    code = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
+    return set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
+
+
 def test_importing_gptcore_imports_torch_and_nothing_slower():
-    code = "import sys, json, gptcore; print(json.dumps(sorted(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    modules = set(json.loads(found.stdout))
+    modules = modules_after("import gptcore")
     assert "torch" in modules
     assert not modules & {*SLOW, "gptcore.checkpoint", "gptcore.training", "gptcore.show"}
+
+
+def test_a_widget_that_says_what_it_is_needs_neither_the_tales_nor_a_trainer():
+    modules = modules_after(
+        "import gptcore\nfrom gptcore.show import NextToken\nNextToken(*gptcore.load(device='cpu'))._given()"
+    )
+    assert "gptcore.show.next_token" in modules
+    assert not modules & {"gptcore.stories", "gptcore.training", "gptcore.storyteller.__main__"}
 
 
 @pytest.mark.parametrize(("package", "name"), [(p, name) for p in (gptcore, gptcore.show) for name in p.__all__])

@@ -11,8 +11,6 @@ import torch
 
 from gptcore import GPTModel, load, save
 from gptcore.hub import STORYTELLER
-from gptcore.storyteller.__main__ import Tales
-from gptcore.training import fit
 
 FILES = "config.json", "model.safetensors"
 UNTRAINED = "untrained"
@@ -27,6 +25,9 @@ TALES = 800
 
 def half_train(folder: Path) -> None:
     """Write what lesson 06 trains to `folder`; on another CPU the weights differ slightly."""
+    from gptcore.storyteller.__main__ import Tales  # which a widget that only asks for a name does not need
+    from gptcore.training import fit
+
     trained, tokenizer = load(device="cpu")
     torch.manual_seed(0)
     model = GPTModel({**trained.config, **SHAPE})

@@ -63,12 +63,9 @@ def _weights(name: str) -> dict[str, torch.Tensor]:
 
 def _untrained() -> GPTModel:
     """A model of the bundled one's shape that has read nothing; nobody else's luck changes."""
-    luck = torch.default_generator.get_state()
-    try:
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         return GPTModel(read_config(STORYTELLER))
-    finally:
-        torch.default_generator.set_state(luck)
 
 
 def tokenizer_name(tokenizer: Any) -> str | None:

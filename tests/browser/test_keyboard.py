@@ -11,7 +11,15 @@ MOST_STOPS = 400  # of the tab key inside one widget
 IN_WIDGET = "() => document.activeElement.closest('.gc') !== null"
 ACTIVE = """() => [...document.querySelectorAll(".jp-Notebook .jp-Cell")].findIndex((cell) =>
   cell.contains(document.activeElement))"""
-RING = "() => parseFloat(getComputedStyle(document.activeElement).outlineWidth) || 0"
+# Its width in pixels; an outline that is not drawn has one, too. A control that is hidden has its label's ring.
+RING = """() => {
+  const outline = (element) => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    return outlineStyle === "none" ? 0 : parseFloat(outlineWidth);
+  };
+  const { activeElement: element } = document;
+  return Math.max(outline(element), ...[...(element.labels ?? [])].map(outline));
+}"""
 # What does something there, and the key that does it; what is not known is left alone.
 STOP = """() => {
   const { activeElement: element } = document;

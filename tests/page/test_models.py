@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import gptcore
-from gptcore import stories
+from gptcore import stories, training
 from gptcore.page import models
 from gptcore.page.lesson import is_live
 from gptcore.training import evaluate
@@ -23,8 +23,7 @@ def asked(monkeypatch, tmp_path):
         asked.append((dict(model.config), model.state_dict(), list(documents), settings))
         return None
 
-    monkeypatch.setattr(models, "fit", fit)
-    monkeypatch.setattr(gptcore, "fit", fit)
+    monkeypatch.setattr(training, "fit", fit)
     return asked
 
 
