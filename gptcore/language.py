@@ -7,6 +7,8 @@ none the English sentence itself is shown. Names in {braces} are filled in after
 import gettext
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,15 @@ from gptcore.particles import with_particles
 
 LOCALE = Path(__file__).with_name("locale")
 ENGLISH = "en"
+
+
+class Marked(str):
+    """An English sentence with its values filled in, which `_` can still say in another language."""
+
+    def __new__(cls, sentence: str, values: dict[str, Any]) -> "Marked":
+        filled = super().__new__(cls, sentence.format(**values))
+        filled.sentence, filled.values = sentence, values
+        return filled
 
 
 class Translated(str):
@@ -48,14 +59,34 @@ def language(name: str | None = None) -> str:
 
 def _(sentence: str) -> str:
     """`sentence` in the language of the interface."""
-    if _chosen == ENGLISH:
+    if _chosen == ENGLISH or not sentence:
         return sentence
+    if isinstance(sentence, Marked):
+        values = {name: _(value) if isinstance(value, str) else value for name, value in sentence.values.items()}
+        return _(sentence.sentence).format(**values)
     return Translated(_catalogue(_chosen).gettext(sentence))
 
 
-def N_(sentence: str) -> str:
-    """`sentence` as it is: marks it for translators where `_` says it later."""
-    return sentence
+def N_(sentence: str, **values: Any) -> str:
+    """`sentence` as it is, in English: marks it for translators where `_` says it later.
+
+    >>> N_("the prompt {prompt} and one dart", prompt=[3, 1])
+    'the prompt [3, 1] and one dart'
+
+    Filled in, it is said later as a whole: `_` knows the sentence and its values. Texts among these are said, too.
+    """
+    return Marked(sentence, values) if values else sentence
+
+
+@contextmanager
+def english() -> Iterator[None]:
+    """English for a while: for what is known by its English words."""
+    global _chosen
+    before, _chosen = _chosen, ENGLISH
+    try:
+        yield
+    finally:
+        _chosen = before
 
 
 @cache

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+import gptcore
 from gptcore import GPTConfig, GPTModel, Tokenizer, save
 from gptcore.tokenizer import END_OF_TEXT, byte_level_bpe
 from gptcore.tokenizer_files import save_tokenizer
@@ -139,7 +140,16 @@ def says(capsys):
         assert check(answer) is None
         out, err = capsys.readouterr()
         assert err == "" and out.count("\n") == 1 and "Traceback" not in out
-        assert out.startswith(("Right: ", "Not yet: "))
+        assert out.startswith(("Right: ", "Not yet: ") if gptcore.language() == "en" else ("맞아요. ", "아직이에요. "))
         return out
 
     return run
+
+
+@pytest.fixture
+def in_korean():
+    """The interface speaks Korean during the test."""
+    before = gptcore.language()
+    gptcore.language("ko")
+    yield
+    gptcore.language(before)

@@ -12,7 +12,7 @@ import gptcore
 from gptcore import language as language_of_the_interface
 from gptcore.show import Prediction
 
-_ = sys.modules["gptcore.language"]._
+_, N_, english = (vars(sys.modules["gptcore.language"])[name] for name in ("_", "N_", "english"))
 
 
 @pytest.fixture
@@ -40,6 +40,27 @@ def test_a_sentence_is_said_in_the_chosen_language(korean):
     assert _("Right.") == "맞아요." and _("Wrong.") == "Wrong."
     assert _("Written: {label}.").format(label="“말”") == "“말”은 쓰였어요."
     assert _("Written: {label}.").format(label="“여우”") == "“여우”는 쓰였어요."
+
+
+def test_what_is_marked_is_said_later_with_its_values(korean):
+    marked = N_("Written: {label}.", label=N_("The text"))
+    assert marked == "Written: The text." and _(marked) == marked
+    gptcore.language("ko")
+    assert _(marked) == "글은 쓰였어요." and marked == "Written: The text."
+    assert N_("Right.") == "Right." and _(N_("Right.")) == "맞아요."
+
+
+def test_nothing_is_nothing_in_every_language(korean):
+    gptcore.language("ko")
+    assert _("") == ""
+
+
+def test_english_for_a_while(korean):
+    gptcore.language("ko")
+    with pytest.raises(KeyError), english():
+        assert _("Right.") == "Right."
+        raise KeyError
+    assert _("Right.") == "맞아요."
 
 
 def test_another_language_is_refused_and_changes_nothing(korean):

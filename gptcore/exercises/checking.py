@@ -19,6 +19,9 @@ hint is a diagnosis: it is given only if the answer returns what the mistake ret
 same type of exception counts as returning the same. (A mistake that raises on every case belongs in `errors`, which
 knows exceptions by their text.) Otherwise the line says what went in, what was expected and what came out, followed by
 the case's `why` or the exercise's `reminder`, which hold whatever the learner wrote.
+
+A sentence of a table stands in `N_(…)`, and is said in the language of the interface when it is printed. A value is
+filled in by `N_("{n} darts", n=5)`; a sentence is never put together from pieces.
 """
 
 import copy
@@ -35,17 +38,20 @@ from torch import Tensor, nn
 
 from gptcore.checks import is_number
 from gptcore.exercises.outcomes import difference, named, same, show
+from gptcore.language import N_, _, english, language
 
 ENOUGH = 200  # calls of a model: no exercise needs as many
 
 TENSOR_ERRORS = {  # part of an exception → what helps, in every exercise
-    "return_types": "`.max(-1)` returns two tensors, the values and the indices: take .values or .indices.",
-    "size of tensor a": "The shapes do not fit: one value per row is a column, made with keepdim=True or [:, None].",
-    "one element tensors": "math works on one number at a time. For a whole tensor write x.exp() or x.log().",
-    '"dim"': "Say along which axis: dim=-1, the last one.",
-    "softmax() received an invalid": "Say along which axis: dim=-1, the last one.",  # the same in PyTorch 2.6
-    "zero-dimensional tensor": "torch.cat joins rows: make the one token a row with new[None].",
-    "(batch, tokens)": "The model reads a batch of texts: keep the first axis, or make one with token_ids[None].",
+    "return_types": N_("`.max(-1)` returns two tensors, the values and the indices: take .values or .indices."),
+    "size of tensor a": N_(
+        "The shapes do not fit: one value per row is a column, made with keepdim=True or [:, None]."
+    ),
+    "one element tensors": N_("math works on one number at a time. For a whole tensor write x.exp() or x.log()."),
+    '"dim"': N_("Say along which axis: dim=-1, the last one."),
+    "softmax() received an invalid": N_("Say along which axis: dim=-1, the last one."),  # the same in PyTorch 2.6
+    "zero-dimensional tensor": N_("torch.cat joins rows: make the one token a row with new[None]."),
+    "(batch, tokens)": N_("The model reads a batch of texts: keep the first axis, or make one with token_ids[None]."),
 }
 
 
@@ -85,8 +91,11 @@ class _Check:
         except _NotYet as found:
             problem = str(found)
         except Exception as error:  # nothing that a learner writes may end in a traceback from here
-            problem = f"this answer could not be read, {named(error)}."
-        line = f"Right: {self.right}" if problem is None else f"Not yet: {problem}"
+            problem = _("this answer could not be read, {error}.").format(error=named(error))
+        if problem is None:
+            line = _("Right: {right}").format(right=_(self.right))
+        else:
+            line = _("Not yet: {problem}").format(problem=problem)
         print(" ".join(part.strip() for part in line.splitlines()))  # one line; 'a  b' keeps its two spaces
 
     def _problem(self, answer: Any) -> str | None:
@@ -97,29 +106,35 @@ class _Check:
 class Value(_Check):
     """An exercise whose answer is a value. `what` names it; `observe(value)` is compared with the reference."""
 
-    what: str = "a number"
+    what: str = N_("a number")
     tolerance: float = 1e-6  # relative
     observe: Callable[[Any], Any] | None = None
 
     def _problem(self, answer: Any) -> str | None:
         if answer is None or answer is Ellipsis:
-            return f"replace the dots by {self.what}."
+            return _("replace the dots by {what}.").format(what=_(self.what))
         if (isinstance(answer, Tensor) and answer.numel() == 1) or getattr(answer, "shape", None) == ():
             answer = answer.item()  # NumPy's arrays and numbers as well
         if is_number(self.reference) and not is_number(answer):
-            return f"the answer is {self.what}, and you gave {show(answer)}."
+            sentence = _("the answer is {what}, and you gave {answer}.")
+            return sentence.format(what=_(self.what), answer=show(answer))
         for hint, *mistakes in self.mistakes:
             if any(self._equal(answer, mistake) for mistake in mistakes):
-                return hint
+                return _(hint)
+        reminder = _(self.reminder)
         if self.observe is None:
-            return None if self._equal(answer, self.reference) else f"you gave {show(answer)}. {self.reminder}"
+            if self._equal(answer, self.reference):
+                return None
+            return _("you gave {answer}. {reminder}").format(answer=show(answer), reminder=reminder)
         try:
             found = self.observe(answer)
         except (TypeError, ValueError) as error:
             return f"{error}."
         if found == self.reference:
             return None
-        return f"given {show(answer)}, expected {self.reference}, got {found}. {self.reminder}"
+        wanted, found = (_(value) if isinstance(value, str) else value for value in (self.reference, found))
+        between = _("expected {expected}, got {found}").format(expected=wanted, found=found)
+        return _("given {given}, {between}. {hint}").format(given=show(answer), between=between, hint=reminder)
 
     def _equal(self, answer: Any, other: Any) -> bool:
         if is_number(answer) and is_number(other):
@@ -135,12 +150,13 @@ class Exercise(_Check):
     edges: Sequence[Case] = ()
     tolerance: float = 1e-4  # absolute, and relative
     errors: Mapping[str, str] = field(default_factory=dict)  # part of an exception → what helps
-    luck: str = "Use what the function is given, and nothing random."
+    luck: str = N_("Use what the function is given, and nothing random.")
     observe: Callable[..., Any] = lambda function, *arguments: function(*arguments)
 
     def _problem(self, answer: Any) -> str | None:
         if not callable(answer):
-            return f"the check needs the function itself, without brackets after its name, and got {show(answer)}."
+            sentence = _("the check needs the function itself, without brackets after its name, and got {answer}.")
+            return sentence.format(answer=show(answer))
         seen: list[tuple[Case, Any]] = []
         for level in (self.cases, *([edge] for edge in self.edges)):
             asked = [(case, self._ask(answer, case)) for case in level]
@@ -164,48 +180,62 @@ class Exercise(_Check):
         except (Exception, _Endless) as error:
             return error.with_traceback(None)
         if any(_changed(new, old) for new, old in zip(copies, case.arguments, strict=True)):
-            raise _NotYet(
-                f"given {self._words(case)}, your function changed what it was given, and its caller still needs that. "
+            sentence = _(
+                "given {given}, your function changed what it was given, and its caller still needs that. "
                 "Build the answer in something new: x = x / 2, not x /= 2."
             )
+            raise _NotYet(sentence.format(given=self._words(case)))
         return None if found is Ellipsis else found
 
     def _explain(self, answer: Callable[..., Any], case: Case, expected: Any, seen: list[tuple[Case, Any]]) -> str:
         """What is wrong with what was found on this case, the first wrong one of those seen."""
-        given = f"given {self._words(case)}, your function"
+        given, why, reminder = self._words(case), _(case.why), _(self.reminder)
         found = next(found for other, found in seen if other is case)
         if all(found is None for _, found in seen):
-            return "your function returns nothing so far. Replace the dots, and end with return."
+            return _("your function returns nothing so far. Replace the dots, and end with return.")
         diagnosis = self._diagnosis(seen)
         if found is None:
-            return f"{given} returned nothing: every way through it ends with return. {diagnosis or case.why}"
+            sentence = _("given {given}, your function returned nothing: every way through it ends with return. {hint}")
+            return sentence.format(given=given, hint=diagnosis or why)
         if isinstance(found, _Endless):
-            return f"{given} called the model {ENOUGH} times: the loop never ends. {case.why or self.reminder}"
+            sentence = _("given {given}, your function called the model {count} times: the loop never ends. {hint}")
+            return sentence.format(given=given, count=ENOUGH, hint=why or reminder)
         if isinstance(found, Exception):
-            return f"{given} stopped with {named(found)}. {diagnosis or self._error_hint(found) or case.why}"
+            hint = diagnosis or self._error_hint(answer, case, found) or why
+            return _("given {given}, your function stopped with {error}. {hint}").format(
+                given=given, error=named(found), hint=hint
+            )
         if not diagnosis:
             for seed in (1, 2, 3):
                 again = self._ask(answer, case, seed)
                 if not same(again, found, self.tolerance) and show(again) != show(found):
-                    return f"{given} gives {show(found)}, and asked again {show(again)}. {self.luck}"
-        return f"given {self._words(case)}, {difference(expected, found)}. {diagnosis or case.why or self.reminder}"
+                    sentence = _("given {given}, your function gives {found}, and asked again {again}. {hint}")
+                    return sentence.format(given=given, found=show(found), again=show(again), hint=_(self.luck))
+        between = difference(expected, found)
+        return _("given {given}, {between}. {hint}").format(
+            given=given, between=between, hint=diagnosis or why or reminder
+        )
 
     def _diagnosis(self, seen: list[tuple[Case, Any]]) -> str:
         """The hint for the mistake that gives the same as the answer on all cases, or ""."""
         for hint, *mistakes in self.mistakes:
             for mistake in mistakes:
                 if all(same(found, self._ask(mistake, case), self.tolerance) for case, found in seen):
-                    return hint
+                    return _(hint)
         return ""
 
-    def _error_hint(self, error: Exception) -> str:
+    def _error_hint(self, answer: Callable[..., Any], case: Case, error: Exception) -> str:
+        """What helps against an exception, which is known by its English words."""
+        if language() != "en":
+            with english():
+                error = self._ask(answer, case)
         text = f"{type(error).__name__}: {error}"
-        return next((hint for part, hint in {**self.errors, **TENSOR_ERRORS}.items() if part in text), "")
+        return next((_(hint) for part, hint in {**self.errors, **TENSOR_ERRORS}.items() if part in text), "")
 
     def _words(self, case: Case) -> str:
         names = inspect.signature(self.reference).parameters
         words = [f"{name} {show(value)}" for name, value in zip(names, case.arguments, strict=True)]
-        return case.given or " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+        return _(case.given) or _(" and ").join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _copy(argument: Any) -> Any:
@@ -213,7 +243,7 @@ def _copy(argument: Any) -> Any:
     if isinstance(argument, nn.Module):
         argument, calls = copy.deepcopy(argument), itertools.count(1)
 
-        def count(*_: Any) -> None:
+        def count(*arguments: Any) -> None:
             if next(calls) > ENOUGH:
                 raise _Endless
 

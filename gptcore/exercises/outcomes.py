@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gptcore.language import _
+
 
 def same(found: Any, other: Any, tolerance: float) -> bool:
     """Whether two outcomes are alike: exceptions of one type, or values of one shape, equal within `tolerance`."""
@@ -34,13 +36,15 @@ def difference(expected: Any, found: Any) -> str:
     for digits in (4, 6, 9):
         if show(expected, digits) != show(found, digits):
             break
-    words = f"expected {show(expected, digits)}, got {show(found, digits)}"
+    values = {"expected": show(expected, digits), "found": show(found, digits)}
     wanted, given = _plain(expected), _plain(found)
     if isinstance(wanted, Tensor) and isinstance(given, Tensor) and wanted.shape != given.shape:
         if wanted.ndim == 0:
-            return f"{words}: one number is expected, and that is {given.numel()}"
-        return f"{words}: the shape should be {tuple(wanted.shape)}, and it is {tuple(given.shape)}"
-    return words
+            sentence = _("expected {expected}, got {found}: one number is expected, and that is {count}")
+            return sentence.format(**values, count=given.numel())
+        sentence = _("expected {expected}, got {found}: the shape should be {wanted}, and it is {given}")
+        return sentence.format(**values, wanted=tuple(wanted.shape), given=tuple(given.shape))
+    return _("expected {expected}, got {found}").format(**values)
 
 
 def show(value: Any, digits: int = 4) -> str:
@@ -55,8 +59,9 @@ def show(value: Any, digits: int = 4) -> str:
         else:
             text = repr(value)
     except Exception:  # whatever cannot show itself is known by its type
-        text = f"a {type(value).__name__}"
-    text = f"a {type(value).__name__}" if " at 0x" in text else text
+        text = " at 0x"
+    if " at 0x" in text:
+        text = _("a {kind}").format(kind=type(value).__name__)
     return text if len(text) <= 120 else text[:117] + "…"
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn, tensor
 
+import gptcore
 from gptcore.exercises.checking import ENOUGH, Exercise, Value, case
 
 double = Exercise(
@@ -253,3 +254,40 @@ def test_a_value_may_be_judged_by_what_it_does(says):
     assert says(multiple, 4) == "Not yet: given 4, expected remainder 0, got remainder 1. Count.\n"
     assert says(multiple, -1) == "Not yet: a number must be at least 0.\n"
     assert says(multiple, "six").startswith("Not yet: ")
+
+
+# In Korean
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda row: 3 * row, "row [2, 3]을 주면 [4, 6]이 나와야 하는데 [6, 9]가 나왔어요. Multiply"),
+        (lambda row: row[:, None] * 2, "모양은 (2,)가 맞는데 지금은 (2, 1)이라서 달라요. Multiply"),
+        (lambda row: 2, "[4, 6]이 나와야 하는데 2가 나왔어요"),
+        (lambda row: (x for x in row), "generator 객체가 나왔어요"),
+        (lambda row: ..., "함수가 아직 아무것도 돌려주지 않아요."),
+        (lambda row: 2 * row if row.all() else None, "row [0]을 주면 함수가 아무것도 돌려주지 않아요."),
+        (lambda row: row * torch.rand(2), "다시 물으면"),
+        (lambda row: row.softmax(), "row [2, 3]을 주면 함수가 오류로 멈춰요. TypeError: softmax() "),
+        (lambda row: row.softmax(), "마지막 축은 dim=-1이에요."),
+        (7, "검사에는 함수 자체가 필요해요."),
+    ],
+)
+def test_a_line_in_korean(says, in_korean, answer, words):
+    line = says(double, answer)
+    assert line.startswith("아직이에요. ") and words in line
+
+
+def test_an_exception_of_gptcore_is_known_in_every_language(says, in_korean, monkeypatch):
+    """Its text is Korean; what helps is found by the English one."""
+    monkeypatch.setitem(double.errors, "must be a language", "Which are there?")
+    line = says(double, lambda row: gptcore.language("tlh"))
+    assert "ValueError" in line and line.endswith("Which are there?\n") and gptcore.language() == "ko"
+
+
+def test_a_value_in_korean(says, in_korean):
+    assert says(answer_to_all, ...) == "아직이에요. 점 세 개 자리에 수를 써 주세요.\n"
+    assert says(answer_to_all, 7) == "아직이에요. 답으로 7을 줬어요. Multiply.\n"
+    assert says(answer_to_all, "42") == "아직이에요. 여기에는 수가 와야 하는데 '42'가 왔어요.\n"
+    assert says(answer_to_all, 42) == "맞아요. 6 × 7.\n"
