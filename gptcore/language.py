@@ -7,6 +7,7 @@ none the English sentence itself is shown. Names in {braces} are filled in after
 import gettext
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -103,9 +104,14 @@ def words(name: str | None = None) -> dict[str, str]:
     return {sentence: said for sentence, said in known.items() if sentence}
 
 
-def words_script(name: str | None = None) -> str:
-    """The same as a line of JavaScript; a widget that was made in another language may be on the page, too."""
-    return f"globalThis.gptcoreWords = {json.dumps(words(name), ensure_ascii=False)};"
+def with_words(script: str, name: str | None = None) -> str:
+    """`script`, JavaScript, after the translations of the sentences that stand in it.
+
+    Even where there are none it sets them: a widget that was made in another language may be on the page, too.
+    """
+    read = re.sub(r'" \+\s+"', "", script).replace("\\u00a0", "\u00a0")  # as JavaScript reads it
+    own = {sentence: said for sentence, said in words(name).items() if f'"{sentence}"' in read}
+    return f"globalThis.gptcoreWords = {json.dumps(own, ensure_ascii=False)};\n{script}"
 
 
 _chosen = ENGLISH

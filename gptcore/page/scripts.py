@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
-from gptcore.language import words_script
+from gptcore.language import with_words
 from gptcore.page.source import source
 from gptcore.show import front
 
@@ -47,8 +47,8 @@ def scripts(names: Collection[str], language: str | None = None) -> str:
         raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
     files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
     views = [_view(name) for name in ("live_view", *files)]
-    code = ["'use strict';", words_script(language), *_shared(), *views, *map(_wrapped, _drawn(names)), _start()]
-    return _without_comments("\n".join(code))
+    code = [*_shared(), *views, *map(_wrapped, _drawn(names)), _start()]
+    return "'use strict';\n" + with_words(_without_comments("\n".join(code)), language)
 
 
 def _without_comments(code: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import anywidget
 from traitlets import Dict, Int, List, Unicode
 
-from gptcore.language import words_script
+from gptcore.language import with_words
 from gptcore.printable import printable
 
 FOLDER = Path(__file__).with_name("front")
@@ -88,7 +88,7 @@ class Front(anywidget.AnyWidget):
     def __init__(self, name: str, heard: Callable[[str, str, Any], None]):
         self._heard, self._answered = heard, 0
         self._one_at_a_time = threading.RLock()  # a thread may draw while the page asks something
-        super().__init__(_esm=f"{words_script()}\n{module(name)}", _css=style())
+        super().__init__(_esm=with_words(module(name)), _css=style())
 
     def tell(self, shown: Mapping[str, Any], controls: Mapping[str, Control]) -> None:
         """Show all this, in one message."""
