@@ -12,6 +12,7 @@ from gptcore.config import GPT_CONFIG_124M, GPT_CONFIG_355M
 from gptcore.costs import num_parameters
 from gptcore.exercises.checking import Exercise, Value, case
 from gptcore.exercises.models import random_model
+from gptcore.language import N_
 from gptcore.model import GPTModel, evaluating
 from gptcore.tokenizer import Tokenizer
 
@@ -21,25 +22,25 @@ _COUNT = num_parameters(GPT_CONFIG_355M)
 
 # How many megabytes (millions of bytes) are the weights of GPT-2 medium at 4 bytes each?
 check_megabytes = Value(
-    right=f"{_COUNT:,} parameters of 4 bytes are {4 * _COUNT / 1e6:,.0f} MB.",
+    right=N_("{count} parameters of 4 bytes are {size} MB.", count=f"{_COUNT:,}", size=f"{4 * _COUNT / 1e6:,.0f}"),
     reference=4 * _COUNT / 1e6,
     tolerance=0.001,
     mistakes=[
-        ("That is one byte per parameter. A float32 takes 4.", _COUNT / 1e6),
-        ("That is the number of parameters. Each takes 4 bytes, and a megabyte is a million bytes.", _COUNT),
-        ("That is 2 bytes per parameter, as in bfloat16. A float32 takes 4.", 2 * _COUNT / 1e6),
-        ("That is 32 per parameter, which counts bits. 8 bits are a byte.", 32 * _COUNT / 1e6),
-        ("That is the number of bytes. A megabyte is a million of them.", 4 * _COUNT),
-        ("That is in gigabytes. A gigabyte has 1,000 megabytes.", 4 * _COUNT / 1e9),
-        ("That divides by 1,048,576. Downloads are counted in millions of bytes.", 4 * _COUNT / 2**20),
+        (N_("That is one byte per parameter. A float32 takes 4."), _COUNT / 1e6),
+        (N_("That is the number of parameters. Each takes 4 bytes, and a megabyte is a million bytes."), _COUNT),
+        (N_("That is 2 bytes per parameter, as in bfloat16. A float32 takes 4."), 2 * _COUNT / 1e6),
+        (N_("That is 32 per parameter, which counts bits. 8 bits are a byte."), 32 * _COUNT / 1e6),
+        (N_("That is the number of bytes. A megabyte is a million of them."), 4 * _COUNT),
+        (N_("That is in gigabytes. A gigabyte has 1,000 megabytes."), 4 * _COUNT / 1e9),
+        (N_("That divides by 1,048,576. Downloads are counted in millions of bytes."), 4 * _COUNT / 2**20),
         (
-            "The head was counted apart, but it is the token embedding itself (tie_embeddings).",
+            N_("The head was counted apart, but it is the token embedding itself (tie_embeddings)."),
             4 * (_COUNT + GPT_CONFIG_355M.vocab_size * GPT_CONFIG_355M.emb_dim) / 1e6,
         ),
-        ("That is the file on the hub, which holds the causal masks, too.", 4 * (_COUNT + 24 * 1024**2) / 1e6),
-        ("That is GPT-2 small. The medium one is gptcore.GPT_CONFIG_355M.", 4e-6 * num_parameters(GPT_CONFIG_124M)),
+        (N_("That is the file on the hub, which holds the causal masks, too."), 4 * (_COUNT + 24 * 1024**2) / 1e6),
+        (N_("That is GPT-2 small. The medium one is gptcore.GPT_CONFIG_355M."), 4e-6 * num_parameters(GPT_CONFIG_124M)),
     ],
-    reminder="Multiply the number of parameters by 4 bytes, and divide by a million.",
+    reminder=N_("Multiply the number of parameters by 4 bytes, and divide by a million."),
 )
 
 
@@ -75,38 +76,45 @@ def _per_byte(surprises: Tensor, text: str) -> Tensor:
 
 # function(model, tokenizer, text) → the surprise at the text in nats per byte, read from the end token on
 check_per_byte = Exercise(
-    right="nats per byte, a measure that does not ask how a tokenizer cuts a text.",
+    right=N_("nats per byte, a measure that does not ask how a tokenizer cuts a text."),
     reference=_of(_per_byte),
     cases=[
         case(_MODEL, _TOKENIZER, text, given=repr(text))
         for text in ("Once upon a time there was a quiet fox.", "옛날 옛적에 작은 여우가 살았어요.")
     ],
     mistakes=[
-        ("That is the surprise at the whole text. Divide it by len(text.encode()).", _of(lambda s, text: s.sum())),
-        ("That is per token. Divide by the bytes, len(text.encode()).", _of(lambda s, text: s.mean())),
-        ("The mean was divided by the bytes. Divide the sum.", _of(lambda s, text: s.mean() / len(text.encode()))),
-        ("That is per character. In UTF-8 a Hangul syllable has 3 bytes.", _of(lambda s, text: s.sum() / len(text))),
-        ("That is in bits. Nats use the natural logarithm.", _of(lambda s, text: _per_byte(s, text) / math.log(2))),
-        ("The sign is wrong: ln p is negative, and a surprise is −ln p.", _of(lambda s, text: -_per_byte(s, text))),
+        (N_("That is the surprise at the whole text. Divide it by len(text.encode())."), _of(lambda s, text: s.sum())),
+        (N_("That is per token. Divide by the bytes, len(text.encode())."), _of(lambda s, text: s.mean())),
+        (N_("The mean was divided by the bytes. Divide the sum."), _of(lambda s, text: s.mean() / len(text.encode()))),
         (
-            "The first token does not count yet. Let the text begin after tokenizer.eos_token_id.",
+            N_("That is per character. In UTF-8 a Hangul syllable has 3 bytes."),
+            _of(lambda s, text: s.sum() / len(text)),
+        ),
+        (N_("That is in bits. Nats use the natural logarithm."), _of(lambda s, text: _per_byte(s, text) / math.log(2))),
+        (N_("The sign is wrong: ln p is negative, and a surprise is −ln p."), _of(lambda s, text: -_per_byte(s, text))),
+        (
+            N_("The first token does not count yet. Let the text begin after tokenizer.eos_token_id."),
             _of(_per_byte, starts=False),
             _of(lambda surprises, text: surprises.sum() / (len(text.encode()) - 1), starts=False),
         ),
-        ("The end token stands behind the text, and should stand before it.", _of(_per_byte, starts=False, ends=True)),
-        ("An end token stands behind the text, too, and its surprise was counted.", _of(_per_byte, ends=True)),
         (
-            "That is without the first token, and not yet divided by len(text.encode()).",
+            N_("The end token stands behind the text, and should stand before it."),
+            _of(_per_byte, starts=False, ends=True),
+        ),
+        (N_("An end token stands behind the text, too, and its surprise was counted."), _of(_per_byte, ends=True)),
+        (
+            N_("That is without the first token, and not yet divided by len(text.encode())."),
             _of(lambda surprises, text: surprises.sum(), starts=False),
         ),
         (
-            "Let the text begin after tokenizer.eos_token_id, and divide by len(text.encode()).",
+            N_("Let the text begin after tokenizer.eos_token_id, and divide by len(text.encode())."),
             _of(lambda surprises, text: surprises.mean(), starts=False),
             _of(lambda surprises, text: surprises.sum() / (len(surprises) + 1), starts=False),
         ),
     ],
-    reminder="Add up −ln of the chance of each token, the first one after the end token, and divide by the number of "
-    "bytes.",
+    reminder=N_(
+        "Add up −ln of the chance of each token, the first one after the end token, and divide by the number of bytes."
+    ),
 )
 
 
@@ -164,33 +172,50 @@ _likeliest = _least(lambda *text: _ending(*text).sum())
 
 # function(model, tokenizer, beginning, endings) → the ending that is the likeliest after the beginning
 check_likelier = Exercise(
-    right="the chances of its tokens, multiplied, choose the ending.",
+    right=N_("the chances of its tokens, multiplied, choose the ending."),
     reference=_likeliest,
-    cases=[case(_MODEL, _TOKENIZER, _START, endings, given=f"{_START!r} and {endings}") for endings in _ENDINGS],
+    cases=[
+        case(
+            *(_MODEL, _TOKENIZER, _START, endings),
+            given=N_("{beginning} and {endings}", beginning=repr(_START), endings=endings),
+        )
+        for endings in _ENDINGS
+    ],
     mistakes=[
-        ("The likeliest ending has the least surprise, not the greatest.", _least(lambda *text: -_ending(*text).sum())),
-        ("The mean per token decided. Add up all surprises.", _least(lambda *text: _ending(*text).mean())),
-        ("The first token of the ending decided. Add up all surprises.", _least(lambda *text: _ending(*text)[0])),
-        ("The last token of the ending decided. Add up all surprises.", _least(lambda *text: _ending(*text)[-1])),
-        ("The first token of the ending was left out. Add up all surprises.", _least(lambda *t: _ending(*t)[1:].sum())),
-        ("The logits were added up. Take log_softmax first.", _least(lambda *text: -_scores(*text).sum())),
-        ("The chances were added, or averaged. Multiply them.", _least(lambda *text: -(-_ending(*text)).exp().sum())),
-        ("Row t is about token t + 1: the first token of the ending belongs to the row before.", _least(_shifted)),
         (
-            "The endings were read without the beginning. Each token is judged after all that stands before it.",
+            N_("The likeliest ending has the least surprise, not the greatest."),
+            _least(lambda *text: -_ending(*text).sum()),
+        ),
+        (N_("The mean per token decided. Add up all surprises."), _least(lambda *text: _ending(*text).mean())),
+        (N_("The first token of the ending decided. Add up all surprises."), _least(lambda *text: _ending(*text)[0])),
+        (N_("The last token of the ending decided. Add up all surprises."), _least(lambda *text: _ending(*text)[-1])),
+        (
+            N_("The first token of the ending was left out. Add up all surprises."),
+            _least(lambda *t: _ending(*t)[1:].sum()),
+        ),
+        (N_("The logits were added up. Take log_softmax first."), _least(lambda *text: -_scores(*text).sum())),
+        (
+            N_("The chances were added, or averaged. Multiply them."),
+            _least(lambda *text: -(-_ending(*text)).exp().sum()),
+        ),
+        (N_("Row t is about token t + 1: the first token of the ending belongs to the row before."), _least(_shifted)),
+        (
+            N_("The endings were read without the beginning. Each token is judged after all that stands before it."),
             _least(lambda model, tokenizer, _, ending: _of(lambda s, text: s.sum())(model, tokenizer, ending)),
         ),
-        ("The mean of the whole text decided. Take the sum, loss * tokens.", _least(lambda *t: _whole(*t).mean())),
+        (N_("The mean of the whole text decided. Take the sum, loss * tokens."), _least(lambda *t: _whole(*t).mean())),
         (
-            "The surprise per byte or character decided. For endings, add up all surprises.",
+            N_("The surprise per byte or character decided. For endings, add up all surprises."),
             _least(lambda *text: _per_byte(_ending(*text), text[-1])),
             _least(lambda *text: _per_byte(_whole(*text), text[-2] + text[-1])),
         ),
-        ("The longest ending was chosen.", _least(lambda *text: -len(text[-1]))),
-        ("The shortest ending was chosen.", _least(lambda *text: len(text[-1]))),
-        ("The ending with the fewest tokens was chosen.", _least(lambda *text: len(_ending(*text)))),
-        ("Return the ending itself, endings[i], not i.", lambda *given: given[-1].index(_likeliest(*given))),
+        (N_("The longest ending was chosen."), _least(lambda *text: -len(text[-1]))),
+        (N_("The shortest ending was chosen."), _least(lambda *text: len(text[-1]))),
+        (N_("The ending with the fewest tokens was chosen."), _least(lambda *text: len(_ending(*text)))),
+        (N_("Return the ending itself, endings[i], not i."), lambda *given: given[-1].index(_likeliest(*given))),
     ],
-    reminder="Read beginning and ending together, and add up −ln of the chances of the tokens of the ending. The "
-    "smallest sum wins: return that ending itself.",
+    reminder=N_(
+        "Read beginning and ending together, and add up −ln of the chances of the tokens of the ending. The "
+        "smallest sum wins: return that ending itself."
+    ),
 )
