@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, inf, tensor
 
 from gptcore.exercises.checking import Exercise, Value, case
+from gptcore.language import N_
 from gptcore.sampling import Sampling, draw, next_token_distribution
 
 Choosing = Callable[[Tensor, float, Tensor], Any]
@@ -19,23 +20,25 @@ PERCENT = {"moon": 2, "sofa": 20, "chair": 7, "mat": 40, "bed": 7, "idea": 1, "f
 def _kept_by(min_p: Any) -> str:
     limit = 40 * Sampling(min_p=min_p).min_p - 1e-6  # logits would round 13% and 7%, the two limits
     kept = sum(percent >= limit for percent in PERCENT.values())
-    return "1 word" if kept == 1 else f"{kept} words"
+    return N_("1 word") if kept == 1 else N_("{count} words", count=kept)
 
 
 check_min_p = Value(
-    right="mat, sofa and floor stay, because each is at least min_p times as likely as mat, the likeliest.",
-    what="a number from 0 to 1",
-    reference="3 words",
+    right=N_("mat, sofa and floor stay, because each is at least min_p times as likely as mat, the likeliest."),
+    what=N_("a number from 0 to 1"),
+    reference=N_("{count} words", count=3),
     observe=_kept_by,
     mistakes=[
-        ("0.25 is the one that the lesson used. Which others keep the same three words?", 0.25),
+        (N_("0.25 is the one that the lesson used. Which others keep the same three words?"), 0.25),
         (
-            "That would cut between chair (7%) and floor (13%) if it were compared with 1. It is compared with the "
-            "largest chance: what stays has at least min_p × 40%.",
+            N_(
+                "That would cut between chair (7%) and floor (13%) if it were compared with 1. It is compared with the "
+                "largest chance: what stays has at least min_p × 40%."
+            ),
             *(0.08, 0.09, 0.1, 0.11, 0.12, 0.13),
         ),
     ],
-    reminder="What stays has at least min_p × 40%: a larger min_p keeps less.",
+    reminder=N_("What stays has at least min_p × 40%: a larger min_p keeps less."),
 )
 
 
@@ -57,7 +60,7 @@ def _kth(logits: Tensor, k: int) -> Tensor:
 
 # function(logits (vocab_size,), k) → chances (vocab_size,) after top-k
 check_top_k = Exercise(
-    right="exactly k tokens stay, the lower id first among equals, and their chances add up to 1.",
+    right=N_("exactly k tokens stay, the lower id first among equals, and their chances add up to 1."),
     reference=_top_k,
     cases=[
         case(tensor([1.0, 3.0, 0.5, 2.0, -1.0]), 3),
@@ -68,64 +71,72 @@ check_top_k = Exercise(
         case(
             tensor([1.0, 3.0, 0.5]),
             9,
-            why="There are only 3 tokens, and a k above that keeps them all: min(k, len(logits)).",
+            why=N_("There are only 3 tokens, and a k above that keeps them all: min(k, len(logits))."),
         )
     ],
     mistakes=[
         (
-            "What is equal to the kth score stays as well, so that more than k stay. `>=` cannot choose among equals: "
-            "take k places from logits.argsort(descending=True, stable=True).",
+            N_(
+                "What is equal to the kth score stays as well, so that more than k stay. `>=` cannot choose among "
+                "equals: take k places from logits.argsort(descending=True, stable=True)."
+            ),
             lambda x, k: x.where(x >= _kth(x, k), -inf).softmax(-1),
         ),
         (
-            "What is equal to the kth score goes as well, so that fewer than k stay. `>` cannot choose among equals: "
-            "take k places from logits.argsort(descending=True, stable=True).",
+            N_(
+                "What is equal to the kth score goes as well, so that fewer than k stay. `>` cannot choose among "
+                "equals: take k places from logits.argsort(descending=True, stable=True)."
+            ),
             lambda x, k: x.where(x > _kth(x, k), -inf).softmax(-1),
             lambda x, k: x.where(x > _kth(x, k + 1), -inf).softmax(-1),
         ),
         (
-            "Among equals the last came first. Sort with descending=True, stable=True: then the lower id is first.",
+            N_("Among equals the last came first. Sort with descending=True, stable=True: then the lower id is first."),
             lambda x, k: _top_k(x.flip(-1), k).flip(-1),
         ),
         (
-            "These are the chances of the k that stay, and nobody can tell which tokens they belong to. Keep one place "
-            "for every token: give the others a score of -torch.inf before the softmax.",
+            N_(
+                "These are the chances of the k that stay, and nobody can tell which tokens they belong to. Keep one "
+                "place for every token: give the others a score of -torch.inf before the softmax."
+            ),
             lambda x, k: x.topk(k).values.softmax(-1),
         ),
         (
-            "These are the ids that stay. Return chances: scores of -torch.inf for all others, then the softmax.",
+            N_("These are the ids that stay. Return chances: scores of -torch.inf for all others, then the softmax."),
             lambda x, k: x.topk(k).indices,
             lambda x, k: x.argsort(descending=True, stable=True)[:k],
         ),
         (
-            "The chances of those that stay do not add up to 1. Take the softmax after the cut, not before it.",
+            N_("The chances of those that stay do not add up to 1. Take the softmax after the cut, not before it."),
             lambda x, k: x.softmax(-1).where(_top_k(x, k) > 0, 0),
         ),
         (
-            "A score of 0 is not a chance of 0, since exp(0) = 1. Give what is cut a score of -torch.inf.",
+            N_("A score of 0 is not a chance of 0, since exp(0) = 1. Give what is cut a score of -torch.inf."),
             lambda x, k: _kept_or(x, k, 0.0).softmax(-1),
         ),
-        ("These are still scores. Turn them into chances with .softmax(-1).", lambda x, k: _kept_or(x, k, -inf)),
-        ("This tells which tokens stay. Return their chances.", lambda x, k: _top_k(x, k) > 0),
+        (N_("These are still scores. Turn them into chances with .softmax(-1)."), lambda x, k: _kept_or(x, k, -inf)),
+        (N_("This tells which tokens stay. Return their chances."), lambda x, k: _top_k(x, k) > 0),
         (
-            "The first k of the vocabulary stayed. The k with the largest scores are asked for.",
+            N_("The first k of the vocabulary stayed. The k with the largest scores are asked for."),
             lambda x, k: x.where(torch.arange(len(x)) < k, -inf).softmax(-1),
         ),
         (
-            "The answer is in the order of the sorted scores. Put each chance back into the place of its token.",
+            N_("The answer is in the order of the sorted scores. Put each chance back into the place of its token."),
             lambda x, k: _top_k(x.sort(descending=True).values, k),
         ),
-        ("Only the likeliest stayed, as if k were 1.", lambda x, k: _top_k(x, 1)),
-        ("One token too many stayed: exactly k are asked for.", lambda x, k: _top_k(x, k + 1)),
-        ("One token too few stayed: exactly k are asked for.", lambda x, k: _top_k(x, k - 1)),
-        ("Nothing was cut.", lambda x, k: x.softmax(-1)),
+        (N_("Only the likeliest stayed, as if k were 1."), lambda x, k: _top_k(x, 1)),
+        (N_("One token too many stayed: exactly k are asked for."), lambda x, k: _top_k(x, k + 1)),
+        (N_("One token too few stayed: exactly k are asked for."), lambda x, k: _top_k(x, k - 1)),
+        (N_("Nothing was cut."), lambda x, k: x.softmax(-1)),
         (
-            "The k least likely stayed: sort with descending=True.",
+            N_("The k least likely stayed: sort with descending=True."),
             lambda x, k: x.where(_top_k(-x, k) > 0, -inf).softmax(-1),
         ),
     ],
-    reminder="Exactly k scores stay in their places, the lower id first among equals. All others become -torch.inf; "
-    "the softmax comes last.",
+    reminder=N_(
+        "Exactly k scores stay in their places, the lower id first among equals. All others become -torch.inf; "
+        "the softmax comes last."
+    ),
 )
 
 
@@ -159,7 +170,7 @@ _kept = _top_p(_before)
 
 # function(probs (vocab_size,), p) → bool (vocab_size,): True for what top-p keeps
 check_top_p = Exercise(
-    right="the smallest set of likeliest tokens that reaches p stays, and it is never empty.",
+    right=N_("the smallest set of likeliest tokens that reaches p stays, and it is never empty."),
     reference=lambda probs, p: _kept(probs, p),
     cases=[
         case(tensor([0.0625, 0.125, 0.5, 0.25, 0.0625]), 0.7),
@@ -169,64 +180,74 @@ check_top_p = Exercise(
     ],
     mistakes=[
         (
-            "The token with which the sum passes p is missing, so that the set does not reach p. Ask what lies "
-            "*before* each token: ordered.cumsum(-1) - ordered < p.",
+            N_(
+                "The token with which the sum passes p is missing, so that the set does not reach p. Ask what lies "
+                "*before* each token: ordered.cumsum(-1) - ordered < p."
+            ),
             _top_p(lambda ordered, p: ordered.cumsum(-1) <= p),
         ),
         (
-            "The token with which the sum reaches p is missing. Ask what lies *before* each token: "
-            "ordered.cumsum(-1) - ordered < p.",
+            N_(
+                "The token with which the sum reaches p is missing. Ask what lies *before* each token: "
+                "ordered.cumsum(-1) - ordered < p."
+            ),
             _top_p(lambda ordered, p: ordered.cumsum(-1) < p),
         ),
         (
-            "One token too many: the ones before it reach p exactly, and that is enough. What stays has *less* than p "
-            "before it.",
+            N_(
+                "One token too many: the ones before it reach p exactly, and that is enough. What stays has *less* "
+                "than p before it."
+            ),
             _top_p(_shifted),
         ),
         (
-            "The chances were added up in the order of the vocabulary. Begin with the likeliest: sort them first.",
+            N_("The chances were added up in the order of the vocabulary. Begin with the likeliest: sort them first."),
             _before,
         ),
         (
-            "The chances were added up in the order of the vocabulary, and the token that passes p is missing. Begin "
-            "with the likeliest, and ask what lies before each token.",
+            N_(
+                "The chances were added up in the order of the vocabulary, and the token that passes p is missing. "
+                "Begin with the likeliest, and ask what lies before each token."
+            ),
             lambda probs, p: probs.cumsum(-1) <= p,
             lambda probs, p: probs.cumsum(-1) < p,
         ),
         (
-            "The answer is in the order of the sorted chances. Put each one back into its own place: "
-            "kept[order] = before < p.",
+            N_(
+                "The answer is in the order of the sorted chances. Put each one back into its own place: "
+                "kept[order] = before < p."
+            ),
             lambda probs, p: _before(_ordered(probs), p),
         ),
         (
-            "`p` was compared with each single chance. It is the sum of the likeliest that has to reach p.",
+            N_("`p` was compared with each single chance. It is the sum of the likeliest that has to reach p."),
             lambda probs, p: probs >= p,
         ),
-        ("The addition began with the least likely: sort with descending=True.", _top_p(_before, order_by=-1)),
+        (N_("The addition began with the least likely: sort with descending=True."), _top_p(_before, order_by=-1)),
         (
-            "These are the ids of what stays. Return True or False for every token of the vocabulary.",
+            N_("These are the ids of what stays. Return True or False for every token of the vocabulary."),
             lambda probs, p: probs.argsort(descending=True, stable=True)[: int(_kept(probs, p).sum())],
         ),
         (
-            "Each answer is in another token's place. `order` says where each belongs: kept[order] = before < p.",
+            N_("Each answer is in another token's place. `order` says where each belongs: kept[order] = before < p."),
             lambda probs, p: _before(_ordered(probs), p)[probs.argsort(descending=True, stable=True)],
         ),
         (
-            "This keeps what comes after the sum has reached p. What stays has less than p *before* it.",
+            N_("This keeps what comes after the sum has reached p. What stays has less than p *before* it."),
             _top_p(lambda ordered, p: ordered.cumsum(-1) >= p),
         ),
         (
-            "These are chances. Return True for what stays and False for what goes.",
+            N_("These are chances. Return True for what stays and False for what goes."),
             lambda probs, p: _kept(probs, p) * probs,
             lambda probs, p: _kept(probs, p) * probs / probs[_kept(probs, p)].sum(),
         ),
         (
-            "Among equals the last came first. Sort with descending=True, stable=True: then the lower id is first.",
+            N_("Among equals the last came first. Sort with descending=True, stable=True: then the lower id is first."),
             lambda probs, p: _kept(probs.flip(-1), p).flip(-1),
         ),
-        ("True and False have changed places: True is for what stays.", lambda probs, p: ~_kept(probs, p)),
+        (N_("True and False have changed places: True is for what stays."), lambda probs, p: ~_kept(probs, p)),
     ],
-    reminder="From the likeliest on, a token stays as long as the chances before it make less than p.",
+    reminder=N_("From the likeliest on, a token stays as long as the chances before it make less than p."),
 )
 
 
@@ -256,122 +277,141 @@ def _hit(probs: Tensor, uniform: Tensor) -> Tensor:
 
 _ABOVE_ZERO: list[tuple[str, Choosing]] = [
     (
-        "The softmax went down the columns, from text to text. Along a row, over the vocabulary, it is .softmax(-1).",
+        N_(
+            "The softmax went down the columns, from text to text. Along a row, over the vocabulary, it is "
+            ".softmax(-1)."
+        ),
         lambda x, t, u: _hit(_probs(x, t, dim=0), u),
     ),
     (
-        "The sum went down the columns, from text to text. Along a row, over the vocabulary, it is .cumsum(-1).",
+        N_("The sum went down the columns, from text to text. Along a row, over the vocabulary, it is .cumsum(-1)."),
         lambda x, t, u: _ended(_probs(x, t), u, dim=0).sum(-1),
     ),
     (
-        "The temperature was not used: divide the logits by it before the softmax.",
+        N_("The temperature was not used: divide the logits by it before the softmax."),
         lambda x, t, u: _hit(x.softmax(-1), u),
     ),
     (
-        "The logits were multiplied by the temperature. Divide: a high temperature makes them more alike.",
+        N_("The logits were multiplied by the temperature. Divide: a high temperature makes them more alike."),
         lambda x, t, u: _hit((x * t).softmax(-1), u),
     ),
     (
-        "The chances were divided by the temperature. It works on the logits, before the softmax.",
+        N_("The chances were divided by the temperature. It works on the logits, before the softmax."),
         lambda x, t, u: _hit(x.softmax(-1) / t, u),
     ),
     (
-        "The dart was compared with the chances themselves. On the bar each token ends at a running sum: .cumsum(-1).",
+        N_(
+            "The dart was compared with the chances themselves. On the bar each token ends at a running sum: "
+            ".cumsum(-1)."
+        ),
         lambda x, t, u: (_probs(x, t) <= u[:, None]).sum(-1),
     ),
     (
-        "The scores were added up, and a bar is made of chances: .softmax(-1) comes first.",
+        N_("The scores were added up, and a bar is made of chances: .softmax(-1) comes first."),
         lambda x, t, u: _hit(x / t, u),
     ),
     (
-        "This counts the tokens that end after the dart. Count those that end before it.",
+        N_("This counts the tokens that end after the dart. Count those that end before it."),
         lambda x, t, u: (~_ended(_probs(x, t), u)).sum(-1),
     ),
     (
-        "This tells which tokens end before the dart. Their number is the id: add them up, .sum(-1).",
+        N_("This tells which tokens end before the dart. Their number is the id: add them up, .sum(-1)."),
         lambda x, t, u: _ended(_probs(x, t), u),
     ),
     (
-        "The first dart was used for every text. Each text has its own: uniform[:, None].",
+        N_("The first dart was used for every text. Each text has its own: uniform[:, None]."),
         lambda x, t, u: _hit(_probs(x, t), u[:1].expand(len(x))),
     ),
     (
-        "The chances were sorted, and their places are no ids any more. The bar is in the order of the vocabulary.",
+        N_("The chances were sorted, and their places are no ids any more. The bar is in the order of the vocabulary."),
         lambda x, t, u: _hit(_probs(x, t).sort(descending=True).values, u),
     ),
     (
-        "The numbers of all texts were added together. Each row has its own: .sum(-1).",
+        N_("The numbers of all texts were added together. Each row has its own: .sum(-1)."),
         lambda x, t, u: _hit(_probs(x, t), u).sum(),
     ),
 ]
 
 _LOGITS = tensor([[0.1, 0.2, 0.6, 0.1], [0.5, 0.1, 0.1, 0.3], [0.25, 0.25, 0.3, 0.2]]).log()
-_GIVEN = "the log of chances [[0.1, 0.2, 0.6, 0.1], [0.5, 0.1, 0.1, 0.3], [0.25, 0.25, 0.3, 0.2]], temperature "
+
+
+def _given(temperature: float, uniform: list[float]) -> str:
+    return N_(
+        "the log of chances [[0.1, 0.2, 0.6, 0.1], [0.5, 0.1, 0.1, 0.3], [0.25, 0.25, 0.3, 0.2]], "
+        "temperature {temperature} and uniform {uniform}",
+        temperature=temperature,
+        uniform=uniform,
+    )
+
 
 # function(logits (texts, vocab_size), temperature, uniform (texts,)) → token ids (texts,)
 check_choose = Exercise(
-    right="one token for each text, where its own dart falls, and the likeliest at temperature 0.",
+    right=N_("one token for each text, where its own dart falls, and the likeliest at temperature 0."),
     reference=_choose,
     cases=[
-        case(_LOGITS, 1.0, tensor([0.95, 0.55, 0.05]), given=_GIVEN + "1 and uniform [0.95, 0.55, 0.05]"),
-        case(_LOGITS, 3.0, tensor([0.35, 0.55, 0.9]), given=_GIVEN + "3 and uniform [0.35, 0.55, 0.9]"),
-        case(_LOGITS, 0.25, tensor([0.03, 0.9, 0.35]), given=_GIVEN + "0.25 and uniform [0.03, 0.9, 0.35]"),
+        case(_LOGITS, 1.0, tensor([0.95, 0.55, 0.05]), given=_given(1, [0.95, 0.55, 0.05])),
+        case(_LOGITS, 3.0, tensor([0.35, 0.55, 0.9]), given=_given(3, [0.35, 0.55, 0.9])),
+        case(_LOGITS, 0.25, tensor([0.03, 0.9, 0.35]), given=_given(0.25, [0.03, 0.9, 0.35])),
     ],
     edges=[
         case(
             _LOGITS,
             0,
             tensor([0.05, 0.95, 0.95]),
-            given=_GIVEN + "0 and uniform [0.05, 0.95, 0.95]",
-            why="At temperature 0 each row gives its likeliest token: logits.argmax(-1).",
+            given=_given(0, [0.05, 0.95, 0.95]),
+            why=N_("At temperature 0 each row gives its likeliest token: logits.argmax(-1)."),
         ),
         case(
             tensor([[5.0, 5.000002], [5.000002, 5.0], [1.0, 5.0]]),
             0,
             tensor([0.05, 0.95, 0.5]),
-            given="the logits [[5, 5.000002], [5.000002, 5], [1, 5]], temperature 0 and uniform [0.05, 0.95, 0.5]",
-            why="Temperature 0 is no very low temperature: the largest score wins even by a hair, logits.argmax(-1).",
+            given=N_("the logits [[5, 5.000002], [5.000002, 5], [1, 5]], temperature 0 and uniform [0.05, 0.95, 0.5]"),
+            why=N_(
+                "Temperature 0 is no very low temperature: the largest score wins even by a hair, logits.argmax(-1)."
+            ),
         ),
     ],
     mistakes=[
         *((hint, mistake, _greedy_at_zero(mistake)) for hint, mistake in _ABOVE_ZERO),
         (
-            "At temperature 0 nothing is divided: there each row gives its likeliest token, logits.argmax(-1).",
+            N_("At temperature 0 nothing is divided: there each row gives its likeliest token, logits.argmax(-1)."),
             lambda x, t, u: _hit(_probs(x, t), u),
             lambda x, t, u: _choose(x, 1 / (1 / t), u),
         ),
         (
-            "This is always the likeliest token: that is right at temperature 0 only. Otherwise let uniform choose.",
+            N_(
+                "This is always the likeliest token: that is right at temperature 0 only. Otherwise let uniform choose."
+            ),
             lambda x, t, u: x.argmax(-1),
         ),
         (
-            "The likeliest was looked for down the columns, from text to text. Along a row it is .argmax(-1).",
+            N_("The likeliest was looked for down the columns, from text to text. Along a row it is .argmax(-1)."),
             lambda x, t, u: x.argmax(0),
             lambda x, t, u: _choose(x, t, u) if t else x.argmax(0),
         ),
         (
-            "That is the likeliest token of all texts together: each row has its own, .argmax(-1).",
+            N_("That is the likeliest token of all texts together: each row has its own, .argmax(-1)."),
             lambda x, t, u: x.argmax(),
             lambda x, t, u: _choose(x, t, u) if t else x.argmax(),
         ),
         (
-            "Each id is one too small. As many tokens as end before the dart: that number is the id.",
+            N_("Each id is one too small. As many tokens as end before the dart: that number is the id."),
             lambda x, t, u: _choose(x, t, u) - 1,
         ),
-        ("Each id is one too large: ids begin at 0.", lambda x, t, u: _choose(x, t, u) + 1),
+        (N_("Each id is one too large: ids begin at 0."), lambda x, t, u: _choose(x, t, u) + 1),
         (
-            "The ids are right, in a column. Expected is a row, one id per text: .squeeze(-1).",
+            N_("The ids are right, in a column. Expected is a row, one id per text: .squeeze(-1)."),
             lambda x, t, u: _choose(x, t, u)[:, None],
         ),
         (
-            "The ids are right, in a column. Expected is a row, one id per text: .argmax(-1).",
+            N_("The ids are right, in a column. Expected is a row, one id per text: .argmax(-1)."),
             lambda x, t, u: _choose(x, t, u) if t else x.argmax(-1, keepdim=True),
         ),
         (
-            "These are chances. Return the ids: .argmax(-1).",
+            N_("These are chances. Return the ids: .argmax(-1)."),
             lambda x, t, u: _choose(x, t, u) if t else next_token_distribution(x, 0).probs,
         ),
     ],
-    reminder="On the bar of its row, as many tokens end before the dart as the id says.",
-    luck="Use the numbers in uniform, and no other luck.",
+    reminder=N_("On the bar of its row, as many tokens end before the dart as the id says."),
+    luck=N_("Use the numbers in uniform, and no other luck."),
 )

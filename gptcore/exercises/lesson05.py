@@ -11,6 +11,7 @@ from gptcore.checks import is_integer
 from gptcore.exercises.checking import Exercise, Value, case
 from gptcore.exercises.models import random_model
 from gptcore.generation import generate
+from gptcore.language import N_, _
 from gptcore.model import GPTModel, evaluating
 from gptcore.sampling import draw, next_token_distribution
 
@@ -83,13 +84,19 @@ _SETTINGS = [{"temperature": 0.7, "top_k": 10}, {"temperature": 0.7}, {"temperat
 # function(model, token_ids (T,), uniforms, eos_token_id) → token_ids and one new token for each uniform, or fewer, if
 # eos_token_id came
 check_loop = Exercise(
-    right="your loop grows the same text as gptcore's, ends where it should, and minds the window.",
+    right=N_("your loop grows the same text as gptcore's, ends where it should, and minds the window."),
     reference=_right,
     observe=lambda function, *arguments: _ids(function(*arguments)),
     cases=[
-        case(MODEL, tensor(PROMPT), UNIFORMS[:1], -1, given=f"the prompt {PROMPT} and one dart"),
-        case(MODEL, tensor(PROMPT), UNIFORMS[:5], -1, given=f"the prompt {PROMPT} and 5 darts"),
-        case(MODEL, tensor(PROMPT), UNIFORMS[:5], _END, given=f"the prompt {PROMPT}, 5 darts and eos_token_id={_END}"),
+        case(MODEL, tensor(PROMPT), UNIFORMS[:1], -1, given=N_("the prompt {prompt} and one dart", prompt=PROMPT)),
+        case(MODEL, tensor(PROMPT), UNIFORMS[:5], -1, given=N_("the prompt {prompt} and 5 darts", prompt=PROMPT)),
+        case(
+            MODEL,
+            tensor(PROMPT),
+            UNIFORMS[:5],
+            _END,
+            given=N_("the prompt {prompt}, 5 darts and eos_token_id={end}", prompt=PROMPT, end=_END),
+        ),
     ],
     edges=[
         case(
@@ -97,114 +104,134 @@ check_loop = Exercise(
             tensor(PROMPT),
             UNIFORMS[:20],
             -1,
-            given=f"20 darts, with which the text outgrows the {CONTEXT} tokens that this model can read",
-            why=f"Each step should read exactly the last {CONTEXT}, token_ids[-model.config.context_length:], and the "
-            "whole text is returned.",
+            given=N_(
+                "20 darts, with which the text outgrows the {count} tokens that this model can read", count=CONTEXT
+            ),
+            why=N_(
+                "Each step should read exactly the last {count}, token_ids[-model.config.context_length:], and the "
+                "whole text is returned.",
+                count=CONTEXT,
+            ),
         ),
         case(
             _model(OTHER_CONTEXT),
             tensor(PROMPT),
             UNIFORMS[:12],
             -1,
-            given=f"another model, which can read {OTHER_CONTEXT} tokens, and 12 darts",
-            why="Each model has its own window: model.config.context_length.",
+            given=N_("another model, which can read {count} tokens, and 12 darts", count=OTHER_CONTEXT),
+            why=N_("Each model has its own window: model.config.context_length."),
         ),
         case(
             MODEL,
             tensor(_SECOND_TALE),
             UNIFORMS[:5],
             _END,
-            given=f"the prompt {_SECOND_TALE}, 5 darts and eos_token_id={_END}",
-            why="A new token that is eos_token_id ends the text. One that is in the prompt already does not.",
+            given=N_("the prompt {prompt}, 5 darts and eos_token_id={end}", prompt=_SECOND_TALE, end=_END),
+            why=N_("A new token that is eos_token_id ends the text. One that is in the prompt already does not."),
         ),
         case(
             _model().train(),
             tensor(PROMPT),
             UNIFORMS[:5],
             -1,
-            given="a model that comes straight from training and 5 darts",
-            why="Such a model switches off parts of itself at random (dropout): begin with model.eval().",
+            given=N_("a model that comes straight from training and 5 darts"),
+            why=N_("Such a model switches off parts of itself at random (dropout): begin with model.eval()."),
         ),
     ],
     mistakes=[
         (
-            "The prompt is lost: put each new token behind all that was there, with torch.cat.",
+            N_("The prompt is lost: put each new token behind all that was there, with torch.cat."),
             lambda m, ids, u, eos: _right(m, ids, u, eos)[len(ids) :],
         ),
         (
-            "The new token is in front: a text grows at its end, so token_ids comes first in torch.cat.",
+            N_("The new token is in front: a text grows at its end, so token_ids comes first in torch.cat."),
             _loop(front=True),
         ),
         (
-            "Nothing was added: does the line with torch.cat give its result back to token_ids?",
+            N_("Nothing was added: does the line with torch.cat give its result back to token_ids?"),
             lambda m, ids, u, eos: ids,
         ),
-        ("It read the scores of the first position; the next token is in the last row, [0, -1].", _loop(row=0)),
+        (N_("It read the scores of the first position; the next token is in the last row, [0, -1]."), _loop(row=0)),
         (
-            "It takes the likeliest token; the dart should choose: gptcore.draw.",
+            N_("It takes the likeliest token; the dart should choose: gptcore.draw."),
             _loop(pick=lambda distribution, uniform: distribution.probs.argmax()),
         ),
         (
-            "The model was shown the last token alone; it should read the whole text.",
+            N_("The model was shown the last token alone; it should read the whole text."),
             _loop(seen=lambda ids, most: ids[-1:]),
         ),
-        ("It ends after one token: is the return inside the loop?", lambda m, ids, u, eos: _right(m, ids, u[:1], eos)),
         (
-            "One dart was used for all steps; each step takes the next number of uniforms.",
+            N_("It ends after one token: is the return inside the loop?"),
+            lambda m, ids, u, eos: _right(m, ids, u[:1], eos),
+        ),
+        (
+            N_("One dart was used for all steps; each step takes the next number of uniforms."),
             lambda m, ids, u, eos: _right(m, ids, u[:1] * len(u), eos),
             lambda m, ids, u, eos: _right(m, ids, u[-1:] * len(u), eos),
         ),
-        ("The darts were used from the last to the first.", lambda m, ids, u, eos: _right(m, ids, u[::-1], eos)),
+        (N_("The darts were used from the last to the first."), lambda m, ids, u, eos: _right(m, ids, u[::-1], eos)),
         (
-            "The model was shown the prompt every time; each new token must be read, too.",
+            N_("The model was shown the prompt every time; each new token must be read, too."),
             _loop(seen=lambda ids, most: ids[: len(PROMPT)]),
             _loop(seen=lambda ids, most: ids[: len(PROMPT)], ends=False),
         ),
-        ("It goes on after the end: leave the loop when the new token is eos_token_id.", _loop(ends=False)),
-        ("The token that ends the text belongs to the text: append it, then leave the loop.", _loop(keeps_end=False)),
+        (N_("It goes on after the end: leave the loop when the new token is eos_token_id."), _loop(ends=False)),
         (
-            "The model was shown more than it can read: show it token_ids[-model.config.context_length:].",
+            N_("The token that ends the text belongs to the text: append it, then leave the loop."),
+            _loop(keeps_end=False),
+        ),
+        (
+            N_("The model was shown more than it can read: show it token_ids[-model.config.context_length:]."),
             _loop(seen=lambda ids, most: ids),
         ),
         (
-            "It went on reading the first ones. The last ones count: token_ids[-model.config.context_length:].",
+            N_("It went on reading the first ones. The last ones count: token_ids[-model.config.context_length:]."),
             _loop(seen=lambda ids, most: ids[:most]),
         ),
         (
-            "The beginning is lost. Cut only what the model reads, and keep the whole text.",
+            N_("The beginning is lost. Cut only what the model reads, and keep the whole text."),
             lambda m, ids, u, eos: _right(m, ids, u, eos)[-m.config.context_length :],
         ),
         (
-            "It ended when the window was full. The text may be longer than the window.",
+            N_("It ended when the window was full. The text may be longer than the window."),
             lambda m, ids, u, eos: _right(m, ids, u[: m.config.context_length - len(ids)], eos),
         ),
         (
-            f"It shows every model the last {CONTEXT} tokens. How many fit is written in model.config.context_length.",
+            N_(
+                "It shows every model the last {count} tokens. How many fit is written in model.config.context_length.",
+                count=CONTEXT,
+            ),
             _loop(seen=lambda ids, most: ids[-CONTEXT:]),
         ),
         (
-            "It ended at an end token of the prompt. Look only at the new token: new == eos_token_id.",
+            N_("It ended at an end token of the prompt. Look only at the new token: new == eos_token_id."),
             _loop(minds_the_prompt="before"),
             _loop(minds_the_prompt="after"),
         ),
         (
-            "The first dart was not thrown: the first new token takes uniforms[0].",
+            N_("The first dart was not thrown: the first new token takes uniforms[0]."),
             lambda m, ids, u, eos: _right(m, ids, u[1:], eos),
         ),
         (
-            "The last dart was not thrown: one new token for each of uniforms.",
+            N_("The last dart was not thrown: one new token for each of uniforms."),
             lambda m, ids, u, eos: _right(m, ids, u[:-1], eos),
         ),
-        ("No settings are wanted: no top_k, and temperature 1.", *(_loop(settings=x) for x in _SETTINGS)),
-        ("Parts of the model are still switched off at random (dropout). Begin with model.eval().", _loop(quiet=False)),
+        (N_("No settings are wanted: no top_k, and temperature 1."), *(_loop(settings=x) for x in _SETTINGS)),
+        (
+            N_("Parts of the model are still switched off at random (dropout). Begin with model.eval()."),
+            _loop(quiet=False),
+        ),
     ],
     errors={
-        "no attribute 'probs'": "gptcore.draw(distribution, uniform) takes what next_token_distribution gave, then a "
-        "dart."
+        "no attribute 'probs'": N_(
+            "gptcore.draw(distribution, uniform) takes what next_token_distribution gave, then a dart."
+        )
     },
-    reminder="In each step, for each dart: the scores are model(token_ids[None])[0, -1], the chances "
-    "gptcore.next_token_distribution(scores), the token gptcore.draw(chances, uniform).",
-    luck="Use the numbers in uniforms, and no other luck.",
+    reminder=N_(
+        "In each step, for each dart: the scores are model(token_ids[None])[0, -1], the chances "
+        "gptcore.next_token_distribution(scores), the token gptcore.draw(chances, uniform)."
+    ),
+    luck=N_("Use the numbers in uniforms, and no other luck."),
 )
 
 
@@ -229,47 +256,50 @@ def _same_row(model: GPTModel, ids: Tensor) -> Tensor:
 
 # function(model, token_ids (T,)) → the sum of −ln of the chance of each token but the first, in nats
 check_surprise = Exercise(
-    right="that is the total surprise in nats, each token against the row before it.",
+    right=N_("that is the total surprise in nats, each token against the row before it."),
     reference=lambda m, ids: _surprises(m, ids).sum(),
     tolerance=1e-3,
     cases=[
-        case(MODEL, tensor([3, 1, 4, 1, 5, 9]), given="the text [3, 1, 4, 1, 5, 9]"),
-        case(MODEL, tensor([2, 7, 1, 8]), given="the text [2, 7, 1, 8]"),
+        case(MODEL, tensor([3, 1, 4, 1, 5, 9]), given=N_("the text [3, 1, 4, 1, 5, 9]")),
+        case(MODEL, tensor([2, 7, 1, 8]), given=N_("the text [2, 7, 1, 8]")),
     ],
     mistakes=[
-        ("The sign: ln p is negative, and a surprise is -ln p.", lambda m, ids: -_surprises(m, ids).sum()),
+        (N_("The sign: ln p is negative, and a surprise is -ln p."), lambda m, ids: -_surprises(m, ids).sum()),
         (
-            "This is in bits, with the logarithm to base 2; nats need the natural one, .log().",
+            N_("This is in bits, with the logarithm to base 2; nats need the natural one, .log()."),
             lambda m, ids: _surprises(m, ids).sum() / math.log(2),
         ),
         (
-            "This has the logarithm to base 10; nats need the natural one, .log().",
+            N_("This has the logarithm to base 10; nats need the natural one, .log()."),
             lambda m, ids: _surprises(m, ids).sum() / math.log(10),
         ),
-        ("This is the mean of the surprises; the total is their sum.", lambda m, ids: _surprises(m, ids).mean()),
-        ("This adds the chances up; add -ln of each chance.", lambda m, ids: (-_surprises(m, ids)).exp().sum()),
+        (N_("This is the mean of the surprises; the total is their sum."), lambda m, ids: _surprises(m, ids).mean()),
+        (N_("This adds the chances up; add -ln of each chance."), lambda m, ids: (-_surprises(m, ids)).exp().sum()),
         (
-            "This is the chance of the whole text; its surprise is -ln of it.",
+            N_("This is the chance of the whole text; its surprise is -ln of it."),
             lambda m, ids: (-_surprises(m, ids)).exp().prod(),
         ),
-        ("This is the surprise at the last token alone; add up those of all.", lambda m, ids: _surprises(m, ids)[-1]),
-        ("One number is asked for: add them up.", _surprises),
         (
-            "Each row scores the token that comes *next*: row t belongs to token t + 1.",
+            N_("This is the surprise at the last token alone; add up those of all."),
+            lambda m, ids: _surprises(m, ids)[-1],
+        ),
+        (N_("One number is asked for: add them up."), _surprises),
+        (
+            N_("Each row scores the token that comes *next*: row t belongs to token t + 1."),
             lambda m, ids: _same_row(m, ids).sum(),
             lambda m, ids: _same_row(m, ids)[1:].sum(),
             lambda m, ids: _same_row(m, ids)[:-1].sum(),
         ),
         (
-            "These are scores, not chances: softmax comes first.",
+            N_("These are scores, not chances: softmax comes first."),
             lambda m, ids: -m(ids[None])[0, :-1].gather(-1, ids[1:, None]).sum(),
         ),
         (
-            "The softmax ran over the positions; it runs over the vocabulary, dim=-1.",
+            N_("The softmax ran over the positions; it runs over the vocabulary, dim=-1."),
             lambda m, ids: _surprises(m, ids, dim=0).sum(),
         ),
     ],
-    reminder="Row t of the model's output gives the chance of token t + 1; add up -ln of these.",
+    reminder=N_("Row t of the model's output gives the chance of token t + 1; add up -ln of these."),
 )
 
 
@@ -281,19 +311,20 @@ def check_seed(seed: Any, model: GPTModel, tokenizer: Any, prompt: str = "옛날
 
     def in_common(seed: Any) -> str:
         if not is_integer(seed) or not 0 <= seed < 2**63:
-            raise ValueError(f"a seed is an integer of at least 0 and below 2**63, and this is {seed!r}")
+            sentence = _("a seed is an integer of at least 0 and below 2**63, and this is {seed}")
+            raise ValueError(sentence.format(seed=repr(seed)))
         token_ids = tensor([tokenizer.encode(prompt)], device=model.device)
         cold, hot = (
             generate(model, token_ids, count, t, 10, seed=int(seed))[0, token_ids.shape[1] :] for t in (0.7, 1.0)
         )
-        return f"the same {int((cold == hot).cumprod(0).sum())}"
+        return N_("the same {count}", count=int((cold == hot).cumprod(0).sum()))
 
     Value(
-        right=f"with this luck both temperatures write the same first {count} tokens.",
-        what="a seed, such as 7",
-        reference=f"the same {count}",
+        right=N_("with this luck both temperatures write the same first {count} tokens.", count=count),
+        what=N_("a seed, such as 7"),
+        reference=N_("the same {count}", count=count),
         observe=in_common,
-        reminder="A seed is no measure of anything, so nearby seeds are no better: try many, in a loop.",
+        reminder=N_("A seed is no measure of anything, so nearby seeds are no better: try many, in a loop."),
     )(seed)
 
 
@@ -334,7 +365,7 @@ _SCORES = tensor([[3.0, -1.0, 0.5, 2.0, -4.0]])
 
 # function(token_ids (B, T), logits (B, vocab_size), penalty) → logits (B, vocab_size)
 check_penalty = Exercise(
-    right="these are the scores that transformers' own RepetitionPenaltyLogitsProcessor gives.",
+    right=N_("these are the scores that transformers' own RepetitionPenaltyLogitsProcessor gives."),
     reference=_penalised,
     observe=_on_a_copy,
     cases=[
@@ -347,68 +378,71 @@ check_penalty = Exercise(
             tensor([[0, 1], [3, 4]]),
             _SCORES.repeat(2, 1),
             2.0,
-            why="Each row of scores belongs to one text: row 0 to token_ids[0], row 1 to token_ids[1].",
+            why=N_("Each row of scores belongs to one text: row 0 to token_ids[0], row 1 to token_ids[1]."),
         ),
         case(
             tensor([[2, 0]]),
             tensor([[1.0, 2.0, -torch.inf, 0.0]]),
             1.2,
-            why="A banned token, with a score of -inf, stays banned.",
+            why=N_("A banned token, with a score of -inf, stays banned."),
         ),
-        case(tensor([[0, 1, 4]]), _SCORES, 1.0, why="A penalty of 1 changes nothing."),
-        case(tensor([[0, 1, 4]]), _SCORES, 0.5, why="Below 1 the same rule makes repetition likelier."),
+        case(tensor([[0, 1, 4]]), _SCORES, 1.0, why=N_("A penalty of 1 changes nothing.")),
+        case(tensor([[0, 1, 4]]), _SCORES, 0.5, why=N_("Below 1 the same rule makes repetition likelier.")),
     ],
     mistakes=[
-        ("The scores came back as they were.", lambda ids, logits, penalty: logits),
+        (N_("The scores came back as they were."), lambda ids, logits, penalty: logits),
         (
-            "A negative score that is divided comes nearer to 0, so its token becomes likelier. Multiply it instead.",
+            N_(
+                "A negative score that is divided comes nearer to 0, so its token becomes likelier. Multiply it "
+                "instead."
+            ),
             _changing(lambda logits, penalty: logits / penalty),
         ),
         (
-            "It is the other way round: divide the positive scores, multiply the negative ones.",
+            N_("It is the other way round: divide the positive scores, multiply the negative ones."),
             _changing(lambda logits, penalty: torch.where(logits > 0, logits * penalty, logits / penalty)),
         ),
         (
-            "A positive score that is multiplied makes its token likelier. Divide it instead.",
+            N_("A positive score that is multiplied makes its token likelier. Divide it instead."),
             _changing(lambda logits, penalty: logits * penalty),
         ),
         (
-            "This subtracts the penalty. Here positive scores are divided by it, and negative ones multiplied.",
+            N_("This subtracts the penalty. Here positive scores are divided by it, and negative ones multiplied."),
             _changing(lambda logits, penalty: logits - penalty),
         ),
         (
-            "This bans every token of the text. The penalty only makes them less likely.",
+            N_("This bans every token of the text. The penalty only makes them less likely."),
             _changing(lambda logits, penalty: logits - torch.inf),
         ),
-        ("A token pays once, however often the text holds it.", _each_time),
+        (N_("A token pays once, however often the text holds it."), _each_time),
         (
-            "All tokens have paid; only those that the text holds should.",
+            N_("All tokens have paid; only those that the text holds should."),
             lambda ids, logits, penalty: _divided(logits, penalty),
         ),
         (
-            "The tokens that the text does not hold have paid; those that it holds should.",
+            N_("The tokens that the text does not hold have paid; those that it holds should."),
             lambda ids, logits, penalty: torch.where(_written(ids, logits), logits, _divided(logits, penalty)),
         ),
-        ("Only the last token has paid; every token of the text should.", _changing(_divided, last=1)),
+        (N_("Only the last token has paid; every token of the text should."), _changing(_divided, last=1)),
         (
-            "This divides chances. Divide the scores, and leave the softmax to the sampler.",
+            N_("This divides chances. Divide the scores, and leave the softmax to the sampler."),
             _changing(lambda logits, penalty: logits.softmax(-1) / penalty),
             lambda ids, logits, penalty: _changing(lambda x, p: x / p)(ids, logits.softmax(-1), penalty),
         ),
         (
-            "These are the scores of the text's tokens alone. Put them back among all the others, with scatter.",
+            N_("These are the scores of the text's tokens alone. Put them back among all the others, with scatter."),
             lambda ids, logits, penalty: _penalised(ids, logits, penalty).gather(1, ids),
         ),
         (
-            "Every row has paid for the first text. Row 1 belongs to token_ids[1].",
+            N_("Every row has paid for the first text. Row 1 belongs to token_ids[1]."),
             lambda ids, logits, penalty: _penalised(ids[:1].expand_as(ids), logits, penalty),
         ),
         (
-            "Every row has paid for all the texts. Each row pays for its own.",
+            N_("Every row has paid for all the texts. Each row pays for its own."),
             lambda ids, logits, penalty: _penalised(ids.reshape(1, -1).expand(len(ids), -1), logits, penalty),
         ),
     ],
-    reminder="For each token that the text holds: divide a positive score, multiply a negative one.",
+    reminder=N_("For each token that the text holds: divide a positive score, multiply a negative one."),
 )
 
 
@@ -441,7 +475,7 @@ def _holds(token_ids: Tensor, part: list[int]) -> Tensor:
 
 # function(token_ids (B, T), logits (B, vocab_size), word, a list of token ids) → logits (B, vocab_size)
 check_banned_word = Exercise(
-    right="these are the scores that transformers' own NoBadWordsLogitsProcessor gives.",
+    right=N_("these are the scores that transformers' own NoBadWordsLogitsProcessor gives."),
     reference=_banned,
     observe=_on_a_copy,
     cases=[
@@ -453,54 +487,58 @@ check_banned_word = Exercise(
         case(tensor([[4, 1, 3]]), _SCORES, [4, 1, 3]),
     ],
     edges=[
-        case(tensor([[0]]), _SCORES, [4, 0, 3], why="A text shorter than the word's beginning cannot end with it."),
-        case(tensor([[1, 1, 0]]), _SCORES, [1, 0, 1], why="The last token of the word may be one of its first."),
+        case(tensor([[0]]), _SCORES, [4, 0, 3], why=N_("A text shorter than the word's beginning cannot end with it.")),
+        case(tensor([[1, 1, 0]]), _SCORES, [1, 0, 1], why=N_("The last token of the word may be one of its first.")),
         case(
             tensor([[4, 2], [2, 4], [0, 3]]),
             _SCORES.repeat(3, 1),
             [4, 3],
-            why="Each row of scores belongs to one text, row 0 to token_ids[0]: look at each text.",
+            why=N_("Each row of scores belongs to one text, row 0 to token_ids[0]: look at each text."),
         ),
     ],
     mistakes=[
-        ("The scores came back as they were.", lambda ids, logits, word: logits),
+        (N_("The scores came back as they were."), lambda ids, logits, word: logits),
         (
-            "All tokens of the word are banned, and with them every other word that has one of them. "
-            "Ban the last one, and only after the others.",
+            N_(
+                "All tokens of the word are banned, and with them every other word that has one of them. "
+                "Ban the last one, and only after the others."
+            ),
             lambda ids, logits, word: _set(logits, True, word),
         ),
         (
-            "The last token is banned everywhere, and other words may need it. Ban it only after the others.",
+            N_("The last token is banned everywhere, and other words may need it. Ban it only after the others."),
             lambda ids, logits, word: _set(logits, True, word[-1]),
         ),
         (
-            "The first token is banned, and other words begin with it, too. Ban the last one, after the others.",
+            N_("The first token is banned, and other words begin with it, too. Ban the last one, after the others."),
             lambda ids, logits, word: _set(logits, True, word[0]),
         ),
         (
-            "All tokens of the word are banned after its beginning. Only the last one would finish it.",
+            N_("All tokens of the word are banned after its beginning. Only the last one would finish it."),
             lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]), word),
         ),
         (
-            "The word's beginning counts only at the end of the text, not anywhere in it.",
+            N_("The word's beginning counts only at the end of the text, not anywhere in it."),
             lambda ids, logits, word: _set(logits, _holds(ids, word[:-1]), word[-1]),
         ),
         (
-            "Only the last token of the text was looked at; it should end with all tokens of the word but the last.",
+            N_(
+                "Only the last token of the text was looked at; it should end with all tokens of the word but the last."
+            ),
             lambda ids, logits, word: _set(logits, _ends_with(ids, word[-2:-1]), word[-1]),
         ),
         (
-            "It waits until the word is written. Then it is too late: look for the word without its last token.",
+            N_("It waits until the word is written. Then it is too late: look for the word without its last token."),
             lambda ids, logits, word: _set(logits, _ends_with(ids, word), word[-1]),
             lambda ids, logits, word: _set(logits, _ends_with(ids, word), word),
             lambda ids, logits, word: _set(logits, _holds(ids, word), word[-1]),
         ),
         (
-            "A score of 0 is no ban: a token with it still has a chance. The score becomes -inf.",
+            N_("A score of 0 is no ban: a token with it still has a chance. The score becomes -inf."),
             lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]), word[-1], 0.0),
         ),
         (
-            "A very low score is not quite the rule: make it -inf, and the chance is exactly 0 at any temperature.",
+            N_("A very low score is not quite the rule: make it -inf, and the chance is exactly 0 at any temperature."),
             *(
                 lambda ids, logits, word, low=low: _set(logits, _ends_with(ids, word[:-1]), word[-1], low)
                 for low in (
@@ -519,7 +557,7 @@ check_banned_word = Exercise(
             ),
         ),
         (
-            "All other tokens are banned, and the word's last one is left. It should be the other way round.",
+            N_("All other tokens are banned, and the word's last one is left. It should be the other way round."),
             lambda ids, logits, word: torch.where(
                 _banned(ids, logits, word) == logits,
                 torch.where(_ends_with(ids, word[:-1])[:, None], -torch.inf, logits),
@@ -527,23 +565,25 @@ check_banned_word = Exercise(
             ),
         ),
         (
-            "The score of the last token has become +inf, which no softmax can use. A ban is -inf.",
+            N_("The score of the last token has become +inf, which no softmax can use. A ban is -inf."),
             lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]), word[-1], torch.inf),
         ),
         (
-            "A word of one token is always banned; there is no beginning to wait for.",
+            N_("A word of one token is always banned; there is no beginning to wait for."),
             lambda ids, logits, word: logits if len(word) == 1 else _banned(ids, logits, word),
         ),
         (
-            "Only the first text was looked at, for all rows.",
+            N_("Only the first text was looked at, for all rows."),
             lambda ids, logits, word: _set(logits, _ends_with(ids[:1], word[:-1]), word[-1]),
         ),
         (
-            "One text that ends with the word's beginning made all rows banned.",
+            N_("One text that ends with the word's beginning made all rows banned."),
             lambda ids, logits, word: _set(logits, _ends_with(ids, word[:-1]).any(), word[-1]),
         ),
     ],
-    errors={"unhashable": "Compare lists with ==: token_ids[0].tolist()[-n:] == word[:-1]."},
-    reminder="If the text ends with all tokens of the word but the last, the score of the last becomes -inf. "
-    "Otherwise nothing changes.",
+    errors={"unhashable": N_("Compare lists with ==: token_ids[0].tolist()[-n:] == word[:-1].")},
+    reminder=N_(
+        "If the text ends with all tokens of the word but the last, the score of the last becomes -inf. "
+        "Otherwise nothing changes."
+    ),
 )
