@@ -1,4 +1,4 @@
-"""What holds for all tests and for the kernel of every notebook: offline, an empty cache, a CPU."""
+"""What holds for all tests and for the kernel of every notebook: offline, an empty cache, a CPU, English at first."""
 
 import os
 import tempfile
@@ -8,6 +8,7 @@ import pytest
 _cache = tempfile.TemporaryDirectory(prefix="gptcore-tests-")  # earlier downloads play no part
 os.environ["HF_HOME"] = _cache.name
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.pop("GPTCORE_LANGUAGE", None)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gptcore.command_line import exit_code, say
 from gptcore.files import as_path, locked, path_text, read_json, write_text, write_whole, writing
-from gptcore.language import _
+from gptcore.language import ENGLISH, _, language
 from gptcore.printable import printable
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -67,7 +67,7 @@ def _checked(folder: str | os.PathLike, notebooks: Path) -> Path:
 
 def _lessons(notebooks: Path) -> Iterator[tuple[str, bytes]]:
     """The name and the bytes of everything that is handed out."""
-    for file in sorted({*notebooks.rglob("*.ipynb"), *notebooks.rglob("images/*")}):
+    for file in sorted(file for kind in ("*.ipynb", "images/*", "*.md") for file in notebooks.rglob(kind)):
         name = file.relative_to(notebooks).as_posix()
         if file.is_file() and "/." not in f"/{name}":  # what JupyterLab hides it keeps for itself
             yield name, file.read_bytes()
@@ -179,7 +179,10 @@ def _is_open(folder: Path) -> bool:
 
 
 def open_jupyterlab(folder: Path, arguments: Sequence[str] = ()) -> int:
-    """Open the first lesson in JupyterLab, or what `arguments` name, and return its exit status when it has ended."""
+    """Open the first lesson in JupyterLab, or what `arguments` name, and return its exit status when it has ended.
+
+    It is the lesson in the language of the interface, where there is one.
+    """
     if find_spec("jupyterlab") is None:
         say(_NAME, _('JupyterLab is missing: install this project with its extra "lessons", as its README says'))
         return 1
@@ -187,7 +190,8 @@ def open_jupyterlab(folder: Path, arguments: Sequence[str] = ()) -> int:
         show_pictures(folder)
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in arguments:
         say(_NAME, _("as root, JupyterLab starts only with: python -m gptcore.lessons -- --allow-root"))
-    command = [sys.executable, "-m", "jupyterlab", *arguments, FIRST]  # it opens the first file that is named
+    first = FIRST if language() == ENGLISH else f"{language()}/{FIRST}"
+    command = [sys.executable, "-m", "jupyterlab", *arguments, first]  # it opens the first file that is named
     os.chdir(folder)
     if os.name == "posix":
         return os.execv(sys.executable, command)  # in place of this process: PyTorch would take memory for nothing

@@ -10,7 +10,7 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 SETTING = "gptcore.language('ko')"
+GLOSSARY = "glossary.md"  # which only one edition needs
 OWN_TAGS = {"example", "english"}
 HANGUL = re.compile("[가-힣ㄱ-ㅎㅏ-ㅣ]")
 SENTENCE = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ ,:;]+[A-Za-z][A-Za-z'’-]*){3}")  # four words in a row
@@ -55,8 +56,12 @@ def faults(english: NotebookNode, korean: NotebookNode) -> Iterator[str]:
         elif one.cell_type == "markdown":
             yield from (f"{name}: {fault}" for fault in _prose(one.source, other.source))
         else:
+            tags = other.metadata.get("tags", ())
             settings += other.source.replace('"', "'").count(SETTING)
-            yield from (f"{name}: {fault}" for fault in (*_code(one, other), *_outputs(one, other)))
+            yield from (
+                f"{name}: {fault}"
+                for fault in (*code_faults(one.source, other.source, tags), *_outputs(one, other, tags))
+            )
     if settings != 1:
         yield f"the language is set {settings} times, not once"
 
@@ -67,16 +72,13 @@ def _metadata(cell: NotebookNode) -> dict[str, Any]:
     return kept | {"tags": sorted(set(cell.metadata.get("tags", ())) - OWN_TAGS)}
 
 
-def tagged(cell: NotebookNode, tag: str) -> bool:
-    return tag in cell.metadata.get("tags", ())
-
-
 def _prose(english: str, korean: str) -> Iterator[str]:
     for what, pattern in MARKS.items():
         there, here = (len(re.findall(pattern, text, re.M)) for text in (english, korean))
         if there != here:
             yield f"{here} {what} instead of {there}"
-    there, here = Counter(map(_in_korean, _links(english))), Counter(_links(korean))
+    there = Counter(map(_in_korean, _links(english)))
+    here = Counter(link for link in _links(korean) if link != GLOSSARY)
     if there != here:
         yield f"its links lead to {[*(here - there)]} instead of {[*(there - here)]}"
     for words in re.findall(r"!\[([^\]]*)\]|<img [^>]*?alt=\"([^\"]*)\"", korean):
@@ -95,6 +97,8 @@ def _links(text: str) -> list[str]:
 
 def _in_korean(link: str) -> str:
     """Where the Korean edition's link leads, which lies one folder deeper."""
+    if link.startswith("ko/"):  # to the other edition
+        return "../" + link.removeprefix("ko/")
     if not link.startswith("../") or link.endswith(".ipynb"):
         return link
     return "../" + link.replace("README.md", "README.ko.md")
@@ -124,15 +128,16 @@ def impolite(text: str) -> Iterator[str]:
             yield f"not in 해요체: {text[max(0, found.start() - 20) : found.end()]!r}"
 
 
-def _code(english: NotebookNode, korean: NotebookNode) -> Iterator[str]:
-    one, other = (_parsed(cell.source) for cell in (english, korean))
+def code_faults(english: str, korean: str, tags: Collection[str] = ()) -> Iterator[str]:
+    """What is wrong with the code of a Korean cell with these tags."""
+    one, other = map(_parsed, (english, korean))
     other.body = [line for line in other.body if ast.unparse(line) != SETTING]
-    yield from _tree(one, other, tagged(korean, "example"))
-    if not tagged(korean, "english"):
-        for text in (*_strings(other), *_comments(korean.source)):
+    yield from _tree(one, other, "example" in tags)
+    if "english" not in tags:
+        for text in (*_strings(other), *_comments(korean)):
             if len(re.findall(r"[A-Za-z]{2,}", text)) >= 3 and not HANGUL.search(text) and SENTENCE.search(text):
                 yield f"it is in English: {text!r}"
-    for text in (*_strings(other), *_comments(korean.source)):
+    for text in (*_strings(other), *_comments(korean)):
         yield from impolite(text)
 
 
@@ -220,7 +225,7 @@ def _said(text: ast.JoinedStr) -> str:
     return "".join(part.value for part in text.values if isinstance(part, ast.Constant))
 
 
-def _outputs(english: NotebookNode, korean: NotebookNode) -> Iterator[str]:
+def _outputs(english: NotebookNode, korean: NotebookNode, tags: Collection[str]) -> Iterator[str]:
     there, here = ([sorted(output.get("data", ())) for output in cell.outputs] for cell in (english, korean))
     if there != here:
         yield f"its outputs are {here} instead of {there}"
@@ -229,6 +234,6 @@ def _outputs(english: NotebookNode, korean: NotebookNode) -> Iterator[str]:
             words = output.metadata.get("image/png", {}).get("alt", "")
             if not HANGUL.search(words):
                 yield f"its picture has no text in Korean, only {words!r}"
-        if not tagged(korean, "english"):
+        if "english" not in tags:
             text = output.get("text") or output.get("metadata", {}).get("image/png", {}).get("alt", "")
             yield from english_left(text)

@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from gptcore.language import LOCALE
-from tests.editions import bare, english_left, faults, impolite
+from tests.editions import bare, code_faults, english_left, faults, impolite
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, KOREAN = ROOT / "notebooks", ROOT / "notebooks" / "ko"
@@ -196,10 +196,15 @@ def test_the_interface_keeps_to_the_glossary_and_to_one_tone():
     assert [fault for text in catalogue() for fault in impolite(text)] == []
 
 
-def test_the_korean_readme_is_korean_and_has_the_same_commands():
+def test_the_korean_readme_says_what_the_english_one_says_with_the_same_commands():
     english, korean = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", README.name))
-    commands = re.compile(r"^```.*?\n(.*?)^```", re.M | re.S)
-    assert commands.findall(korean) == commands.findall(english)
-    assert len(re.findall("^#+ ", korean, re.M)) == len(re.findall("^#+ ", english, re.M))
+    commands = re.compile(r"^\| [^|]+ \| `([^`]+)` \|$", re.M)
+    assert commands.findall(korean) == commands.findall(english) != []
+    for kind in ("^#+ ", r"^\|", "^- ", "!\\["):
+        assert len(re.findall(kind, korean, re.M)) == len(re.findall(kind, english, re.M)), kind
+    for codes in zip(
+        *(re.findall("^```python\n(.*?)^```", text, re.M | re.S) for text in (english, korean)), strict=True
+    ):
+        assert list(code_faults(*codes)) == []
     assert [*english_left(korean), *impolite(korean), *not_in_the_glossary(bare(korean))] == []
     assert "(README.ko.md)" in english and "(README.md)" in korean

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import gptcore
 from gptcore import lessons
 from gptcore.files import locked
 from gptcore.lessons import FIRST, NOTEBOOKS, hand_out, show_pictures
@@ -287,6 +288,16 @@ def started(monkeypatch, tmp_path) -> list:
 def test_the_command_opens_jupyterlab_with_what_follows_two_dashes(started, tmp_path, passed):
     lessons.main([str(tmp_path / "copies"), *(["--", *passed] if passed else [])])
     assert started == [tmp_path / "copies", [sys.executable, "-m", "jupyterlab", *passed, FIRST]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="started in another way there")
+def test_the_command_opens_the_lesson_of_the_language(started, tmp_path, capsys):
+    gptcore.language("ko")
+    try:
+        lessons.main([str(tmp_path / "copies")])
+    finally:
+        gptcore.language("en")
+    assert started[1][-1] == f"ko/{FIRST}" and "레슨은" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no root")
