@@ -14,6 +14,7 @@ from gptcore.checkpoint import load
 from gptcore.checks import check_integer
 from gptcore.command_line import Parser, exit_code, say
 from gptcore.generation import Step
+from gptcore.language import _
 from gptcore.page import address
 from gptcore.printable import printable
 from gptcore.sampling import Sampling
@@ -26,19 +27,22 @@ CANDIDATES, LABEL_WIDTH, BAR_WIDTH = 5, 16, 30
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m gptcore",
-        description="Continue a text, token by token.",
-        epilog='examples: python -m gptcore "Once upon a time" --seed 7    '
-        'echo "옛날 옛적에" | python -m gptcore - --steps',
+        description=_("Continue a text, token by token."),
+        epilog=_(
+            'examples: python -m gptcore "Once upon a time" --seed 7    '
+            'echo "옛날 옛적에" | python -m gptcore - --steps'
+        ),
     )
-    parser.add_argument("prompt", nargs="?", default="Once upon a time", help='the beginning; "-" reads standard input')
-    parser.add_argument("--model", default="storyteller", help="the bundled model, a folder, or a Hugging Face name")
-    parser.add_argument("--max-new-tokens", type=int, default=200, help="the most to write (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=0.7, help="0: always the likeliest (default: %(default)s)")
-    parser.add_argument("--top-k", type=int, help="keep the k likeliest tokens (default: 10, if no --top-p is given)")
-    parser.add_argument("--top-p", type=float, help="keep the likeliest tokens that together reach this probability")
-    parser.add_argument("--seed", type=int, help="the same seed writes the same text (default: a new one each time)")
-    parser.add_argument("--device", default="auto", help='"cpu", "cuda" or "mps" (default: CUDA if there is one)')
-    parser.add_argument("--steps", action="store_true", help="show the five likeliest candidates for each token")
+    add = parser.add_argument
+    add("prompt", nargs="?", default=_("Once upon a time"), help=_('the beginning; "-" reads standard input'))
+    add("--model", default="storyteller", help=_("the bundled model, a folder, or a Hugging Face name"))
+    add("--max-new-tokens", type=int, default=200, help=_("the most to write (default: %(default)s)"))
+    add("--temperature", type=float, default=0.7, help=_("0: always the likeliest (default: %(default)s)"))
+    add("--top-k", type=int, help=_("keep the k likeliest tokens (default: 10, if no --top-p is given)"))
+    add("--top-p", type=float, help=_("keep the likeliest tokens that together reach this probability"))
+    add("--seed", type=int, help=_("the same seed writes the same text (default: a new one each time)"))
+    add("--device", default="auto", help=_('"cpu", "cuda" or "mps" (default: CUDA if there is one)'))
+    add("--steps", action="store_true", help=_("show the five likeliest candidates for each token"))
     return parser
 
 
@@ -58,7 +62,7 @@ def _write() -> None:
         say("gptcore", _link(arguments))
 
 
-def _say(warning: Any, *_: Any) -> None:
+def _say(warning: Any, *_more: Any) -> None:
     say("gptcore", warning)
 
 
@@ -110,10 +114,10 @@ def _chart(step: Step, tokenizer: Any) -> str:
     block = "█" if _as_written("█") == "█" else "#"
     labels = [_as_written(token_label(tokenizer, token_id)) for token_id in shown]
     width = max(LABEL_WIDTH, *map(_columns, labels))
-    lines = [f"token {step.position + 1}"]
+    lines = [_("token {number}").format(number=step.position + 1)]
     for token_id, label in zip(shown, labels, strict=True):
         bar = (block * round(BAR_WIDTH * probs[token_id].item())).ljust(BAR_WIDTH)
-        mark = "  <- drawn" if token_id == step.token_id else ""
+        mark = _("  <- drawn") if token_id == step.token_id else ""
         lines.append(f"  {label}{' ' * (width - _columns(label))} {bar} {probs[token_id]:6.1%}{mark}")
     return "\n".join(lines) + "\n"
 
@@ -142,7 +146,7 @@ def _as_utf8(argument: str) -> str:
 def _read_prompt() -> str:
     """The text on standard input, in UTF-8 or else in the terminal's own encoding."""
     if sys.stdin is None:
-        raise ValueError('prompt "-" reads standard input, which is closed')
+        raise ValueError(_('prompt "-" reads standard input, which is closed'))
     data = sys.stdin.buffer.read()
     try:
         return data.decode("utf-8-sig").rstrip("\r\n")
@@ -150,7 +154,8 @@ def _read_prompt() -> str:
         with suppress(UnicodeDecodeError):
             return data.decode(sys.stdin.encoding).rstrip("\r\n")
         wrong = error.object[error.start]
-        raise ValueError(f"prompt from standard input must be UTF-8 text, got byte {wrong:#04x}") from None
+        said = _("prompt from standard input must be UTF-8 text, got byte {value}")
+        raise ValueError(said.format(value=f"{wrong:#04x}")) from None
 
 
 if __name__ == "__main__":

@@ -13,7 +13,23 @@ import torch
 from gptcore.benchmark import generation, start, training
 from gptcore.benchmark.measure import Row
 from gptcore.command_line import Parser, exit_code
+from gptcore.language import N_, _
 
+ABOUT = {  # what each section says of itself
+    "generation": N_("Tokens per second of GPT-2's size, 124M: one text, 200 new tokens."),
+    "storyteller": N_("Tokens per second of the bundled model: 200 new tokens, one text and many."),
+    "formats": N_("What fewer bits change: 30 greedy texts of 64 tokens by the bundled model, and the KL divergence."),
+    "prompt": N_("GPT-2's size, 124M: the first token after a prompt of 1,000, and one more token as the text grows."),
+    "window": N_("Past the context of the bundled model: one token beside one reading of the whole window."),
+    "start": N_("A whole process, from the command to its end, beside one that only imports torch."),
+    "memory": N_("Resident memory of a kernel in which a lesson has run, in MiB. Needs the notebooks and nbclient."),
+    "widgets": N_(
+        "From a slider to new pixels, in JupyterLab in headless Chromium. Needs the tests, Playwright and Chromium."
+    ),
+    "training": N_(
+        "Tokens per second in training a small GPT: nanoGPT's settings for a CPU, 4 layers, width 128, context 64."
+    ),
+}
 SECTIONS: dict[str, Callable[[int], list[Row]]] = {
     "generation": generation.generation,
     "storyteller": generation.storyteller,
@@ -34,24 +50,24 @@ def machine() -> dict[str, str | int]:
         "python": platform.python_version(),
         **{package: _version(package) for package in packages},
         "CPU": _cpu(),
-        "CPU threads": os.cpu_count() or 0,
-        "torch threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        _("CPU threads"): os.cpu_count() or 0,
+        _("torch threads"): torch.get_num_threads(),
+        _("device"): torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = Parser(
         prog="python -m gptcore.benchmark",
-        description="Measure gptcore beside its peers, in one run. Compare ratios: figures depend on the machine.",
-        epilog="Sections: " + "; ".join(f"{name}: {section.__doc__}" for name, section in SECTIONS.items()),
+        description=_("Measure gptcore beside its peers, in one run. Compare ratios: figures depend on the machine."),
+        epilog=_("Sections: {names}").format(names="; ".join(f"{name}: {_(ABOUT[name])}" for name in SECTIONS)),
     )
-    parser.add_argument("section", nargs="*", choices=[*SECTIONS, []], help="what to measure (default: everything)")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each job, in turn (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("section", nargs="*", choices=[*SECTIONS, []], help=_("what to measure (default: everything)"))
+    parser.add_argument("--repeats", type=int, default=3, help=_("runs of each job, in turn (default: %(default)s)"))
+    parser.add_argument("--json", action="store_true", help=_("print one JSON object"))
     options = parser.parse_args(arguments)
     if options.repeats < 1:
-        parser.error(f"--repeats must be 1 or more, got {options.repeats}")
+        parser.error(_("--repeats must be 1 or more, got {value}").format(value=options.repeats))
     chosen = options.section or list(SECTIONS)
     results = {}
     if not options.json:
@@ -67,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _table(name: str, rows: list[Row]) -> str:
-    lines = ["", f"{name}: {SECTIONS[name].__doc__}"]
+    lines = ["", f"{name}: {_(ABOUT[name])}"]
     for row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:7.2f} × {row.peer}" if row.name != row.peer else "      1"
         value = f"{row.value:10.4g} {row.unit}" if row.unit else ""
@@ -79,7 +95,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return _("not installed")
 
 
 def _cpu() -> str:

@@ -17,6 +17,7 @@ from gptcore.config import GPT_CONFIG_124M
 from gptcore.costs import seconds_per_token
 from gptcore.generation import generate, generate_steps
 from gptcore.hub import STORYTELLER
+from gptcore.language import _
 from gptcore.model import GPTModel, KVCache, evaluating
 from gptcore.timing import read_bandwidth
 from gptcore.units import bytes_text
@@ -62,8 +63,8 @@ def writers(folder: Path) -> dict[str, peers.Writer]:
         found["gptcore, CUDA graph, bfloat16"] = ours(load_model(folder, dtype=torch.bfloat16), cuda_graph=True)
     found["llms-from-scratch, float32"] = peers.from_scratch_generate(model, TEMPERATURE, TOP_K)
     plain = peers.plain_model(model)
-    found["the first lesson's loop, float32"] = peers.lesson_loop(plain, TEMPERATURE, TOP_K)
-    found["nanoGPT's shape of loop, float32"] = peers.cropped_loop(plain, TEMPERATURE, TOP_K)
+    found[_("the first lesson's loop, float32")] = peers.lesson_loop(plain, TEMPERATURE, TOP_K)
+    found[_("nanoGPT's shape of loop, float32")] = peers.cropped_loop(plain, TEMPERATURE, TOP_K)
     return {name: writer for name, writer in found.items() if writer is not None}
 
 
@@ -75,7 +76,14 @@ def generation(repeats: int) -> list[Row]:
     bandwidth = read_bandwidth(model.device, megabytes=400)
     for name, dtype in FORMATS.items():
         limit = 1 / seconds_per_token(model.config, tokens=0, dtype=dtype, bandwidth=bandwidth)
-        rows.append(Row(f"limit: reading {name} weights", limit, "tokens/s", note=f"at {bytes_text(bandwidth)}/s"))
+        rows.append(
+            Row(
+                _("limit: reading {name} weights").format(name=name),
+                limit,
+                "tokens/s",
+                note=_("at {speed}").format(speed=f"{bytes_text(bandwidth)}/s"),
+            )
+        )
     return rows
 
 
@@ -89,7 +97,7 @@ def storyteller(repeats: int) -> list[Row]:
     )
     rows = _tokens_per_second(found, 200, repeats, warm_up=40)
     prompt = PROMPT.to(model.device)
-    one, many = "gptcore, 1 text at once", "gptcore, 16 texts at once"
+    one, many = _("gptcore, 1 text at once"), _("gptcore, 16 texts at once")
     jobs = {name: partial(ours(model), prompt.repeat(n, 1), 200) for name, n in ((one, 1), (many, 16))}
     seconds = interleaved_seconds(jobs, repeats)
     seconds[many] = [time / 16 for time in seconds[many]]  # per text
@@ -105,9 +113,17 @@ def formats(repeats: int) -> list[Row]:
     for name, dtype in FORMATS.items():
         other = load_model(device="cpu", dtype=dtype)
         same = sum(torch.equal(*(generate(m, text[:, :12], 64, 0) for m in (model, other))) for text in texts)
-        rows.append(Row(f"{name}: unchanged greedy texts", same, f"of {len(texts)}"))
+        rows.append(
+            Row(_("{name}: unchanged greedy texts").format(name=name), same, _("of {count}").format(count=len(texts)))
+        )
         if dtype != torch.float32:
-            rows.append(Row(f"{name}: KL from float32", kl_divergence(model, other, texts[::3]), "nats/token"))
+            rows.append(
+                Row(
+                    _("{name}: KL from float32").format(name=name),
+                    kl_divergence(model, other, texts[::3]),
+                    "nats/token",
+                )
+            )
     return rows
 
 
@@ -135,10 +151,11 @@ def prompt(repeats: int) -> list[Row]:
         theirs = peers.transformers_generate(folder, TEMPERATURE, TOP_K)
     long = torch.randint(model.config.vocab_size, (1, 1000), device=model.device)
     first = {
-        "transformers: first token after 1,000": partial(theirs, long, 1),
-        "gptcore: first token after 1,000": partial(ours(model), long, 1),
+        _("transformers: first token after 1,000"): partial(theirs, long, 1),
+        _("gptcore: first token after 1,000"): partial(ours(model), long, 1),
     }
-    grown = {f"gptcore: one more token after {n:,}": _one_more(model, long, n) for n in (64, 128, 256, 512, 1000)}
+    one_more = _("gptcore: one more token after {count}")
+    grown = {one_more.format(count=f"{n:,}"): _one_more(model, long, n) for n in (64, 128, 256, 512, 1000)}
     return [
         *durations(interleaved_seconds(first, repeats, warm_up=1), "ms", next(iter(first))),
         *durations(interleaved_seconds(grown, 5 * repeats, warm_up=2), "ms", next(iter(grown))),
@@ -156,8 +173,9 @@ def window(repeats: int) -> list[Row]:
             for _ in range(20):
                 model.head(model.hidden_states(full)[:, -1])
 
-    jobs = {"reading the window, 20 times": read, "20 tokens past the end": partial(ours(model), full, 20)}
-    return durations(interleaved_seconds(jobs, repeats, warm_up=1), "ms", "reading the window, 20 times")
+    reading = _("reading the window, 20 times")
+    jobs = {reading: read, _("20 tokens past the end"): partial(ours(model), full, 20)}
+    return durations(interleaved_seconds(jobs, repeats, warm_up=1), "ms", reading)
 
 
 def _one_more(model: GPTModel, text: Tensor, length: int) -> Callable[[], None]:

@@ -7,6 +7,8 @@ from time import perf_counter
 
 import torch
 
+from gptcore.language import _
+
 Jobs = dict[str, Callable[[], object]]
 
 
@@ -28,7 +30,7 @@ def interleaved_seconds(jobs: Jobs, repeats: int, warm_up: int = 0) -> dict[str,
     The jobs take turns, so that anything else that slows the machine slows them all.
     """
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(warm_up + repeats):
+    for _run in range(warm_up + repeats):
         for name, job in jobs.items():
             _wait_for_device()
             began = perf_counter()
@@ -57,7 +59,7 @@ def durations(seconds: dict[str, list[float]], unit: str, peer: str) -> list[Row
 
 def not_measured(why: str) -> list[Row]:
     """The row of a section that cannot run here."""
-    return [Row(f"not measured: {why}", 0, "")]
+    return [Row(_("not measured: {why}").format(why=why), 0, "")]
 
 
 def _ratio(times: list[float], others: list[float]) -> float:

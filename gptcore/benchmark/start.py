@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gptcore.benchmark.measure import Row, durations, interleaved_seconds, not_measured
+from gptcore.language import _
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +17,7 @@ def start(repeats: int) -> list[Row]:
     commands = {
         "python -c 'import torch'": ["-c", "import torch"],
         "python -c 'import gptcore'": ["-c", "import gptcore"],
-        "python -m gptcore, 20 tokens": ["-m", "gptcore", "Once upon a time", "--max-new-tokens", "20"],
+        _("python -m gptcore, 20 tokens"): ["-m", "gptcore", "Once upon a time", "--max-new-tokens", "20"],
     }
     jobs = {name: partial(_run, command) for name, command in commands.items()}
     seconds = interleaved_seconds(jobs, 2 * repeats + 1, warm_up=1)  # later runs find the files in the disk's cache
@@ -28,9 +29,9 @@ def memory(repeats: int) -> list[Row]:
     """Resident memory of a kernel in which a lesson has run, in MiB. Needs the notebooks and nbclient."""
     folder = ROOT / "notebooks"
     if not folder.is_dir() or find_spec("nbclient") is None:
-        return not_measured("the notebooks, or nbclient, are missing")
+        return not_measured(_("the notebooks, or nbclient, are missing"))
     return [
-        Row(f"kernel after Run All of {file.stem}", _kernel_memory(file) / 2**20, "MiB")
+        Row(_("kernel after Run All of {name}").format(name=file.stem), _kernel_memory(file) / 2**20, "MiB")
         for file in sorted(folder.glob("*.ipynb"))
     ]
 
@@ -42,14 +43,15 @@ def _run(command: list[str]) -> None:
 def _first_widget(repeats: int) -> list[Row]:
     """From the start of a kernel to the end of the cell that shows the first widget."""
     if find_spec("jupyter_client") is None or find_spec("ipywidgets") is None:
-        return not_measured("jupyter_client, or ipywidgets, is missing")
+        return not_measured(_("jupyter_client, or ipywidgets, is missing"))
     slider = "import torch, ipywidgets\nipywidgets.FloatSlider()"
     widget = (
         "import gptcore\nfrom gptcore.show import NextToken\nmodel, tokenizer = gptcore.load()\n"
         "NextToken(model, tokenizer, 'Once upon a time there', seed=1)"
     )
-    jobs = {"kernel to a slider, with torch": partial(_shown, slider), "kernel to NextToken": partial(_shown, widget)}
-    return durations(interleaved_seconds(jobs, repeats, warm_up=1), "s", "kernel to a slider, with torch")
+    peer = _("kernel to a slider, with torch")
+    jobs = {peer: partial(_shown, slider), _("kernel to NextToken"): partial(_shown, widget)}
+    return durations(interleaved_seconds(jobs, repeats, warm_up=1), "s", peer)
 
 
 def _shown(code: str) -> None:
@@ -80,7 +82,7 @@ def widgets(repeats: int) -> list[Row]:
     """From a slider to new pixels, in JupyterLab in headless Chromium. Needs the tests, Playwright and Chromium."""
     script = ROOT / "tests" / "browser" / "measure_latency.py"
     if not script.is_file() or find_spec("playwright") is None:
-        return not_measured("tests/browser/measure_latency.py, or playwright, is missing")
+        return not_measured(_("tests/browser/measure_latency.py, or playwright, is missing"))
     result = subprocess.run([sys.executable, str(script), "--tsv"], capture_output=True, text=True)
     if result.returncode:
         return not_measured(result.stderr.strip().splitlines()[-1])

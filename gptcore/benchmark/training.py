@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gptcore import stories
 from gptcore.benchmark.measure import Row, interleaved_seconds, rates
 from gptcore.config import GPTConfig
+from gptcore.language import _
 from gptcore.model import GPTModel
 from gptcore.training import fit
 
@@ -25,13 +26,14 @@ def training(repeats: int) -> list[Row]:
     token_ids = torch.tensor([letters[letter] for letter in text])
     torch.manual_seed(0)
     ours, plain = GPTModel(CONFIG), PlainGPT(CONFIG)
+    peer = _("a straightforward loop")
     jobs = {
-        "a straightforward loop": partial(plain_training, plain, token_ids, STEPS),
+        peer: partial(plain_training, plain, token_ids, STEPS),
         "gptcore.fit": partial(fit, ours, token_ids, max_steps=STEPS, batch_size=BATCH),
         "gptcore.fit, TrainingMonitor": _monitored(token_ids),
     }
     seconds = interleaved_seconds(jobs, 2 * repeats + 1, warm_up=1)
-    return rates(seconds, STEPS * BATCH * CONFIG.context_length, "tokens/s", "a straightforward loop")
+    return rates(seconds, STEPS * BATCH * CONFIG.context_length, "tokens/s", peer)
 
 
 def _monitored(token_ids: Tensor) -> Callable[[], object]:

@@ -2,9 +2,16 @@
 
 // "1 token", "1,000 tokens"
 function counted(count, what) {
-  const sentence = `{n} ${what}${count === 1 ? "" : "s"}`;
-  return t(sentence, { n: grouped(count) });
+  const [one, several] = COUNTED[what];
+  return t(count === 1 ? one : several, { n: grouped(count) });
 }
+
+const COUNTED = {
+  byte: [N_("{n} byte"), N_("{n} bytes")],
+  character: [N_("{n} character"), N_("{n} characters")],
+  other: [N_("{n} other"), N_("{n} others")],
+  token: [N_("{n} token"), N_("{n} tokens")],
+};
 
 // The label of the bar for the `count` tokens that have no bar of their own.
 const othersLabel = (count) => (count ? counted(count, "other") : t("no others"));

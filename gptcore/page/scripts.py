@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
-from gptcore.language import with_words
+from gptcore.language import _, with_words
 from gptcore.page.source import source
 from gptcore.show import front
 
@@ -44,7 +44,9 @@ def scripts(names: Collection[str], language: str | None = None) -> str:
     Raises ValueError if there is no such widget.
     """
     if unknown := sorted(set(names) - VIEWS.keys()):
-        raise ValueError(f"names must be some of {', '.join(VIEWS)}, got {', '.join(unknown)}")
+        raise ValueError(
+            _("names must be some of {names}, got {other}").format(names=", ".join(VIEWS), other=", ".join(unknown))
+        )
     files = dict.fromkeys(name for widget in sorted(names) for name in VIEWS[widget])
     views = [_view(name) for name in ("live_view", *files)]
     code = [*_shared(), *views, *map(_wrapped, _drawn(names)), _start()]

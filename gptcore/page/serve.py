@@ -123,7 +123,7 @@ def serve(folder: str | os.PathLike | None = None, host: str = "0.0.0.0", port: 
     check_text("host", host)
     check_integer("port", port, least=0)
     if port > 65535:
-        raise ValueError(f"port must be at most 65535, got {given(port)}")
+        raise ValueError(_("port must be at most 65535, got {value}").format(value=given(port)))
     files = _made() if folder is None else read_files(folder)
     try:
         server = Server(files, host, port)

@@ -80,7 +80,7 @@ function checkSeed(name, value, hint = "") {
 
 // The same, but null, for new luck each time, is allowed too.
 function checkAnySeed(name, value) {
-  if (value !== null) checkSeed(name, value, ", or None for new luck each time");
+  if (value !== null) checkSeed(name, value, t(", or None for new luck each time"));
 }
 
 // Other luck: the seed after `seed`.

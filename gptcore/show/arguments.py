@@ -7,9 +7,16 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from gptcore.checks import given, is_integer
+from gptcore.language import N_, _
 
-_WORDS = {float: "a number", int: "an integer", bool: "True or False", str: "a text (str)", NoneType: "None"}
-_SEVERAL = {float: "numbers", int: "integers", str: "texts (str)"}
+_WORDS = {
+    float: N_("a number"),
+    int: N_("an integer"),
+    bool: N_("True or False"),
+    str: N_("a text (str)"),
+    NoneType: N_("None"),
+}
+_SEVERAL = {float: N_("several numbers"), int: N_("several integers"), str: N_("several texts (str)")}
 
 
 def checked(function: Callable) -> Callable:
@@ -22,7 +29,11 @@ def checked(function: Callable) -> Callable:
     def checked_function(*arguments: Any, **named: Any) -> Any:
         for name, value in signature.bind(*arguments, **named).arguments.items():
             if name not in open_ended and not fits(value, asked[name]):
-                raise TypeError(f"{name} must be {in_words(asked[name])}, got {given(value)}")
+                raise TypeError(
+                    _("{name} must be {what}, got {value}").format(
+                        name=name, what=in_words(asked[name]), value=given(value)
+                    )
+                )
         return function(*arguments, **named)
 
     return checked_function
@@ -61,14 +72,22 @@ def in_words(annotation: Any) -> str:
     """What `annotation` asks for."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is None:
-        return _WORDS.get(annotation) or f"of the class {annotation.__name__}"
+        known = _WORDS.get(annotation)
+        return _(known) if known else _("of the class {name}").format(name=annotation.__name__)
     if origin is Mapping:
-        return f"a dictionary with {in_words(parts[1])} for each {'name' if parts[0] is str else 'key'}"
+        said = (
+            _("a dictionary with {what} for each name")
+            if parts[0] is str
+            else _("a dictionary with {what} for each key")
+        )
+        return said.format(what=in_words(parts[1]))
     if origin in (Sequence, Collection, Iterable):
-        return f"several {_SEVERAL.get(parts[0], 'of them')}"
+        return _(_SEVERAL.get(parts[0], N_("several of them")))
     if origin is tuple:
-        return f"a tuple of {len(parts)}"
-    return " or ".join(map(in_words, parts)) if origin is UnionType else f"a {origin.__name__}"
+        return _("a tuple of {count}").format(count=len(parts))
+    if origin is UnionType:
+        return _(" or ").join(map(in_words, parts))
+    return _("a {name}").format(name=origin.__name__)
 
 
 def _is_several(value: Any) -> bool:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gptcore.any_tokenizer import check_decoder
 from gptcore.checks import check_integer
+from gptcore.language import _
 from gptcore.show.arguments import checked
 from gptcore.show.plots import PERCENTS, plot_pairs
 from gptcore.show.style import others_label, percent
@@ -24,9 +25,13 @@ def plot_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer:
     check_decoder(tokenizer)
     check_integer("count", count, least=1)
     if belief.ndim != 1:
-        raise ValueError(f"belief must have the shape (vocab_size,), got {tuple(belief.shape)}")
+        raise ValueError(_("belief must have the shape (vocab_size,), got {shape}").format(shape=tuple(belief.shape)))
     if wrong := [token_id for token_id in truth if not 0 <= token_id < len(belief)]:
-        raise ValueError(f"truth must have token ids from 0 to {len(belief) - 1}, those of belief, got {wrong[0]}")
+        raise ValueError(
+            _("truth must have token ids from 0 to {last}, those of belief, got {value}").format(
+                last=len(belief) - 1, value=wrong[0]
+            )
+        )
     likeliest = sorted(truth, key=truth.get, reverse=True)[:count]
     true = [truth[token_id] for token_id in likeliest]
     believed = [belief[token_id].item() for token_id in likeliest]
@@ -36,7 +41,7 @@ def plot_belief(ax: Axes, truth: Mapping[int, float], belief: Tensor, tokenizer:
         labels.append(others_label(others))
         true.append(max(0.0, 1 - sum(true)))
         believed.append(max(0.0, 1 - sum(believed)))
-    pairs = {"truth": true, "the model's belief": believed}
+    pairs = {_("truth"): true, _("the model's belief"): believed}
     texts = {name: [percent(prob) for prob in probs] for name, probs in pairs.items()}
-    plot_pairs(ax, labels, pairs, texts, xlabel="probability")
+    plot_pairs(ax, labels, pairs, texts, xlabel=_("probability"))
     ax.set(**PERCENTS)

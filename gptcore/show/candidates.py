@@ -10,6 +10,7 @@ from torch import Tensor
 from gptcore.any_tokenizer import check_decoder
 from gptcore.checks import check_integer
 from gptcore.fast.cores import on_one_core
+from gptcore.language import _
 from gptcore.sampling import Distribution
 from gptcore.show.arguments import checked
 from gptcore.show.plots import plot_shares
@@ -34,7 +35,11 @@ class Candidates:
         check_decoder(tokenizer)
         check_integer("count", count, least=1)
         if distribution.probs.ndim != 1:
-            raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
+            raise ValueError(
+                _("distribution must have the shape (vocab_size,), got {shape}").format(
+                    shape=tuple(distribution.probs.shape)
+                )
+            )
         kept_count = int(on_one_core(distribution.probs, getattr, distribution, "kept_count"))
         # By score, since probabilities that round to the same number, or to 0, have no order.
         scores = distribution.logits.masked_fill(~distribution.kept, -torch.inf)
@@ -78,4 +83,4 @@ def largest(values: Tensor, count: int) -> Tensor:
 def plot_candidates(ax: Axes, candidates: Candidates) -> None:
     """The bars on `ax`, the likeliest on top."""
     labels = [*candidates.short_labels, candidates.others_label]
-    plot_shares(ax, list(zip(labels, [*candidates.probs, candidates.others], strict=True)), "probability")
+    plot_shares(ax, list(zip(labels, [*candidates.probs, candidates.others], strict=True)), _("probability"))

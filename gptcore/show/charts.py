@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gptcore.checks import given
+from gptcore.language import _
 from gptcore.printable import printable
 from gptcore.show.arguments import checked
 from gptcore.show.style import CHOSEN, KEPT, columns, ending, shortened
@@ -150,10 +151,16 @@ def chart(
     """
     for name, count in (("rows", rows), ("columns", columns)):
         if not 1 <= count <= MOST_AXES:
-            raise ValueError(f"{name} must be from 1 to {MOST_AXES}, got {given(count)}")
+            raise ValueError(
+                _("{name} must be from 1 to {most}, got {value}").format(name=name, most=MOST_AXES, value=given(count))
+            )
     for name, inches in (("width", width), ("height", height)):
         if not 0 < inches <= MOST_INCHES:
-            raise ValueError(f"{name} must be above 0 and at most {MOST_INCHES} inches, got {given(inches)}")
+            raise ValueError(
+                _("{name} must be above 0 and at most {most} inches, got {value}").format(
+                    name=name, most=MOST_INCHES, value=given(inches)
+                )
+            )
     figure = Chart(figsize=(float(width), float(height)), dpi=DPI, layout="constrained")
     axes = figure.subplots(rows, columns, **layout)
     if title:
@@ -165,7 +172,7 @@ def chart(
 
 def after(text: str, room: int = 50) -> str:
     """The title of a chart of what comes after `text`."""
-    return f"After “{ending(drawable(text[-room - 1 :]), room)}”"
+    return _("After “{text}”").format(text=ending(drawable(text[-room - 1 :]), room))
 
 
 def wrapped(text: str, width: int, most: int) -> str:

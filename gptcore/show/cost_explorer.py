@@ -19,7 +19,7 @@ from gptcore.costs import (
     seconds_per_token,
     weight_bytes,
 )
-from gptcore.language import _
+from gptcore.language import N_, _
 from gptcore.show.charts import HEIGHT, WIDTH, chart, styled
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
@@ -109,7 +109,7 @@ class Costs:
 
     def shown(self) -> dict[str, Any]:
         """For the page: the axes, where each model lies on them, and how the numbers of one come about."""
-        lanes = [{"name": name, "marks": axis.marks} for name, axis in LANES.values()]
+        lanes = [{"name": _(name), "marks": axis.marks} for name, axis in LANES.values()]
         models = [
             {"name": cost.name, "lanes": [axis.place(getattr(cost, field)) for field, (_name, axis) in LANES.items()]}
             for cost in self.models
@@ -173,9 +173,9 @@ class LogAxis(NamedTuple):
 MEMORY = LogAxis(4, 11, bytes_text)  # 10 kB to 100 GB
 TIME = LogAxis(-6, 1, seconds_text)  # 1 µs to 10 s
 LANES = {  # the field of `Cost` that a lane shows: its heading on the page, and its axis
-    "weights": ("Weights", MEMORY),
-    "cache": ("KV cache", MEMORY),
-    "seconds": ("Least time for a token", TIME),
+    "weights": (N_("Weights"), MEMORY),
+    "cache": (N_("KV cache"), MEMORY),
+    "seconds": (N_("Least time for a token"), TIME),
 }
 
 
@@ -199,7 +199,11 @@ def _speed_text(bandwidth: float) -> str:
 def check_dtype(name: str, value: Any) -> None:
     """Raise ValueError unless there is a button for `value`."""
     if value not in DTYPES.values():
-        raise ValueError(f"{name} must be one of {', '.join(map(str, DTYPES.values()))}, got {given(value)}")
+        raise ValueError(
+            _("{name} must be one of {names}, got {value}").format(
+                name=name, names=", ".join(map(str, DTYPES.values())), value=given(value)
+            )
+        )
 
 
 class CostExplorer(LiveView):
@@ -230,7 +234,7 @@ class CostExplorer(LiveView):
     ):
         check_named("configs", configs)
         if not configs:
-            raise ValueError("configs must name at least one model, got none")
+            raise ValueError(_("configs must name at least one model, got none"))
         self.configs = {name: GPTConfig.of(config) for name, config in configs.items()}
         self._longest = max(self.configs.values(), key=lambda config: config.context_length)
         longest = self._longest.context_length
@@ -273,7 +277,11 @@ class CostExplorer(LiveView):
         """Look at the model at `position` in `configs`. Raises TypeError or ValueError if there is none."""
         check_integer("position", position, least=0)
         if position >= len(self.configs):
-            raise ValueError(f"position must be at most {len(self.configs) - 1}, got {given(position)}")
+            raise ValueError(
+                _("position must be at most {last}, got {value}").format(
+                    last=len(self.configs) - 1, value=given(position)
+                )
+            )
         self.record = replace(self.record, position=position)
         self._show()
 

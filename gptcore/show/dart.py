@@ -52,7 +52,11 @@ class Dart:
     def of(cls, distribution: Distribution, uniform: float, tokenizer: Any) -> "Dart":
         """The dart at `uniform` on the bar of a distribution of shape (vocab_size,); raises ValueError for others."""
         if distribution.probs.ndim != 1:
-            raise ValueError(f"distribution must have the shape (vocab_size,), got {tuple(distribution.probs.shape)}")
+            raise ValueError(
+                _("distribution must have the shape (vocab_size,), got {shape}").format(
+                    shape=tuple(distribution.probs.shape)
+                )
+            )
         check_decoder(tokenizer)
         token_id = int(draw(distribution, float(uniform)))
         prob = distribution.probs[token_id].item()
@@ -132,9 +136,16 @@ def plot_dart(ax: Axes, dart: Dart) -> None:
     ax.barh(0, width, left=left, height=1, fill=False, edgecolor=CHOSEN, linewidth=3, zorder=3, clip_on=False)
     ax.plot(dart.uniform, 0.5, marker=CARETDOWN, markersize=12, color=CHOSEN, clip_on=False, zorder=4)
     side = {"room": 10, "ha": "left"} if dart.uniform < 0.5 else {"room": -10, "ha": "right"}
-    write_beside(ax, f"{dart.uniform_text} hits {dart.name}", (dart.uniform, 0.5), rise=11, color=CHOSEN, **side)
+    write_beside(
+        ax,
+        _("{uniform} hits {name}").format(uniform=dart.uniform_text, name=dart.name),
+        (dart.uniform, 0.5),
+        rise=11,
+        color=CHOSEN,
+        **side,
+    )
     room_above(ax, 20)
     ax.set(xlim=(0, 1), ylim=(-0.5, 0.5), xticks=[0, 0.25, 0.5, 0.75, 1], yticks=[])
-    ax.set_xlabel("the chances end to end, in the order of the vocabulary")
+    ax.set_xlabel(_("the chances end to end, in the order of the vocabulary"))
     ax.spines[["left"]].set_visible(False)
     say(ax, dart.describe().rstrip("."))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gptcore.checks import check_bool, check_integer
 from gptcore.fast.cores import on_one_core
-from gptcore.language import _
+from gptcore.language import N_, _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling, draw
 from gptcore.show.band import band
@@ -30,6 +30,12 @@ TOP_PS = [*(i / 20 for i in range(1, 20)), 0.97, 0.99, 0.999]
 MIN_PS = [0.001, 0.002, 0.005, 0.01, 0.02, *(i / 20 for i in range(1, 21))]
 MOST_ROWS = 50
 MOST_DRAWS = 1_000_000  # at once: half a second
+SAID = {  # a setting and its value in one line
+    "temperature": N_("temperature {value}"),
+    "top_k": N_("top_k {value}"),
+    "top_p": N_("top_p {value}"),
+    "min_p": N_("min_p {value}"),
+}
 LOOK = {"log", "rows"}  # settings that change no number
 
 
@@ -124,7 +130,8 @@ class Exploration:
         return int(self.counts.argmax()) if self.last_id is None else self.last_id
 
     def describe(self) -> str:
-        settings = ", ".join(f"{name} {value}" for name, value in vars(self.sampling).items() if value is not None)
+        chosen = {name: value for name, value in vars(self.sampling).items() if value is not None}
+        settings = ", ".join(_(SAID[name]).format(value=value) for name, value in chosen.items())
         said = _("after {prompt} at {settings}: {tokens}; entropy {nats} nats, as if choosing among {choices}").format(
             prompt=repr(self.prompt),
             settings=settings,
@@ -154,7 +161,7 @@ def check_rows(name: str, value: Any) -> None:
     """Raise TypeError or ValueError unless `value` is an integer from 1 to 50."""
     check_integer(name, value, least=1)
     if value > MOST_ROWS:
-        raise ValueError(f"{name} must be at most {MOST_ROWS}, got {value}")
+        raise ValueError(_("{name} must be at most {most}, got {value}").format(name=name, most=MOST_ROWS, value=value))
 
 
 class DistributionExplorer(LiveView):
@@ -263,13 +270,13 @@ class DistributionExplorer(LiveView):
         return figure
 
     def _make_controls(self, vocab_size: int) -> None:
-        top_ks = [*((f"{k:,}", k) for k in TOP_KS if k < vocab_size), ("off", None)]
+        top_ks = [*((f"{k:,}", k) for k in TOP_KS if k < vocab_size), (_("off"), None)]
         self._open(
             prompt=Control(""),
             temperature=Control(1.0, options=[(f"{t:g}", t) for t in TEMPERATURES]),
             top_k=Control(options=top_ks),
-            top_p=Control(options=[*((f"{p:g}", p) for p in TOP_PS), ("off", None)]),
-            min_p=Control(options=[("off", None), *((f"{p:g}", p) for p in MIN_PS)]),
+            top_p=Control(options=[*((f"{p:g}", p) for p in TOP_PS), (_("off"), None)]),
+            min_p=Control(options=[(_("off"), None), *((f"{p:g}", p) for p in MIN_PS)]),
             log=Control(False),
             rows=Control(10, options=[(str(rows), rows) for rows in (5, 10, 15, 20)]),
             seed=Control(1),

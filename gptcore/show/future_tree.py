@@ -241,7 +241,7 @@ def plot_branches(ax: Axes, record: Futures) -> None:
     ax.plot(*place(record.root), "o", color=KEPT, ms=9, zorder=3)
     ax.set(xlim=(-0.15, depth + 0.6), ylim=(len(rows) + 0.5, -0.7))
     ax.set_axis_off()
-    say_rows(ax, "ways", [way.spelling for way in record.ways], [chances(way) for way in record.ways])
+    say_rows(ax, _("ways"), [way.spelling for way in record.ways], [chances(way) for way in record.ways])
 
 
 def plot_edge(ax: Axes, start: tuple[int, float], end: tuple[int, float], child: Branch, color: str) -> None:

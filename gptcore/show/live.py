@@ -65,7 +65,9 @@ class LiveView:
         """The settings, once all are checked, with those that are too large cut; `notice` says which."""
         known = [name for name in self.controls if isinstance(getattr(type(self), name, None), Setting)]
         if unknown := sorted(settings.keys() - set(known)):
-            raise TypeError(f"settings are {', '.join(known)}, got {', '.join(unknown)}")
+            raise TypeError(
+                _("settings are {names}, got {other}").format(names=", ".join(known), other=", ".join(unknown))
+            )
         allowed = {name: getattr(type(self), name).allowed(value) for name, value in settings.items()}
         self.notice = " ".join(notice for _, notice in allowed.values() if notice)
         return {name: value for name, (value, _) in allowed.items()}

@@ -192,7 +192,7 @@ class Machine(LiveView):
         self._open(
             prompt=Control(""),
             temperature=Control(1.0, min=0, max=2, step=0.05),
-            top_k=Control(options=[*((str(k), k) for k in (1, 2, 5, 10, 50)), ("off", None)]),
+            top_k=Control(options=[*((str(k), k) for k in (1, 2, 5, 10, 50)), (_("off"), None)]),
             seed=Control(1),
         )
         self.change(prompt=prompt, temperature=temperature, top_k=top_k, seed=seed)
@@ -205,7 +205,9 @@ class Machine(LiveView):
         for token_id in token_ids:
             check_integer("token_id", token_id, least=0)
             if token_id >= (size := self.model.config.vocab_size):
-                raise ValueError(f"token_id must be below {size:,}, got {token_id:,}")
+                raise ValueError(
+                    _("token_id must be below {size}, got {value}").format(size=f"{size:,}", value=f"{token_id:,}")
+                )
         if self.record is None:
             return
         ends = end_token_ids(self.tokenizer)

@@ -120,7 +120,7 @@ def plot_texts(axes: Collection[Axes], texts: Mapping[str, str]) -> None:
 def plot_model_losses(ax: Axes, losses: Mapping[str, float], floor: float | None = None) -> None:
     """A bar for each loss, in nats per token, and a line at the lowest that can be expected."""
     texts = [f"{loss:.2f}" for loss in losses.values()]
-    xlabel = "loss on tales that no model has read, nats per token"
+    xlabel = _("loss on tales that no model has read, nats per token")
     plot_bars(ax, list(losses), list(losses.values()), texts, xlabel=xlabel, height=0.6)
     if floor is not None:
         plot_level(ax, floor, _floor(floor), vertical=True)
@@ -128,7 +128,7 @@ def plot_model_losses(ax: Axes, losses: Mapping[str, float], floor: float | None
 
 
 def _floor(floor: float) -> str:
-    return f"floor {floor:.2f}"
+    return _("floor {floor}").format(floor=f"{floor:.2f}")
 
 
 class ModelComparison(LiveView):
@@ -174,7 +174,7 @@ class ModelComparison(LiveView):
         self._open(
             prompt=Control(""),
             temperature=Control(1.0, min=0, max=2, step=0.05),
-            top_k=Control(options=[*((f"{k:,}", k) for k in TOP_KS), ("all", None)]),
+            top_k=Control(options=[*((f"{k:,}", k) for k in TOP_KS), (_("all"), None)]),
             seed=Control(1),
             max_length=Control(1),
         )
@@ -262,19 +262,29 @@ class ModelComparison(LiveView):
 def _check_models(models: Any) -> None:
     check_named("models", models)
     if not models:
-        raise ValueError("models must be at least one, by its name, got none")
+        raise ValueError(_("models must be at least one, by its name, got none"))
     for model in models.values():
         check_model(model)
 
 
 def _check_losses(models: Mapping[str, GPTModel], losses: Any, floor: Any) -> None:
     if not isinstance(losses, Mapping):
-        raise TypeError(f"losses must be a dictionary of losses by the name of their model, got {given(losses)}")
+        raise TypeError(
+            _("losses must be a dictionary of losses by the name of their model, got {value}").format(
+                value=given(losses)
+            )
+        )
     if unknown := losses.keys() - models.keys():
         raise ValueError(
-            f"losses must be of the models {', '.join(models)}, got {', '.join(sorted(map(str, unknown)))}"
+            _("losses must be of the models {names}, got {other}").format(
+                names=", ".join(models), other=", ".join(sorted(map(str, unknown)))
+            )
         )
     for name, loss in losses.items():
         if not (is_number(loss) and 0 < loss < LARGEST_LOSS):
-            raise ValueError(f"losses must be above 0, in nats per token, got {given(loss)} for {name}")
+            raise ValueError(
+                _("losses must be above 0, in nats per token, got {value} for {name}").format(
+                    value=given(loss), name=name
+                )
+            )
     check_floor("floor", floor)

@@ -130,7 +130,11 @@ class NextToken(LiveView):
         if self.step is None:
             return
         if token_id >= self.model.config.vocab_size:
-            raise ValueError(f"token_id must be below {self.model.config.vocab_size:,}, got {token_id:,}")
+            raise ValueError(
+                _("token_id must be below {size}, got {value}").format(
+                    size=f"{self.model.config.vocab_size:,}", value=f"{token_id:,}"
+                )
+            )
         self._add(replace(self.step, token_id=int(token_id)))
 
     def _add(self, step: Step) -> None:

@@ -10,6 +10,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from gptcore.language import N_, _
 from gptcore.sampling import STAGES, Distribution
 from gptcore.show.candidates import largest
 from gptcore.show.charts import styled
@@ -17,7 +18,9 @@ from gptcore.show.plots import PERCENTS, plot_bars, plot_marks, plot_scores
 from gptcore.show.style import CHOSEN, OTHERS, counted, others_label, percent, short_label
 from gptcore.tokenizer import token_label
 
-STAGE_NAMES = dict(zip(STAGES, ("impossible", "temperature 0", "top-k", "top-p", "min-p"), strict=True))
+STAGE_NAMES = dict(
+    zip(STAGES, (N_("impossible"), N_("temperature 0"), N_("top-k"), N_("top-p"), N_("min-p")), strict=True)
+)
 LOG_FLOOR = 6  # the logarithmic axis goes from 10**-6 to 1
 
 
@@ -69,7 +72,7 @@ class Panels:
             logits=logits,
             scaled_logits=distribution.scaled_logits[index].tolist(),
             probs=probs,
-            cut_by=["" if code == 0 else STAGE_NAMES[STAGES[code - 1]] for code in codes],
+            cut_by=["" if code == 0 else _(STAGE_NAMES[STAGES[code - 1]]) for code in codes],
             temperature=temperature,
             others=others,
             others_count=others_count,
@@ -112,13 +115,15 @@ class Panels:
         names = "id", "label", "logit", "scaled", "prob", "cut", "count"
         columns = self.token_ids, self.short_labels, self.logits, self.scaled_logits, self.probs, self.cut_by
         counts = self.counts or [0] * len(self.token_ids)
-        cut = "" if self.others_kept or not self.others_count else "every stage"
+        cut = "" if self.others_kept or not self.others_count else _("every stage")
         others = None, self.others_label, self.others_logit, None, self.others, cut, self.others_drawn
         rows = [dict(zip(names, row, strict=True)) for row in (*zip(*columns, counts, strict=True), others)]
         drawn_row = self.last_id if self.last_id in self.token_ids else None
         for row in rows:
             row["isDrawn"] = self.last_id is not None and row["id"] == drawn_row
-        removed = [{"name": STAGE_NAMES[stage], "mass": mass, "count": n} for stage, (mass, n) in self.removed.items()]
+        removed = [
+            {"name": _(STAGE_NAMES[stage]), "mass": mass, "count": n} for stage, (mass, n) in self.removed.items()
+        ]
         return {
             "rows": rows,
             "axis": self.axis,
@@ -135,7 +140,9 @@ class Panels:
         shown = [f"{label} {percent(p)}" for label, p in zip(self.labels[:rows], self.probs, strict=False)]
         rest = sum(self.probs[rows:]) + self.others
         rest_count = len(self.probs[rows:]) + self.others_count
-        return ", ".join([*shown, f"{rest_count:,} others {percent(max(0.0, rest))}"])
+        return ", ".join(
+            [*shown, _("{count} others {share}").format(count=f"{rest_count:,}", share=percent(max(0.0, rest)))]
+        )
 
 
 def row_labels(logits: Tensor, tokenizer: Any, rows: int) -> dict[int, str]:
@@ -163,8 +170,9 @@ def scaled_title(panels: Panels | None) -> str:
     if panels is None:
         return ""
     if panels.temperature == 0:
-        return "nothing is divided by 0: the largest is taken"
-    return f"(logit − largest) ÷\u00a0{panels.temperature:g}"  # the number stays beside its sign
+        return _("nothing is divided by 0: the largest is taken")
+    # The number stays beside its sign.
+    return _("(logit − largest) ÷ {temperature}").format(temperature=f"{panels.temperature:g}").replace("÷ ", "÷\u00a0")
 
 
 @styled
@@ -187,17 +195,20 @@ def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None
     scaled_ax.spines["right"].set_visible(True)
 
     probs = [*panels.probs, panels.others]
-    texts = [f"cut by {cut}" if cut else percent(prob) for prob, cut in zip(panels.probs, panels.cut_by, strict=True)]
-    texts.append(percent(panels.others) if panels.others_kept or not panels.others_count else "all cut")
+    texts = [
+        _("cut by {stage}").format(stage=cut) if cut else percent(prob)
+        for prob, cut in zip(panels.probs, panels.cut_by, strict=True)
+    ]
+    texts.append(percent(panels.others) if panels.others_kept or not panels.others_count else _("all cut"))
     shares = [count / panels.draws for count in [*panels.counts, panels.others_drawn]] if panels.draws else []
     if log:
         _plot_log_probs(prob_ax, labels, probs, texts, shares)
     else:
-        _plot_panel(prob_ax, panels, probs, texts, "probability")
+        _plot_panel(prob_ax, panels, probs, texts, _("probability"))
         prob_ax.barh([i + 0.38 for i in range(len(shares))], shares, height=0.18, color=CHOSEN)
         prob_ax.set(**PERCENTS)
     if shares:
-        prob_ax.set_title(f"orange: {counted(panels.draws, 'draw')}", color=CHOSEN)
+        prob_ax.set_title(_("orange: {draws}").format(draws=counted(panels.draws, "draw")), color=CHOSEN)
     for ax in (scaled_ax, prob_ax):
         ax.set_yticks([])
     for ax in (logit_ax, scaled_ax):
@@ -207,7 +218,7 @@ def plot_panels(axes: Sequence[Axes], panels: Panels, log: bool = False) -> None
 def _plot_log_probs(ax: Axes, labels: list[str], probs: list[float], texts: list[str], shares: list[float]) -> None:
     """Marks, since the length of a bar means nothing on a logarithmic axis."""
     places = [[on_axis(prob, log=True) if prob > 0 else float("nan") for prob in row] for row in (probs, shares)]
-    plot_marks(ax, labels, places[0], texts, xlabel="probability, logarithmic")
+    plot_marks(ax, labels, places[0], texts, xlabel=_("probability, logarithmic"))
     ax.plot(places[1], range(len(shares)), "|", color=CHOSEN, ms=14, mew=3, clip_on=False)
     ax.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0.0001%", "0.1%", "100%"])
 

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from gptcore.checks import given, is_integer
+from gptcore.language import _
 from gptcore.show.arguments import checked
 from gptcore.show.charts import GUIDE, INK, LINES, QUIET, SMALL, drawable, legend, say, say_rows, styled, write_beside
 from gptcore.show.style import CHOSEN, KEPT, OTHERS, columns, percent
@@ -34,7 +35,11 @@ def plot_bars(
     bars = ax.barh(range(len(values)), [float(value) for value in values], **{"color": KEPT} | style)
     for row in hatched:
         if not (is_integer(row) and -len(values) <= row < len(values)):
-            raise ValueError(f"hatched must be numbers of rows, from 0 to {len(values) - 1}, got {given(row)}")
+            raise ValueError(
+                _("hatched must be numbers of rows, from 0 to {last}, got {value}").format(
+                    last=len(values) - 1, value=given(row)
+                )
+            )
         bars[row].set(**HATCHED)
     write_values(ax, bars, texts)
     label_rows(ax, labels, xlabel)
@@ -45,7 +50,7 @@ def plot_bars(
 def plot_shares(ax: Axes, shares: Sequence[tuple[str, float]], xlabel: str) -> None:
     """Bars for (label, share) that add up to 1; the last, hatched, is that of all others together."""
     if not shares:
-        raise ValueError("shares must be at least one, got none")
+        raise ValueError(_("shares must be at least one, got none"))
     labels, values = zip(*shares, strict=True)
     plot_bars(ax, labels, values, [percent(share) for share in values], hatched=[len(labels) - 1], xlabel=xlabel)
     ax.set(**PERCENTS)
@@ -70,21 +75,22 @@ def plot_marks(
 
 @styled
 def plot_scores(
-    ax: Axes, labels: Sequence[str], scores: Sequence[float], texts: Sequence[str] = (), *, xlabel: str = "logit"
+    ax: Axes, labels: Sequence[str], scores: Sequence[float], texts: Sequence[str] = (), *, xlabel: str | None = None
 ) -> None:
     """A dot at each of `scores`, from top to bottom, and the gap from it to the largest, with a text to the right.
 
     Scores have no zero to begin at: only their differences mean something, so nothing is drawn from 0. Without `texts`
-    each score is written with its gap.
+    each score is written with its gap. `xlabel` is "logit" if it is not given.
 
     >>> plot_scores(ax, ["time", "fox"], [3.0, 2.0])
     """
+    xlabel = _("logit") if xlabel is None else xlabel
     _check_rows(labels, scores=scores)
     if not len(scores):
-        raise ValueError("scores must be at least one, got none")
+        raise ValueError(_("scores must be at least one, got none"))
     values, rows = [float(score) for score in scores], range(len(scores))
     largest = max(values)
-    gaps = [f" ({largest - value:.1f} less)" if value < largest else "" for value in values]
+    gaps = [_(" ({gap} less)").format(gap=f"{largest - value:.1f}") if value < largest else "" for value in values]
     ax.hlines(rows, values, largest, color=OTHERS, lw=2, zorder=1)
     ax.axvline(largest, color="#555555", lw=1, ls="--", zorder=1)
     ax.plot(values, rows, "o", color=KEPT, ms=8)
@@ -110,11 +116,15 @@ def plot_pairs(
     >>> plot_pairs(ax, ["a", "b"], {"expected": [500, 500], "drawn": [512, 488]}, xlabel="of 1,000 draws")
     """
     if len(pairs) != 2:
-        raise ValueError(f"pairs must be two, got {len(pairs)}")
+        raise ValueError(_("pairs must be two, got {count}").format(count=len(pairs)))
     for values in pairs.values():
         _check_rows(labels, pairs=values)
         if len(values) < len(labels):
-            raise ValueError(f"pairs must each have a value for each of {len(labels)} labels, got {len(values)}")
+            raise ValueError(
+                _("pairs must each have a value for each of {count} labels, got {other}").format(
+                    count=len(labels), other=len(values)
+                )
+            )
     ends = [max(0.0, *map(float, both)) for both in zip(*pairs.values(), strict=True)]
     for (name, values), side, style in zip(pairs.items(), (-0.2, 0.2), (HATCHED, {"color": KEPT}), strict=True):
         rows = [row + side for row in range(len(labels))]
@@ -148,11 +158,15 @@ def plot_lines(
     for name, values in lines.items():
         if not len(values) <= len(x):
             raise ValueError(
-                f"lines must have at most {len(x)} points, as many as x, got {len(values)} for {given(name)}"
+                _("lines must have at most {count} points, as many as x, got {other} for {name}").format(
+                    count=len(x), other=len(values), name=given(name)
+                )
             )
     for (name, values), (color, dashes, mark) in zip(lines.items(), islice(cycle(LINES), named, None), strict=False):
         if len(values):
-            say(ax, f"{name or ylabel or 'line'} from {float(values[0]):.3g} to {float(values[-1]):.3g}")
+            first, last = (f"{float(value):.3g}" for value in (values[0], values[-1]))
+            said = _("{name} from {first} to {last}")
+            say(ax, said.format(name=name or ylabel or _("line"), first=first, last=last))
         if ends and len(values):
             ax.plot(x[: len(values)], values, color=QUIET, lw=1)
             write_beside(ax, name, (x[len(values) - 1], values[-1]))
@@ -176,7 +190,7 @@ def plot_level(ax: Axes, value: float, name: str, *, vertical: bool = False) -> 
     >>> plot_level(ax, 0.47, "floor 0.47")
     """
     if not math.isfinite(value):
-        raise ValueError(f"value must be a finite number, got {given(value)}")
+        raise ValueError(_("value must be a finite number, got {value}").format(value=given(value)))
     line = (ax.axvline if vertical else ax.axhline)(float(value), color=INK, lw=1, ls=(0, (4, 3)), zorder=3)
     if not vertical:
         write_beside(ax, name, (1, value), xycoords=ax.get_yaxis_transform())
@@ -200,7 +214,7 @@ def plot_futures(ax: Axes, rows: Sequence[Mapping[str, float]], outlined: Collec
     """
     outlined = set(outlined)
     room = 12 * ax.figure.get_figwidth()  # how many characters fit on a bar
-    names = [f"word {row + 1}" for row in range(len(rows))]
+    names = [_("word {number}").format(number=row + 1) for row in range(len(rows))]
     for row, texts in enumerate(rows):
         left = 0.0
         for text, prob in texts.items():
@@ -213,7 +227,7 @@ def plot_futures(ax: Axes, rows: Sequence[Mapping[str, float]], outlined: Collec
                 ax.text(left + prob / 2, row, "\n".join(lines), **style)
             left += prob
         say_rows(ax, names[row], list(texts), [percent(prob) for prob in texts.values()])
-    label_rows(ax, names, "the chances end to end, each word below the one that it follows")
+    label_rows(ax, names, _("the chances end to end, each word below the one that it follows"))
     ax.set(xlim=(0, 1), xticks=[0, 0.25, 0.5, 0.75, 1])
     ax.spines["left"].set_visible(False)
 
@@ -234,9 +248,17 @@ def label_rows(ax: Axes, labels: Sequence[str], xlabel: str) -> None:
 def _check_rows(labels: Sequence[str], **columns: Sequence[float]) -> None:
     """Raise ValueError unless each of `columns` has no more values than there are `labels`, and all can be drawn."""
     if len(labels) > MOST_ROWS:
-        raise ValueError(f"labels must be at most {MOST_ROWS:,}, got {len(labels):,}")
+        raise ValueError(
+            _("labels must be at most {most}, got {count}").format(most=f"{MOST_ROWS:,}", count=f"{len(labels):,}")
+        )
     for name, values in columns.items():
         if len(values) > len(labels):
-            raise ValueError(f"{name} must be no more than labels, {len(labels)}, got {len(values)}")
+            raise ValueError(
+                _("{name} must be no more than labels, {count}, got {other}").format(
+                    name=name, count=len(labels), other=len(values)
+                )
+            )
         if any(math.isinf(value) for value in map(float, values)):
-            raise ValueError(f"{name} must be finite numbers, or NaN for no mark, got one that is infinite")
+            raise ValueError(
+                _("{name} must be finite numbers, or NaN for no mark, got one that is infinite").format(name=name)
+            )

@@ -86,7 +86,7 @@ def beliefs(model: GPTModel, token_ids: Tensor) -> Beliefs:
         logits = model(token_ids[None])[0]
     log_probs = logits.to(with_float64(logits.device)).double().log_softmax(-1)
     if not log_probs.isfinite().all():
-        raise ValueError("model must give finite scores to all tokens, got some that are not")
+        raise ValueError(_("model must give finite scores to all tokens, got some that are not"))
     return Beliefs(token_ids, log_probs)
 
 
@@ -104,9 +104,9 @@ def in_float32(model: GPTModel) -> GPTModel:
     Raises ValueError if it is quantised already, or has only shapes.
     """
     if model.device.type == "meta":
-        raise ValueError("model must have weights to be rounded, but on the device 'meta' it has only shapes")
+        raise ValueError(_("model must have weights to be rounded, but on the device 'meta' it has only shapes"))
     if any(isinstance(module, Int8Linear) for module in model.modules()):
-        raise ValueError("model must have floating-point weights, got one that is quantised already")
+        raise ValueError(_("model must have floating-point weights, got one that is quantised already"))
     return model if model.dtype == torch.float32 else _copy(model)
 
 
@@ -170,17 +170,26 @@ def first_row(model: GPTModel, form: Format) -> Row:
 def check_bits(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is one of `BITS`."""
     if not (is_integer(value) and value in BITS):
-        raise ValueError(f"{name} must be one of {', '.join(map(str, BITS))}, got {given(value)}")
+        raise ValueError(
+            _("{name} must be one of {names}, got {value}").format(
+                name=name, names=", ".join(map(str, BITS)), value=given(value)
+            )
+        )
 
 
 def check_grouping(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is one of `GROUPINGS`."""
     if not ((isinstance(value, str) or is_integer(value)) and value in GROUPINGS):
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, GROUPINGS))}, got {given(value)}")
+        raise ValueError(
+            _("{name} must be one of {names}, got {value}").format(
+                name=name, names=", ".join(map(repr, GROUPINGS)), value=given(value)
+            )
+        )
 
 
 def _copy(model: GPTModel) -> GPTModel:
-    check_room("the copy of model with coarse weights", weight_bytes(model.config), model.device, "take a smaller one")
+    what, instead = _("the copy of model with coarse weights"), _("take a smaller one")
+    check_room(what, weight_bytes(model.config), model.device, instead)
     return copy.deepcopy(model).float().requires_grad_(False)
 
 

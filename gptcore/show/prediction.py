@@ -109,7 +109,7 @@ class Prediction(LiveView):
         _check_line("question", question)
         _check_options(options)
         if not isinstance(right, str) or right not in options:
-            raise ValueError(f"right must be one of the options, got {given(right)}")
+            raise ValueError(_("right must be one of the options, got {value}").format(value=given(right)))
         self.record = Question(question, dict(options), right)
         self._open(choice=Control(options=[(printable(option), option) for option in options]))
         self._show()
@@ -125,7 +125,9 @@ class Prediction(LiveView):
         for choice in settings.values():
             if not isinstance(choice, str) or choice not in self.record.options:
                 allowed = ", ".join(map(repr, self.record.options))
-                raise ValueError(f"choice must be one of {allowed}, got {given(choice)}")
+                raise ValueError(
+                    _("choice must be one of {names}, got {value}").format(names=allowed, value=given(choice))
+                )
         return settings
 
     def _update(self, names: Collection[str]) -> None:
@@ -148,14 +150,20 @@ def _check_line(name: str, text: Any) -> None:
     """Raise TypeError or ValueError unless `text` can be asked, or said."""
     check_text(name, text)
     if not text.strip() or len(text) > LONGEST:
-        raise ValueError(f"{name} must be a text of 1 to {LONGEST} characters, got {given(text)}")
+        raise ValueError(
+            _("{name} must be a text of 1 to {most} characters, got {value}").format(
+                name=name, most=LONGEST, value=given(text)
+            )
+        )
 
 
 def _check_options(options: Any) -> None:
     if not isinstance(options, Mapping):
-        raise TypeError(f"options must be a dictionary from each option to its sentence, got {given(options)}")
+        raise TypeError(
+            _("options must be a dictionary from each option to its sentence, got {value}").format(value=given(options))
+        )
     if not 2 <= len(options) <= len(LETTERS):
-        raise ValueError(f"options must be two to five, got {len(options)}")
+        raise ValueError(_("options must be two to five, got {count}").format(count=len(options)))
     for option, said in options.items():
-        _check_line("each of options", option)
-        _check_line(f"the sentence for {given(option)} in options", said)
+        _check_line(_("each of options"), option)
+        _check_line(_("the sentence for {option} in options").format(option=given(option)), said)

@@ -6,9 +6,12 @@ from importlib import import_module, metadata, util
 
 import torch
 
+from gptcore.language import _
 from gptcore.memory import free_bytes
 from gptcore.show.kernel import running_kernel
+from gptcore.show.style import columns
 
+NAME = 11  # columns
 NEEDED_MEMORY = 2_200_000_000  # bytes: what lesson 10 takes at most, and no other lesson more
 OLDEST = {"ipywidgets": "7.7", "anywidget": "0.9", "ipykernel": "6.17", "matplotlib": "3.10"}  # as in pyproject.toml
 
@@ -20,16 +23,20 @@ def preflight() -> None:
     says what the page lacks.
     """
     for name, problem in _checks():
-        print(f"{name:<11} {problem or 'ok'}")
-    print(f"{'runs on':<11} {_device()}")
+        _print(name, problem or _("ok"))
+    _print(_("runs on"), _device())
+
+
+def _print(name: str, said: str) -> None:
+    print(f"{name}{' ' * (NAME - columns(name))} {said}")
 
 
 def _checks() -> list[tuple[str, str | None]]:
     return [
-        ("Python", None if sys.version_info >= (3, 11) else "is too old: install Python 3.11 or newer"),
-        ("widgets", _unusable("ipywidgets") or _unusable("anywidget") or _no_kernel() or _too_old("ipykernel")),
-        ("charts", _unusable("matplotlib") or _no_korean_font()),
-        ("memory", _unusable("psutil") or _short_of_memory(free_bytes("cpu"))),
+        ("Python", None if sys.version_info >= (3, 11) else _("is too old: install Python 3.11 or newer")),
+        (_("widgets"), _unusable("ipywidgets") or _unusable("anywidget") or _no_kernel() or _too_old("ipykernel")),
+        (_("charts"), _unusable("matplotlib") or _no_korean_font()),
+        (_("memory"), _unusable("psutil") or _short_of_memory(free_bytes("cpu"))),
     ]
 
 
@@ -38,9 +45,11 @@ def _unusable(module: str) -> str | None:
     try:
         import_module(module)
     except ModuleNotFoundError as error:
-        return _install(f"{error.name} is missing", error.name)
+        return _install(_("{name} is missing").format(name=error.name), error.name)
     except Exception as error:  # half installed, or made for another version of what it needs
-        return _install(f"{module} cannot be imported ({error})", f"--force-reinstall {module}")
+        return _install(
+            _("{name} cannot be imported ({problem})").format(name=module, problem=error), f"--force-reinstall {module}"
+        )
     return _too_old(module)
 
 
@@ -51,7 +60,9 @@ def _too_old(package: str) -> str | None:
         return None
     if _numbers(version) >= _numbers(OLDEST.get(package, "0")):
         return None
-    return _install(f"{package} {version} is too old", f'"{package}>={OLDEST[package]}"')
+    return _install(
+        _("{name} {version} is too old").format(name=package, version=version), f'"{package}>={OLDEST[package]}"'
+    )
 
 
 def _numbers(version: str) -> list[int]:
@@ -59,34 +70,37 @@ def _numbers(version: str) -> list[int]:
 
 
 def _install(problem: str, what: str | None) -> str:
-    return f"{problem}: run  %pip install {what}  in a cell, then restart the kernel"
+    said = _("{problem}: run  %pip install {what}  in a cell, then restart the kernel")
+    return said.format(problem=problem, what=what)
 
 
 def _no_kernel() -> str | None:
     """What is wrong where there is no kernel: widgets answer only in a notebook."""
-    return "will not answer outside of a notebook" if running_kernel() is None else None
+    return _("will not answer outside of a notebook") if running_kernel() is None else None
 
 
 def _no_korean_font() -> str | None:
     found = util.find_spec("koreanize_matplotlib")  # its font is used, its code is not run
-    return None if found else _install("the font for Korean is missing", "koreanize-matplotlib")
+    return None if found else _install(_("the font for Korean is missing"), "koreanize-matplotlib")
 
 
 def _short_of_memory(free: int | None) -> str | None:
     if free is None or free >= NEEDED_MEMORY:
         return None
-    return (
-        f"only {free / 1e9:.1f} GB is free, and the lessons take up to {NEEDED_MEMORY / 1e9:.1f} GB: "
+    said = _(
+        "only {free} GB is free, and the lessons take up to {needed} GB: "
         "shut down other notebooks (Kernel menu) or close other programs"
     )
+    return said.format(free=f"{free / 1e9:.1f}", needed=f"{NEEDED_MEMORY / 1e9:.1f}")
 
 
 def _device() -> str:
     if not torch.cuda.is_available():
-        return "the CPU"
+        return _("the CPU")
     try:
         torch.ones(1, device="cuda").add(1).item()
     except RuntimeError as error:  # too old for this PyTorch, or taken by others
         problem = str(error).partition("\n")[0]
-        return f"no GPU: CUDA fails ({problem}); set CUDA_VISIBLE_DEVICES= before you start Jupyter, to use the CPU"
-    return "the GPU (CUDA)"
+        said = _("no GPU: CUDA fails ({problem}); set CUDA_VISIBLE_DEVICES= before you start Jupyter, to use the CPU")
+        return said.format(problem=problem)
+    return _("the GPU (CUDA)")

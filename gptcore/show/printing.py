@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from gptcore.checks import check_integer, check_text
+from gptcore.language import _
 from gptcore.printable import printable
 from gptcore.show.arguments import checked
 from gptcore.show.style import columns
@@ -22,7 +23,7 @@ def print_text(pieces: str | Iterable[str], width: int = 88) -> None:
     check_integer("width", width, least=1)
     line, last = _Line(width), ""
     for piece in [pieces] if isinstance(pieces, str) else pieces:
-        check_text("each of pieces", piece)
+        check_text(_("each of pieces"), piece)
         piece = printable(piece)
         *done, last = re.findall(r"\s+|\S+", last + piece) or [""]  # the last word may go on in the next piece
         for run in done:

@@ -70,7 +70,11 @@ class Index(Setting):
         if not count:
             raise ValueError(widget.problem)  # there is nothing to choose from
         if not (is_integer(value) and 0 <= value < count):
-            raise ValueError(f"{self.name} must be an integer from 0 to {max(0, count - 1)}, got {given(value)}")
+            raise ValueError(
+                _("{name} must be an integer from 0 to {last}, got {value}").format(
+                    name=self.name, last=max(0, count - 1), value=given(value)
+                )
+            )
 
 
 class RecordedTextView(LiveView):

@@ -158,6 +158,6 @@ def _scores(model: GPTModel, states: Tensor, token_ids: Tensor) -> Iterator[Scor
     exact = logits.to(with_float64(logits.device)).double().log_softmax(-1)
     surprises = -exact.gather(-1, token_ids[:, None].to(exact.device))[:, 0]
     if not surprises.isfinite().all():
-        raise ValueError("model must give finite scores to the tokens of text, got some that are not")
+        raise ValueError(_("model must give finite scores to the tokens of text, got some that are not"))
     for surprise, rank in zip(surprises.tolist(), ranks_of(logits, token_ids).tolist(), strict=True):
         yield Score(math.exp(-surprise), rank, max(0.0, surprise))

@@ -103,7 +103,7 @@ class Shown:
         return self.empty if widget.record is None else getattr(widget.record, self.name)
 
     def __set__(self, widget: Any, value: Any) -> None:
-        raise AttributeError(f"{self.name} can only be read")
+        raise AttributeError(_("{name} can only be read").format(name=self.name))
 
 
 def check_sampling(name: str, value: Any) -> None:
@@ -119,13 +119,19 @@ def next_seed(seed: int | None) -> int | None:
 def check_floor(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a loss above 0, or None."""
     if value is not None and not (is_number(value) and 0 < value < LARGEST_LOSS):
-        raise ValueError(f"{name} must be a loss above 0 in nats per token, or None, got {given(value)}")
+        raise ValueError(
+            _("{name} must be a loss above 0 in nats per token, or None, got {value}").format(
+                name=name, value=given(value)
+            )
+        )
 
 
 def check_named(name: str, value: Any) -> None:
     """Raise TypeError unless `value` is a mapping whose keys are names."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise TypeError(f"{name} must be a dictionary with names as keys, got {given(value)}")
+        raise TypeError(
+            _("{name} must be a dictionary with names as keys, got {value}").format(name=name, value=given(value))
+        )
 
 
 def check_length(name: str, value: Any) -> None:
@@ -142,5 +148,5 @@ def check_seed(name: str, value: Any) -> None:
 def check_any_seed(name: str, value: Any) -> None:
     """The same, but None, for new luck each time, is allowed too."""
     if value is not None:
-        check_integer(name, value, least=0, hint=", or None for new luck each time")
+        check_integer(name, value, least=0, hint=_(", or None for new luck each time"))
         Uniforms(value)

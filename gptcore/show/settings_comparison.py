@@ -140,12 +140,14 @@ def look_at(model: GPTModel, tokenizer: Any, record: SettingsRecord, position: i
 def samplings_of(settings: Sequence[Mapping[str, Any]]) -> list[Sampling]:
     """Two settings, checked. Raises TypeError or ValueError if they are not two, or one of them is not allowed."""
     if not isinstance(settings, Sequence) or not all(isinstance(setting, Mapping) for setting in settings):
-        raise TypeError(f"settings must be two dictionaries, got {given(settings)}")
+        raise TypeError(_("settings must be two dictionaries, got {value}").format(value=given(settings)))
     if len(settings) != 2:
-        raise ValueError(f"settings must be two, got {len(settings)}")
+        raise ValueError(_("settings must be two, got {count}").format(count=len(settings)))
     known = vars(Sampling()).keys()
     if unknown := {str(name) for setting in settings for name in setting} - known:
-        raise ValueError(f"a setting has {', '.join(known)}, got {', '.join(sorted(unknown))}")
+        raise ValueError(
+            _("a setting has {names}, got {other}").format(names=", ".join(known), other=", ".join(sorted(unknown)))
+        )
     return [Sampling(**setting) for setting in settings]
 
 
@@ -205,7 +207,7 @@ class SettingsComparison(LiveView):
         self.model, self.tokenizer = model, tokenizer
         self._fixed: list[dict[str, Any]] = [{}, {}]  # top_p and min_p, which have no control
         heat = {"min": 0, "max": 2, "step": 0.05}
-        top_ks = [*((f"{k:,}", k) for k in TOP_KS), ("all", None)]
+        top_ks = [*((f"{k:,}", k) for k in TOP_KS), (_("all"), None)]
         sliders = {f"temperature_{name}": Control(1.0, **heat) for name in "ab"}
         sliders |= {f"top_k_{name}": Control(options=top_ks) for name in "ab"}
         self._open(prompt=Control(""), seed=Control(1), max_length=Control(40), **sliders)

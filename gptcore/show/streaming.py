@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer
 from gptcore.generation import Step
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Distribution, Sampling
 from gptcore.show import interrupts
@@ -52,7 +53,7 @@ def paced(
 def check_speed(name: str, value: Any) -> None:
     """Raise TypeError or ValueError unless `value` is an integer of at least 1, or None."""
     if value is not None:
-        check_integer(name, value, least=1, hint=", or None for no limit")
+        check_integer(name, value, least=1, hint=_(", or None for no limit"))
 
 
 class StreamingGenerator(LiveView):
@@ -100,7 +101,7 @@ class StreamingGenerator(LiveView):
         cuts = {name: Control() for name in ("top_k", "top_p", "min_p")}
         self._open(
             prompt=Control(""),
-            speed=Control(options=[*((str(n), n) for n in range(1, FASTEST + 1)), ("no limit", None)]),
+            speed=Control(options=[*((str(n), n) for n in range(1, FASTEST + 1)), (_("no limit"), None)]),
             max_length=Control(200),
             temperature=Control(1.0),
             **cuts,

@@ -34,7 +34,7 @@ def _as_float(prob: Any) -> float:
     if not isinstance(prob, (str, bytes)):
         with suppress(TypeError, ValueError, OverflowError, RuntimeError):
             return float(prob)
-    raise TypeError(f"prob must be a number, got {given(prob)}")
+    raise TypeError(_("prob must be a number, got {value}").format(value=given(prob)))
 
 
 COUNTED = {  # one and several, for a language that tells them apart

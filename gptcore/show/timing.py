@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from gptcore.checks import given
+from gptcore.language import _
 from gptcore.show.arguments import checked
 from gptcore.show.plots import plot_lines
 
@@ -15,14 +16,16 @@ def plot_time_per_token(
 ) -> None:
     """One line for each entry of `seconds`, in milliseconds over the length of the text; see `plot_lines`."""
     if any(len(times) > len(lengths) for times in seconds.values()):
-        raise ValueError(f"lengths must be as many as the longest of seconds has, got {given(lengths)}")
+        raise ValueError(
+            _("lengths must be as many as the longest of seconds has, got {value}").format(value=given(lengths))
+        )
     milliseconds = {name: [1000 * time for time in times] for name, times in seconds.items()}
     plot_lines(
         ax,
         lengths,
         milliseconds,
-        xlabel="tokens in the text",
-        ylabel="milliseconds for the next token",
+        xlabel=_("tokens in the text"),
+        ylabel=_("milliseconds for the next token"),
         log=log,
         ends=ends,
     )

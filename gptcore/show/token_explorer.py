@@ -119,7 +119,11 @@ def _named(tokenizers: Any) -> dict[str, Any]:
     """One tokenizer, or several by their names, as a dictionary."""
     found = dict(tokenizers) if isinstance(tokenizers, Mapping) else {"tokenizer": tokenizers}
     if not found or not all(isinstance(name, str) and name for name in found):
-        raise ValueError(f"tokenizers must be one, or a dictionary {{name: tokenizer}}, got {given(tokenizers)}")
+        raise ValueError(
+            _("tokenizers must be one, or a dictionary {{name: tokenizer}}, got {value}").format(
+                value=given(tokenizers)
+            )
+        )
     for tokenizer in found.values():
         check_tokenizer(tokenizer)
     return found

@@ -17,6 +17,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer, given
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.show.charts import WIDTH, chart
 from gptcore.show.front import Control
@@ -107,10 +108,12 @@ class TrainingMonitor(LiveView):
         did best so far. `settings` are those of `gptcore.fit`. Raises ValueError if another training is running.
         """
         if self.running:
-            raise ValueError("monitor must have ended one training before the next, but it is still running")
+            raise ValueError(_("monitor must have ended one training before the next, but it is still running"))
         check_integer("max_steps", max_steps, least=0)  # before anything has begun
         if on_progress is not None and not callable(on_progress):
-            raise TypeError(f"on_progress must be a function of a Progress, got {given(on_progress)}")
+            raise TypeError(
+                _("on_progress must be a function of a Progress, got {value}").format(value=given(on_progress))
+            )
         self._begin(max_steps)
         settings = {"report_interval": max(1, max_steps // POINTS), "max_steps": max_steps} | settings
         settings |= {"should_stop": self._asked_to_stop.is_set, "on_progress": partial(self._hear, on_progress)}

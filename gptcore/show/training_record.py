@@ -130,8 +130,8 @@ class Training:
     def numbers(self) -> dict[str, str]:
         """The losses of the step whose weights the model has, and the pace, each with its name."""
         return self._losses_text(_at(self.losses, self.model_step), self._val_at(self.model_step)) | {
-            "tokens per second": f"{self.tokens_per_second:,.0f}" if self.step else "–",
-            "time left": _clock(self.seconds_left) if self.running and self.step else "–",
+            _("tokens per second"): f"{self.tokens_per_second:,.0f}" if self.step else "–",
+            _("time left"): _clock(self.seconds_left) if self.running and self.step else "–",
         }
 
     def _val_at(self, step: int) -> tuple[int, float] | None:
@@ -141,7 +141,7 @@ class Training:
     def _losses_text(self, loss: tuple[int, float] | None, val_loss: tuple[int, float] | None) -> dict[str, str]:
         over = f"{val_loss[1] / self.floor - 1:+.0%}" if self.floor is not None and val_loss else "–"
         training, validation = (f"{point[1]:.2f}" if point else "–" for point in (loss, val_loss))
-        return {"training loss": training, "validation loss": validation, "above the floor": over}
+        return {_("training loss"): training, _("validation loss"): validation, _("above the floor"): over}
 
     def points(self) -> list[dict[str, Any]]:
         """Each step at which something was measured or written: both losses, and how the last ones are written.

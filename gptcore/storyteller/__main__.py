@@ -1,11 +1,5 @@
-"""Make the bundled model from scratch, or measure it.
+"""Make the bundled model from scratch, or measure it: `python -m gptcore.storyteller make`, or `measure`."""
 
-python -m gptcore.storyteller make       writes the tokenizers, trains the model, measures it and writes its card;
-                                         after an interruption it continues from its last checkpoint
-python -m gptcore.storyteller measure    measures the model and prints the card's table
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +12,7 @@ from gptcore.checks import check_integer
 from gptcore.command_line import Parser, exit_code
 from gptcore.files import write_text
 from gptcore.hub import STORYTELLER
+from gptcore.language import _
 from gptcore.model import resolve_device
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
 from gptcore.tokenizer_files import save_tokenizer
@@ -87,13 +82,15 @@ def make(folder: Path, device: str, max_steps: int, batch_size: int) -> None:
 
 
 def write_tokenizer(folder: Path, vocab_size: int, languages: Sequence[str]) -> None:
-    print(f"tokenizer of {vocab_size:,} tokens → {folder}", flush=True)
+    said = _("tokenizer of {count} tokens → {folder}")
+    print(said.format(count=f"{vocab_size:,}", folder=folder), flush=True)
     save_tokenizer(folder, make_tokenizer(vocab_size, languages))
 
 
 def train(model: GPTModel, tokenizer: Tokenizer, max_steps: int, batch_size: int, checkpoint: Path) -> None:
     """Train `model` on the tales; raises KeyboardInterrupt if the training was interrupted."""
-    print(f"training {model.num_parameters():,} parameters on {model.device}", flush=True)
+    said = _("training {count} parameters on {device}")
+    print(said.format(count=f"{model.num_parameters():,}", device=model.device), flush=True)
     history = fit(
         model,
         Tales(tokenizer, TRAINING_STORIES),
@@ -115,12 +112,14 @@ def train(model: GPTModel, tokenizer: Tokenizer, max_steps: int, batch_size: int
 
 
 def print_progress(progress: Progress) -> None:
-    measured = "" if progress.val_loss is None else f"  held out {progress.val_loss:.4f}"
-    print(
-        f"step {progress.step:,} of {progress.max_steps:,}  loss {progress.loss:.4f}{measured}  "
-        f"{progress.tokens_per_second:,.0f} tokens/s  {progress.seconds_left / 60:.0f} minutes left",
-        flush=True,
-    )
+    parts = [
+        _("step {step} of {most}").format(step=f"{progress.step:,}", most=f"{progress.max_steps:,}"),
+        _("loss {loss}").format(loss=f"{progress.loss:.4f}"),
+        "" if progress.val_loss is None else _("held out {loss}").format(loss=f"{progress.val_loss:.4f}"),
+        _("{n} tokens/s").format(n=f"{progress.tokens_per_second:,.0f}"),
+        _("{n} minutes left").format(n=f"{progress.seconds_left / 60:.0f}"),
+    ]
+    print("  ".join(filter(None, parts)), flush=True)
 
 
 def measure(folder: Path, device: str) -> str:
@@ -204,13 +203,19 @@ MIT licence, like the rest of gptcore.
 
 def main() -> None:
     parser = Parser(
-        prog="python -m gptcore.storyteller", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m gptcore.storyteller",
+        description=_("Make the bundled model from scratch, or measure it."),
+        epilog=_(
+            "make writes the tokenizers, trains the model, measures it and writes its card; after an interruption it "
+            "continues from its last checkpoint. measure measures the model and prints the card's table."
+        ),
     )
-    parser.add_argument("command", choices=["make", "measure"])
-    parser.add_argument("--folder", type=Path, default=STORYTELLER, help="the model's folder (default: in the package)")
-    parser.add_argument("--device", default="auto", help='"auto", "cpu", "cuda" (default: auto)')
-    parser.add_argument("--steps", type=int, default=9000, help="training steps (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=16, help="rows of 256 tokens per step (default: %(default)s)")
+    add = parser.add_argument
+    add("command", choices=["make", "measure"])
+    add("--folder", type=Path, default=STORYTELLER, help=_("the model's folder (default: in the package)"))
+    add("--device", default="auto", help=_('"auto", "cpu", "cuda" (default: auto)'))
+    add("--steps", type=int, default=9000, help=_("training steps (default: %(default)s)"))
+    add("--batch-size", type=int, default=16, help=_("rows of 256 tokens per step (default: %(default)s)"))
     arguments = parser.parse_args()
     try:
         check_integer("--steps", arguments.steps, least=1)
@@ -222,7 +227,7 @@ def main() -> None:
     except ValueError as error:
         parser.exit(2, f"gptcore.storyteller: {error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "\nstopped; the same command continues from the last checkpoint\n")
+        parser.exit(130, "\n" + _("stopped; the same command continues from the last checkpoint") + "\n")
 
 
 if __name__ == "__main__":

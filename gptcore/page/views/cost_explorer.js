@@ -101,9 +101,9 @@ class LogAxis {
 const MEMORY_AXIS = new LogAxis(4, 11, bytesText); // 10 kB to 100 GB
 const TIME_AXIS = new LogAxis(-6, 1, secondsText); // 1 µs to 10 s
 const COST_LANES = { // what a lane shows: its heading and its axis
-  weights: ["Weights", MEMORY_AXIS],
-  cache: ["KV cache", MEMORY_AXIS],
-  seconds: ["Least time for a token", TIME_AXIS],
+  weights: [N_("Weights"), MEMORY_AXIS],
+  cache: [N_("KV cache"), MEMORY_AXIS],
+  seconds: [N_("Least time for a token"), TIME_AXIS],
 };
 
 function checkCostDtype(name, value) {

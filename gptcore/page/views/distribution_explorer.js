@@ -166,7 +166,7 @@ class DistributionExplorer extends LiveView {
 
   makeControls(vocabSize) {
     const options = (values) => values.map((value) => [numberText(value), value]);
-    const off = ["off", null];
+    const off = [t("off"), null];
     this.open({
       prompt: { value: "" },
       temperature: { value: 1, options: options(TEMPERATURES) },

@@ -128,7 +128,7 @@ class Machine extends LiveView {
     this.open({
       prompt: { value: "" },
       temperature: { value: 1, min: 0, max: 2, step: 0.05 },
-      top_k: { options: [...[1, 2, 5, 10, 50].map((k) => [String(k), k]), ["off", null]] },
+      top_k: { options: [...[1, 2, 5, 10, 50].map((k) => [String(k), k]), [t("off"), null]] },
       seed: { value: 1 },
     });
     this.change(this.saved());

@@ -36,7 +36,7 @@ class ModelComparison extends Comparison {
     this.names = models.map(([name]) => name);
     this.models = models.map(([, known]) => knownModel(context, known));
     Object.assign(this, { losses, floor });
-    const topKs = [...[1, 2, 5, 10, 50, 200].map((k) => [grouped(k), k]), ["all", null]];
+    const topKs = [...[1, 2, 5, 10, 50, 200].map((k) => [grouped(k), k]), [t("all"), null]];
     this.open({
       prompt: { value: "" }, temperature: { value: 1, min: 0, max: 2, step: 0.05 }, top_k: { options: topKs },
       seed: { value: 1 }, max_length: { value: 1 },

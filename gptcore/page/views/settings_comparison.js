@@ -64,7 +64,7 @@ class SettingsComparison extends Comparison {
   constructor(context, page) {
     super(context, page);
     const heat = { value: 1, min: 0, max: 2, step: 0.05 };
-    const topKs = [...[1, 2, 3, 5, 10, 20, 50, 100].map((k) => [grouped(k), k]), ["all", null]];
+    const topKs = [...[1, 2, 3, 5, 10, 20, 50, 100].map((k) => [grouped(k), k]), [t("all"), null]];
     this.open({
       prompt: { value: "" }, seed: { value: 1 }, max_length: { value: 40 },
       temperature_a: heat, temperature_b: heat, top_k_a: { options: topKs }, top_k_b: { options: topKs },

@@ -11,7 +11,7 @@ class StreamingGenerator extends LiveView {
   static hands = ["start", "stop"];
   static settings = {
     prompt: textSetting(), seed: setting(checkAnySeed), max_length: setting(checkLength, { most: 100000 }),
-    speed: setting((name, value) => value === null || checkInteger(name, value, 1, ", or None for no limit"), { most: this.fastest }),
+    speed: setting((name, value) => value === null || checkInteger(name, value, 1, t(", or None for no limit")), { most: this.fastest }),
     temperature: setting(checkSampling), top_k: setting(checkSampling), top_p: setting(checkSampling),
     min_p: setting(checkSampling),
   };
@@ -21,7 +21,7 @@ class StreamingGenerator extends LiveView {
     super(context, page);
     const speeds = Array.from({ length: StreamingGenerator.fastest }, (_, i) => [String(i + 1), i + 1]);
     this.open({
-      prompt: { value: "" }, speed: { options: [...speeds, ["no limit", null]] }, max_length: { value: 200 },
+      prompt: { value: "" }, speed: { options: [...speeds, [t("no limit"), null]] }, max_length: { value: 200 },
       temperature: { value: 1 }, top_k: {}, top_p: {}, min_p: {}, seed: {},
     });
     this.put(this.checked(this.saved()));

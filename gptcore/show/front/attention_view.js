@@ -137,7 +137,7 @@ export default {
       if (!isFirst && !(next <= last)) return false;
       set(model, "position", next <= last ? next : 0);
     }, 800);
-    frame({ model, el }, "attention-view", ["layers"], {
+    frame({ model, el }, N_("attention view"), ["layers"], {
       top: [field(model, "text", t("Text"))],
       left: [text.el, h("div", { class: "gc-buttons" }, play.el, hint)],
       right: [heads.el, note, title, strongest.el],

@@ -13,7 +13,7 @@ export default {
     const formula = h("div", { class: "gc-formulas", role: "group" });
     arrowKeys(rows);
 
-    frame({ model, el }, "cost-explorer", ["layers", "logits"], {
+    frame({ model, el }, N_("cost explorer"), ["layers", "logits"], {
       top: [h("div", { class: "gc-cost-controls" },
         slider(model, "tokens", t("Tokens")), slider(model, "batch_size", t("Texts at once")),
         slider(model, "bandwidth", t("Memory reads")), choices(model, "dtype", t("Weights"), (_, text) => text))],
@@ -27,7 +27,7 @@ export default {
       put(lane.firstChild, { style: { "--share": share }, class: kind, title: beyond ? t("{text}, beyond the axis", { text }) : null });
       put(lane.firstChild.firstChild, { text });
     };
-    const showHead = ({ name, marks }) => h("span", {}, h("b", {}, t(name)), h("span", { class: "gc-cost-axis" },
+    const showHead = ({ name, marks }) => h("span", {}, h("b", {}, name), h("span", { class: "gc-cost-axis" },
       marks.map(([share, text]) => h("small", { style: { "--share": share } }, text))));
 
     const bytesEach = (bytes) => (Number.isInteger(bytes) ? String(bytes) : decimals(bytes, 3));
@@ -49,7 +49,7 @@ export default {
         (row, { name, lanes: places, i }) => {
           put(row.firstChild, { text: name });
           put(row, { "aria-pressed": String(i === here), tabindex: i === here ? 0 : -1,
-            "aria-label": `${name}: ${places.map(({ text }, lane) => `${t(lanes[lane].name)} ${text}`).join(", ")}` });
+            "aria-label": `${name}: ${places.map(({ text }, lane) => `${lanes[lane].name} ${text}`).join(", ")}` });
           places.forEach((place, lane) => showLane(row.children[lane + 1], place));
         });
       const { name, lanes: places } = models[here];

@@ -61,7 +61,7 @@ function panels() {
     put(scaledText, { text: others ? "" : isScaled ? score(token.scaled) : "–" });
     put(prob, { hidden: token.prob === 0, style: { "--share": onAxis(token.prob, shown.log) } });
     put(mark, { hidden: !token.count, style: { "--share": onAxis(token.count / (shown.draws || 1), shown.log) } });
-    put(cut, { text: token.cut ? others ? t("all of them cut") : t("cut by {stage}", { stage: t(token.cut) }) : "" });
+    put(cut, { text: token.cut ? others ? t("all of them cut") : t("cut by {stage}", { stage: token.cut }) : "" });
     put(probText, { text: percent(token.prob) });
     put(count, { hidden: !shown.draws, text: shown.draws ? `${inShort(token.count)} / ${expected(token.prob, shown.draws)}` : "" });
   };
@@ -101,7 +101,7 @@ export default {
     const draws = [1, 100, 1000].map((count) =>
       put(button(grouped(count), () => ask(model, "draw", count)), { "aria-label": t("Draw {n}", { n: grouped(count) }) }));
     const stages = button(t("Stage by stage"), () => play(), { icon: "▶", title: t("Watch each setting cut what it cuts, one after the other") });
-    frame({ model, el }, "distribution-explorer", ["logits", "probabilities"], {
+    frame({ model, el }, N_("distribution explorer"), ["logits", "probabilities"], {
       top: [h("div", { class: "gc-top-line" }, field(model, "prompt", t("Text")), pick(model, "rows", t("Rows")), toggle(model, "log", t("Logarithmic")))],
       left: [
         ...[["temperature", N_("Temperature")], ["top_k", N_("Top-k")], ["top_p", N_("Top-p")], ["min_p", N_("Min-p")]].map(([name, label]) => slider(model, name, t(label))),
@@ -115,7 +115,7 @@ export default {
       drawing.show(shown);
       const pieces = [{ name: "kept", mass: shown.keptMass, count: shown.keptCount }, ...shown.removed];
       keyed(mass, pieces, ({ name }) => name, () => h("i"), (piece, { mass }) => put(piece, { style: { "--share": mass } }));
-      const cut = shown.removed.map(({ name, mass, count }) => t("{stage} cuts {n} with {mass}", { stage: t(name), n: grouped(count), mass: percent(mass) }));
+      const cut = shown.removed.map(({ name, mass, count }) => t("{stage} cuts {n} with {mass}", { stage: name, n: grouped(count), mass: percent(mass) }));
       put(legend, { text: [t("Kept: {n} with {mass}", { n: grouped(shown.keptCount), mass: percent(shown.keptMass) }), ...cut].join(" · ") });
       put(mass, { "aria-label": legend.textContent });
     };
@@ -132,7 +132,7 @@ export default {
       reel.play(async (wait) => {
         for (let stage = 0; stage < shown.removed.length; stage += 1) {
           draw(before(shown, stage));
-          put(legend, { text: t("Now {stage} cuts {n}.", { stage: t(shown.removed[stage].name), n: grouped(shown.removed[stage].count) }) });
+          put(legend, { text: t("Now {stage} cuts {n}.", { stage: shown.removed[stage].name, n: grouped(shown.removed[stage].count) }) });
           await wait(1100);
         }
         draw(model.get("shown"));

@@ -231,7 +231,7 @@ export default {
     const taking = button(t("Go there"), () => ask(model, "take"), { icon: "→", title: t("Write the tokens that the dart has hit") });
     const going = h("button", { type: "button", class: "gc-button", "aria-label": t("Back"), onclick: () => ask(model, "back"),
       title: t("Take away the tokens that were written last") }, "←");
-    const root = frame({ model, el }, "future-tree", ["probabilities", "dart", "next"], {
+    const root = frame({ model, el }, N_("future tree"), ["probabilities", "dart", "next"], {
       top: [field(model, "prompt", t("Text"))],
       left: [story, slider(model, "width", t("Ways")), slider(model, "depth", t("Tokens")),
         slider(model, "temperature", t("Temperature"), { said: (value) => String(Number(value.toFixed(2))) }),

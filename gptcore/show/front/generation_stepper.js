@@ -155,7 +155,7 @@ export default {
     const rest = t("The bar under a token is the chance that it had. Dashed: written by you. ▼ the dart, ✓ written here.");
     const hint = h("p", { class: "gc-hint" }, rest);
 
-    const root = frame({ model, el }, "generation-stepper", ["tokens", "probabilities", "dart", "next"], {
+    const root = frame({ model, el }, N_("generation stepper"), ["tokens", "probabilities", "dart", "next"], {
       left: [field(model, "prompt", t("Text")), text.el, hint, h("div", { class: "gc-buttons" }, back, forward, play, reset), place(model),
         slider(model, "speed", t("Speed"), { said: (n) => t("{n} tokens/s", { n }) })],
       right: [candidates.el, dart.el, total.el],

@@ -104,7 +104,7 @@ export default {
       const next = isFirst ? 0 : row + 1;
       return next < rise.length ? set(model, "row", next) : false;
     }, 900);
-    frame({ model, el }, "logit-lens", ["layers", "logits"], {
+    frame({ model, el }, N_("logit lens"), ["layers", "logits"], {
       top: [field(model, "text", t("Text"))],
       left: [text, h("div", { class: "gc-buttons" }, play.el, hint)],
       right: [box, title, candidates.el],

@@ -111,7 +111,7 @@ export default {
     const body = h("div", { class: "gc-stages", role: "tabpanel" }, NAMES.map((name) => all[name].el));
     const play = player(t("Run the machine"), (isFirst) => step(isFirst), 2000);
     const write = button(t("Write the token"), () => { ask(model, "write"); go("text"); }, { icon: "+", primary: true });
-    const root = frame({ model, el }, "machine", NAMES, {
+    const root = frame({ model, el }, N_("machine"), NAMES, {
       top: [field(model, "prompt", t("Text"))],
       left: [said, body],
       bottom: [h("div", { class: "gc-buttons" }, play.el, write,

@@ -37,7 +37,7 @@ export default {
     const rows = new Map();
     const list = h("div", { class: "gc-models" });
     const luck = h("span", { class: "gc-detail" });
-    frame({ model, el }, "model-comparison", ["layers", "probabilities", "dart"], {
+    frame({ model, el }, N_("model comparison"), ["layers", "probabilities", "dart"], {
       top: [
         field(model, "prompt", t("Text")),
         h("div", { class: "gc-model-controls" },

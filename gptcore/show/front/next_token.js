@@ -15,7 +15,7 @@ export default {
     const add = button(t("Add a token"), () => ask(model, "add_token"), { icon: "+", primary: true });
     const play = player(t("Play"), () => (isOver() ? false : ask(model, "add_token")), 1600);
     const fresh = button(t("New story"), () => ask(model, "new_story"), { icon: "↺", title: t("Begin again with other luck") });
-    const root = frame({ model, el }, "next-token", ["probabilities", "dart", "next"], {
+    const root = frame({ model, el }, N_("next token"), ["probabilities", "dart", "next"], {
       left: [field(model, "prompt", t("Text")), story, h("div", { class: "gc-buttons" }, add, play.el, fresh)],
       right: [candidates.el, dart.el],
       late: true,

@@ -175,7 +175,7 @@ export default {
 
     const said = { 32: "float32", 16: "bfloat16" };
     const groupName = { matrix: t("matrix"), row: t("row") };
-    frame({ model, el }, "precision-explorer", ["layers", "logits", "probabilities"], {
+    frame({ model, el }, N_("precision explorer"), ["layers", "logits", "probabilities"], {
       left: [
         choices(model, "bits", t("Bits"), (value) => said[value] ?? String(value)),
         choices(model, "grouping", t("Weights that share a scale"), (value) => groupName[value] ?? String(value), mark),

@@ -5,7 +5,7 @@ export default {
     const id = newName();
     const question = h("p", { class: "gc-question", id });
     const options = h("div", { class: "gc-options", role: "group", "aria-labelledby": id });
-    const root = frame({ model, el }, "prediction", [], { left: [question, options] });
+    const root = frame({ model, el }, N_("prediction"), [], { left: [question, options] });
     const caption = root.querySelector(".gc-caption");
     put(caption, { "data-hint": t("Choose before you go on.") });
 

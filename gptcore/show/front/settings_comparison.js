@@ -13,7 +13,7 @@ export default {
     });
     const what = h("p", { class: "gc-key" });
     const luck = h("span", { class: "gc-detail" });
-    frame({ model, el }, "settings-comparison", ["probabilities", "dart", "next"], {
+    frame({ model, el }, N_("settings comparison"), ["probabilities", "dart", "next"], {
       top: [field(model, "prompt", t("Text"))],
       left: [
         h("div", { class: "gc-sides" }, sides.map((side) => side.el)),

@@ -500,7 +500,7 @@ function machineMap(lit) {
   };
 }
 
-// A widget inside `el`: the map with the stages in `lit`, the parts below it, and the caption. `left` and `right` stand
+// A widget inside `el`, called `name` for those who do not see it: the map with the stages in `lit`, the parts below it, and the caption. `left` and `right` stand
 // side by side where there is room. Map and caption follow the state at once, or if they come `late`, root.tell(shown).
 function frame({ model, el }, name, lit, { top = [], left = [], right = [], bottom = [], late = false }) {
   const caption = h("p", { role: "status", "aria-live": "polite", class: "gc-caption" });
@@ -515,7 +515,7 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
   );
   const root = h(
     "section",
-    { class: `gc gc-${name}`, "aria-label": name.replaceAll("-", " ") },
+    { class: `gc gc-${name.replaceAll(" ", "-")}`, "aria-label": t(name) },
     h(
       "div",
       { class: "gc-head" },

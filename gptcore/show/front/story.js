@@ -11,7 +11,7 @@ export default {
       h("i", { style: { "--heat": nats / DARKEST } }, nats === DARKEST ? t("{n} nats", { n: nats }) : String(nats))));
     const another = button(t("Another story"), () => ask(model, "another"), { icon: "↻", primary: true });
     const languages = h("div", { class: "gc-buttons", role: "group", "aria-label": t("Language") });
-    frame({ model, el }, "tale", ["text", "next"], {
+    frame({ model, el }, N_("tale"), ["text", "next"], {
       top: [h("div", { class: "gc-buttons gc-tale-hands" }, another, languages, toggle(model, "shaded", t("Show the surprise")))],
       left: [page, h("div", { class: "gc-tale-foot" }, said, scale)],
     });

@@ -14,7 +14,7 @@ export default {
     const start = button(t("Start"), () => ask(model, "start"), { icon: "▶", primary: true });
     const stop = button(t("Stop"), () => ask(model, "stop"), { icon: "■", title: t("Stop before the next token") });
     const text = field(model, "prompt", t("Text"));
-    frame({ model, el }, "streaming-generator", ["probabilities", "dart", "next"], {
+    frame({ model, el }, N_("streaming generator"), ["probabilities", "dart", "next"], {
       top: [h("div", { class: "gc-line" }, text, start, stop,
         slider(model, "speed", t("Tokens/s, at most")))],
       left: [story, h("div", { class: "gc-progress" }, progress, count, speed)],

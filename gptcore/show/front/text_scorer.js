@@ -109,7 +109,7 @@ export default {
     const reading = player(t("Read along"), step, 900);
 
     const scale = h("div", { class: "gc-ts-scale", "aria-hidden": "true" }, h("span", {}, "0"), h("i"), h("span"));
-    frame({ model, el }, "text-scorer", ["tokens", "probabilities"], {
+    frame({ model, el }, N_("text scorer"), ["tokens", "probabilities"], {
       left: [field(model, "text", t("Text"), { lines: 2, live: true }), text.el,
         h("div", { class: "gc-buttons" }, reading.el, scale, text.tip), h("div", { class: "gc-ts-numbers" }, numbers.map((pair) => h("div", {}, pair)))],
       right: [place, parts, expected.el, empty],

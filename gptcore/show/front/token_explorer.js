@@ -54,7 +54,7 @@ export default {
       mark();
     };
     const boxes = model.get("shown").boxes.map(() => chips(about, choose));
-    const root = frame({ model, el }, "token-explorer", ["text", "tokens"], {
+    const root = frame({ model, el }, N_("token explorer"), ["text", "tokens"], {
       top: [field(model, "text", t("Text"), { lines: 2, live: true })],
       left: [h("div", { class: "gc-tokenizers", style: { "--count": boxes.length } }, boxes.map((box) => box.el)), detail],
     });

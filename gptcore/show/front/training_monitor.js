@@ -93,7 +93,7 @@ export default {
     const values = names.map(() => h("strong"));
     const when = h("p", { class: "gc-key" });
     const text = h("div", { class: "gc-text", tabindex: "0", role: "group", "aria-label": t("What the model writes") });
-    frame({ model, el }, "training-monitor", ["layers", "logits"], {
+    frame({ model, el }, N_("training monitor"), ["layers", "logits"], {
       top: [h("div", { class: "gc-line" }, stop, play, progress, count, speed, left)],
       left: [box, h("p", { class: "gc-key" }, t("Touch the curves or press the arrow keys to see a step. ▲ text"))],
       right: [h("div", { class: "gc-train-step" }, heading, back), h("div", { class: "gc-train-numbers" }, names.map((name, i) => h("div", {}, name, values[i]))), when, text],
