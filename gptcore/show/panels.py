@@ -172,7 +172,7 @@ def scaled_title(panels: Panels | None) -> str:
     if panels.temperature == 0:
         return _("nothing is divided by 0: the largest is taken")
     # The number stays beside its sign.
-    return _("(logit − largest) ÷ {temperature}").format(temperature=f"{panels.temperature:g}").replace("÷ ", "÷\u00a0")
+    return _("(logit − largest) ÷\u00a0{temperature}").format(temperature=f"{panels.temperature:g}")
 
 
 @styled
