@@ -10,6 +10,7 @@ from torch.nn.functional import layer_norm
 from gptcore.exercises.checking import Exercise, case
 from gptcore.exercises.models import random_model
 from gptcore.exercises.outcomes import flat
+from gptcore.language import N_
 from gptcore.recording import lens_logits
 
 # Exercise 1: attention weights --------------------------------------------------------------------------------------
@@ -39,60 +40,83 @@ _QUERIES, _KEYS = 2 * torch.randn(2, 3, 5, generator=torch.Generator().manual_se
 
 # function(queries (T, d), keys (T, d)) → weights (T, T): each row over the positions up to its own, sum 1
 check_attention = Exercise(
-    right="scaled, masked before the softmax, and each row shares out exactly 1.",
+    right=N_("scaled, masked before the softmax, and each row shares out exactly 1."),
     reference=_of(lambda scores: _masked(scores).softmax(-1)),
-    cases=[case(_QUERIES, _KEYS, given="queries and keys of 3 tokens, 5 values each")],
+    cases=[case(_QUERIES, _KEYS, given=N_("queries and keys of 3 tokens, 5 values each"))],
     edges=[
         case(
             *(-200 * _QUERIES, _KEYS),
-            given="large queries",
-            why="Some scores are large now, above and below 0. Later tokens still get exactly 0 and each row adds up "
-            "to 1 if the mask is -math.inf, set before the softmax, and the softmax is torch's.",
+            given=N_("large queries"),
+            why=N_(
+                "Some scores are large now, above and below 0. Later tokens still get exactly 0 and each row adds up "
+                "to 1 if the mask is -math.inf, set before the softmax, and the softmax is torch's."
+            ),
         )
     ],
     mistakes=[
-        ("The scores are not scaled: divide them by √d, where d = queries.shape[-1].", _divided(lambda q: 1)),
-        ("The scores were divided by d. Take the square root of d, d ** 0.5.", _divided(lambda q: q.shape[-1])),
-        ("The lesson's √2 was for lists of two values. Here d = queries.shape[-1].", _divided(lambda q: math.sqrt(2))),
-        ("That is the root of the number of tokens. d is the length of a query.", _divided(lambda q: len(q) ** 0.5)),
+        (N_("The scores are not scaled: divide them by √d, where d = queries.shape[-1]."), _divided(lambda q: 1)),
+        (N_("The scores were divided by d. Take the square root of d, d ** 0.5."), _divided(lambda q: q.shape[-1])),
         (
-            "The division by √d came after the softmax. It belongs to the scores, before it.",
+            N_("The lesson's √2 was for lists of two values. Here d = queries.shape[-1]."),
+            _divided(lambda q: math.sqrt(2)),
+        ),
+        (
+            N_("That is the root of the number of tokens. d is the length of a query."),
+            _divided(lambda q: len(q) ** 0.5),
+        ),
+        (
+            N_("The division by √d came after the softmax. It belongs to the scores, before it."),
             lambda queries, keys: _masked(queries @ keys.T).softmax(-1) / math.sqrt(queries.shape[-1]),
         ),
-        ("Each token sees those after it: set scores above the diagonal to −∞.", _of(lambda s: s.softmax(-1))),
-        ("Neither the mask nor the division by √d is there yet.", lambda queries, keys: (queries @ keys.T).softmax(-1)),
-        ("The mask came after the softmax, so that rows do not add up to 1.", _of(lambda s: s.softmax(-1).tril())),
-        ("A score of 0 is a score like any other. Later tokens need −∞.", _of(lambda s: s.tril().softmax(-1))),
-        ("The columns add up to 1. Each row should: softmax(-1).", _of(lambda s: _masked(s).softmax(0))),
-        ("That is a softmax over the columns, without a mask. Each row adds up to 1.", _of(lambda s: s.softmax(0))),
-        ("The mask is the wrong way round: tokens see what comes later.", _of(lambda s: _masked(s.T).T.softmax(-1))),
-        ("Queries and keys have changed places: it is queries @ keys.T.", _of(lambda s: _masked(s.T).softmax(-1))),
-        ("These are the scores. Softmax along the last axis makes weights of them.", _of(_masked), _of(torch.tril)),
-        ("The first row is NaN: all of it is −∞. Each token sees itself.", _of(lambda s: _masked(s, 0).softmax(-1))),
+        (N_("Each token sees those after it: set scores above the diagonal to −∞."), _of(lambda s: s.softmax(-1))),
         (
-            "0 · −∞ is NaN. Put −∞ above the diagonal and nowhere else, with masked_fill.",
+            N_("Neither the mask nor the division by √d is there yet."),
+            lambda queries, keys: (queries @ keys.T).softmax(-1),
+        ),
+        (N_("The mask came after the softmax, so that rows do not add up to 1."), _of(lambda s: s.softmax(-1).tril())),
+        (N_("A score of 0 is a score like any other. Later tokens need −∞."), _of(lambda s: s.tril().softmax(-1))),
+        (N_("The columns add up to 1. Each row should: softmax(-1)."), _of(lambda s: _masked(s).softmax(0))),
+        (N_("That is a softmax over the columns, without a mask. Each row adds up to 1."), _of(lambda s: s.softmax(0))),
+        (
+            N_("The mask is the wrong way round: tokens see what comes later."),
+            _of(lambda s: _masked(s.T).T.softmax(-1)),
+        ),
+        (N_("Queries and keys have changed places: it is queries @ keys.T."), _of(lambda s: _masked(s.T).softmax(-1))),
+        (N_("These are the scores. Softmax along the last axis makes weights of them."), _of(_masked), _of(torch.tril)),
+        (
+            N_("The first row is NaN: all of it is −∞. Each token sees itself."),
+            _of(lambda s: _masked(s, 0).softmax(-1)),
+        ),
+        (
+            N_("0 · −∞ is NaN. Put −∞ above the diagonal and nowhere else, with masked_fill."),
             _of(lambda scores: (scores + torch.ones_like(scores).triu(1) * -inf).softmax(-1)),
         ),
         (
-            "A row is 0/0: its largest score belongs to a later token, and beside it e to the rest is 0. Mask first, "
-            "and take the largest of what is left.",
+            N_(
+                "A row is 0/0: its largest score belongs to a later token, and beside it e to the rest is 0. Mask "
+                "first, and take the largest of what is left."
+            ),
             _of(lambda s: _shared((s - s.amax(-1, keepdim=True)).exp().tril())),
         ),
         (
-            "A row is 0/0: beside the largest score of the whole table, e to its scores is 0. Each row needs its own "
-            "largest score, after the mask.",
+            N_(
+                "A row is 0/0: beside the largest score of the whole table, e to its scores is 0. Each row needs its "
+                "own largest score, after the mask."
+            ),
             _of(lambda s: _shared((s - s.max()).exp().tril())),
             _of(lambda s: _shared((_masked(s) - _masked(s).max()).exp())),
         ),
         (
-            "The exponential of a large score overflows, and ∞/∞ is NaN. Subtract each row's largest score first, "
-            "or use torch's softmax(-1).",
+            N_(
+                "The exponential of a large score overflows, and ∞/∞ is NaN. Subtract each row's largest score first, "
+                "or use torch's softmax(-1)."
+            ),
             _of(lambda s: _shared(s.exp().tril())),
             _of(lambda s: _shared(_masked(s).exp())),
         ),
     ],
-    errors={"must match the size": "Is the mask as large as the scores? torch.ones_like(scores) is."},
-    reminder="The scores are queries @ keys.T: one row per token that looks, one column per token that is seen.",
+    errors={"must match the size": N_("Is the mask as large as the scores? torch.ones_like(scores) is.")},
+    reminder=N_("The scores are queries @ keys.T: one row per token that looks, one column per token that is seen."),
 )
 
 
@@ -117,32 +141,45 @@ def _best(weights: Tensor) -> tuple[int, int]:
 
 # function(attention (n_layers, n_heads, T, T), position, target) → (layer, head) that looks there most
 check_strongest_head = Exercise(
-    right="all layers and heads compared at one row and one column.",
+    right=N_("all layers and heads compared at one row and one column."),
     reference=lambda attention, position, target: _best(attention[:, :, position, target]),
     observe=lambda function, *arguments: flat(function(*arguments)),  # nonzero gives a list of one pair
     cases=[
-        case(_attention(), 4, 2, given="the weights of 3 layers with 4 heads, position 4 and target 2"),
-        case(_attention(), 5, 4, given="the same weights, position 5 and target 4"),
+        case(_attention(), 4, 2, given=N_("the weights of 3 layers with 4 heads, position 4 and target 2")),
+        case(_attention(), 5, 4, given=N_("the same weights, position 5 and target 4")),
     ],
     mistakes=[
-        ("That is the index in one list of all heads: divmod(index, n_heads).", lambda a, p, t: a[:, :, p, t].argmax()),
-        ("That is head, then layer. Expected is (layer, head).", lambda a, p, t: _best(a[:, :, p, t])[::-1]),
         (
-            "The index was divided by the number of layers. A row of attention[:, :, position, target] is a layer and "
-            "has n_heads values: divmod(index, n_heads).",
+            N_("That is the index in one list of all heads: divmod(index, n_heads)."),
+            lambda a, p, t: a[:, :, p, t].argmax(),
+        ),
+        (N_("That is head, then layer. Expected is (layer, head)."), lambda a, p, t: _best(a[:, :, p, t])[::-1]),
+        (
+            N_(
+                "The index was divided by the number of layers. A row of attention[:, :, position, target] is a "
+                "layer and has n_heads values: divmod(index, n_heads)."
+            ),
             lambda attention, position, target: divmod(int(attention[:, :, position, target].argmax()), 3),
         ),
-        ("Layers and heads are counted from 0, as in Python.", lambda a, p, t: [i + 1 for i in _best(a[:, :, p, t])]),
-        ("That is the best of the last layer. Look at all.", lambda a, p, t: (2, int(a[-1, :, p, t].argmax()))),
         (
-            "That comes out where all weights are 0, from target to position, or if all of `attention` is searched. "
-            "The token that looks is the row: attention[:, :, position, target].",
+            N_("Layers and heads are counted from 0, as in Python."),
+            lambda a, p, t: [i + 1 for i in _best(a[:, :, p, t])],
+        ),
+        (N_("That is the best of the last layer. Look at all."), lambda a, p, t: (2, int(a[-1, :, p, t].argmax()))),
+        (
+            N_(
+                "That comes out where all weights are 0, from target to position, or if all of `attention` is "
+                "searched. The token that looks is the row: attention[:, :, position, target]."
+            ),
             lambda attention, position, target: _best(attention[:, :, target, position]),
             lambda attention, position, target: _best(attention),
         ),
-        ("That head looks elsewhere. Compare only the target's column.", lambda a, p, t: _best(a[:, :, p].amax(-1))),
+        (
+            N_("That head looks elsewhere. Compare only the target's column."),
+            lambda a, p, t: _best(a[:, :, p].amax(-1)),
+        ),
     ],
-    reminder="The token that looks is the row, the target the column: attention[:, :, position, target].",
+    reminder=N_("The token that looks is the row, the target the column: attention[:, :, position, target]."),
 )
 
 
@@ -154,24 +191,30 @@ _RESIDUAL = 3 * torch.randn(8, generator=torch.Generator().manual_seed(8))
 
 # function(model, residual (emb_dim,)) → chances (vocab_size,), if the head read the stream at this point
 check_lens = Exercise(
-    right="norm, head, softmax: the last steps of the model, taken early.",
+    right=N_("norm, head, softmax: the last steps of the model, taken early."),
     reference=lambda model, residual: lens_logits(model, residual).softmax(-1),
-    cases=[case(_MODEL, _RESIDUAL, given="a model of 7 tokens and a residual of 8 values")],
+    cases=[case(_MODEL, _RESIDUAL, given=N_("a model of 7 tokens and a residual of 8 values"))],
     mistakes=[
-        ("The final norm is missing: the head reads model.final_norm(residual).", lambda m, x: m.head(x).softmax(-1)),
-        ("The final norm is missing, and the softmax that makes chances of scores.", lambda m, x: m.head(x)),
-        ("These are the scores. Softmax makes chances of them.", lens_logits),
         (
-            "You normalised, but the model's own norm has weights that it learned: model.final_norm(residual).",
+            N_("The final norm is missing: the head reads model.final_norm(residual)."),
+            lambda m, x: m.head(x).softmax(-1),
+        ),
+        (N_("The final norm is missing, and the softmax that makes chances of scores."), lambda m, x: m.head(x)),
+        (N_("These are the scores. Softmax makes chances of them."), lens_logits),
+        (
+            N_("You normalised, but the model's own norm has weights that it learned: model.final_norm(residual)."),
             lambda model, residual: model.head(layer_norm(residual, residual.shape)).softmax(-1),
         ),
         (
-            "That reads with the embedding. In some models the head is the same table, but not in all: model.head(…).",
+            N_(
+                "That reads with the embedding. In some models the head is the same table, but not in all: "
+                "model.head(…)."
+            ),
             lambda model, residual: (model.token_embedding.weight @ model.final_norm(residual)).softmax(-1),
         ),
-        ("The norm was applied twice.", lambda m, x: lens_logits(m, m.final_norm(x)).softmax(-1)),
+        (N_("The norm was applied twice."), lambda m, x: lens_logits(m, m.final_norm(x)).softmax(-1)),
     ],
-    reminder="Norm, head, softmax, in this order.",
+    reminder=N_("Norm, head, softmax, in this order."),
 )
 
 
@@ -188,29 +231,31 @@ def _rank(logits: Tensor, token_id: int) -> int:
 
 # function(logits (vocab_size,), token_id) → its rank: 1 for the highest score; of equals, the lower id first
 check_rank = Exercise(
-    right="1 for the likeliest, and equal scores in the order of their ids.",
+    right=N_("1 for the likeliest, and equal scores in the order of their ids."),
     reference=_rank,
     cases=[case(tensor([2.0, 7.0, 5.0, -1.0, 5.0, 5.0, 0.5]), token_id) for token_id in (1, 2, 4, 5, 0, 6, 3)],
     mistakes=[
-        ("Ranks begin at 1: nobody is ahead of the likeliest, and its rank is 1.", lambda x, i: _rank(x, i) - 1),
-        ("The lowest score got rank 1. The highest comes first.", lambda x, i: 1 + _ahead(-x, i)),
-        ("Tokens 2, 4 and 5 all got rank 2. Of equals, the lower id goes first.", lambda x, i: 1 + _ahead(x, i)),
-        ("Tokens 2, 4 and 5 all got rank 4: >= counts every equal score.", lambda x, i: int((x >= x[i]).sum())),
-        ("Ranks begin at 1, and of equal scores the lower id goes first.", _ahead),
-        ("Of equal scores, the higher id went first.", lambda x, i: _rank(x.flip(-1), len(x) - 1 - i)),
+        (N_("Ranks begin at 1: nobody is ahead of the likeliest, and its rank is 1."), lambda x, i: _rank(x, i) - 1),
+        (N_("The lowest score got rank 1. The highest comes first."), lambda x, i: 1 + _ahead(-x, i)),
+        (N_("Tokens 2, 4 and 5 all got rank 2. Of equals, the lower id goes first."), lambda x, i: 1 + _ahead(x, i)),
+        (N_("Tokens 2, 4 and 5 all got rank 4: >= counts every equal score."), lambda x, i: int((x >= x[i]).sum())),
+        (N_("Ranks begin at 1, and of equal scores the lower id goes first."), _ahead),
+        (N_("Of equal scores, the higher id went first."), lambda x, i: _rank(x.flip(-1), len(x) - 1 - i)),
         (
-            "Equal scores shared a mean rank. Of equals, the lower id goes first.",
+            N_("Equal scores shared a mean rank. Of equals, the lower id goes first."),
             lambda x, i: _ahead(x, i) + (int((x == x[i]).sum()) + 1) / 2,
         ),
         (
-            "Half of the equal scores were counted as ahead, the token's own among them. Count those with a lower id, "
-            "and add 1.",
+            N_(
+                "Half of the equal scores were counted as ahead, the token's own among them. Count those with a "
+                "lower id, and add 1."
+            ),
             lambda x, i: 1 + _ahead(x, i) + int((x == x[i]).sum()) / 2,
         ),
         (
-            "That is the id at the rank of `token_id`. You look for the rank at which token_id stands.",
+            N_("That is the id at the rank of `token_id`. You look for the rank at which token_id stands."),
             lambda x, i: x.argsort(descending=True, stable=True)[i],
         ),
     ],
-    reminder="Count the higher scores, and the equal ones with a lower id, and add 1.",
+    reminder=N_("Count the higher scores, and the equal ones with a lower id, and add 1."),
 )
