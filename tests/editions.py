@@ -18,7 +18,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-SETTING = "gptcore.language('ko')"
+SETTING, IMPORT = "gptcore.language('ko')", "import gptcore"
 GLOSSARY = "glossary.md"  # which only one edition needs
 OWN_TAGS = {"example", "english"}
 HANGUL = re.compile("[가-힣ㄱ-ㅎㅏ-ㅣ]")
@@ -131,7 +131,11 @@ def impolite(text: str) -> Iterator[str]:
 def code_faults(english: str, korean: str, tags: Collection[str] = ()) -> Iterator[str]:
     """What is wrong with the code of a Korean cell with these tags."""
     one, other = map(_parsed, (english, korean))
-    other.body = [line for line in other.body if ast.unparse(line) != SETTING]
+    lines = [ast.unparse(line) for line in other.body]
+    setting = {SETTING}
+    if SETTING in lines and IMPORT not in map(ast.unparse, one.body):
+        setting.add(IMPORT)  # the English cell needs no more than parts of the package
+    other.body = [line for line, text in zip(other.body, lines, strict=True) if text not in setting]
     yield from _tree(one, other, "example" in tags)
     if "english" not in tags:
         for text in (*_strings(other), *_comments(korean)):
@@ -170,7 +174,7 @@ def _tree(one: Any, other: Any, is_example: bool) -> Iterator[str]:
         if one.value != other.value and not (is_text and HANGUL.search(other.value)):
             yield f"{other.value!r} instead of {one.value!r}"
     elif isinstance(one, ast.JoinedStr) and isinstance(other, ast.JoinedStr):
-        there, here = Counter(map(_value, _values(one))), Counter(map(_value, _values(other)))
+        there, here = (Counter(_value(value, is_example) for value in _values(text)) for text in (one, other))
         if there != here:
             yield f"an f-string shows {[*(here - there)]} instead of {[*(there - here)]}"
         there, here = _said(one), _said(other)
@@ -209,12 +213,12 @@ def _values(text: ast.JoinedStr) -> list[ast.FormattedValue]:
     return [part for part in text.values if isinstance(part, ast.FormattedValue)]
 
 
-def _value(value: ast.FormattedValue) -> str:
-    """A value and how it is shown, without the width, and without what is said in it."""
+def _value(value: ast.FormattedValue, is_example: bool) -> str:
+    """A value and how it is shown, without the width, what is said in it and, in an example, its numbers."""
     spec = re.sub(r"^.?[<>^]|(?<![.\d])[1-9]\d*(?=\D|$)", "", _said(value.format_spec)) if value.format_spec else ""
     shown = ast.parse(ast.unparse(value.value), mode="eval").body
     for node in ast.walk(shown):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if isinstance(node, ast.Constant) and (is_example or isinstance(node.value, str)):
             node.value = ""
         if isinstance(node, ast.JoinedStr):
             node.values = _values(node)

@@ -114,6 +114,18 @@ def test_an_example_has_literals_of_its_own_and_no_other_code():
     own = CODE_KO.replace("[2.0, 1.0]", "[3.0, -1.0, 0.5]")
     assert found(code=own) != [] and found(code=own, tags=["example"]) == []
     assert found(code=own.replace("len(", "sum("), tags=["example"]) != []
+    own = CODE_KO.replace("{logits[0]", "{logits[1]")
+    assert found(code=own) != [] and found(code=own, tags=["example"]) == []
+
+
+def test_a_cell_that_sets_the_language_may_import_the_package_for_that():
+    english = "from gptcore import stories"
+    setting = 'import gptcore\nfrom gptcore import stories\n\ngptcore.language("ko");'
+    assert list(code_faults(english, setting)) == []
+    assert list(code_faults(english, "import gptcore\nfrom gptcore import stories")) != []
+    assert (
+        list(code_faults(f"import gptcore\n{english}", 'from gptcore import stories\n\ngptcore.language("ko")')) != []
+    )
 
 
 @pytest.mark.parametrize(
