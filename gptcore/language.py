@@ -105,13 +105,16 @@ def words(name: str | None = None) -> dict[str, str]:
 
 
 def with_words(script: str, name: str | None = None) -> str:
-    """`script`, JavaScript, after the translations of the sentences that stand in it.
+    """`script`, JavaScript, after its language and the translations of the sentences that stand in it.
 
-    Even where there are none it sets them: a widget that was made in another language may be on the page, too.
+    Even English sets them: a widget that was made in another language may be on the page, too.
     """
+    name = _chosen if name is None else name
     read = re.sub(r'" \+\s+"', "", script).replace("\\u00a0", "\u00a0")  # as JavaScript reads it
     own = {sentence: said for sentence, said in words(name).items() if f'"{sentence}"' in read}
-    return f"globalThis.gptcoreWords = {json.dumps(own, ensure_ascii=False)};\n{script}"
+    known = {"gptcoreWords": own, "gptcoreLanguage": name}
+    lines = [f"globalThis.{key} = {json.dumps(value, ensure_ascii=False)};" for key, value in known.items()]
+    return "\n".join([*lines, script])
 
 
 _chosen = ENGLISH

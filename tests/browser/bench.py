@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from gptcore.show.front import module, style
+from gptcore.show.front import style
 
 NAMES = "shown", "settings", "offers", "done"
 THEMES = {"light": ("true", "#ffffff"), "dark": ("false", "#111111")}
@@ -73,6 +73,6 @@ def on_page(browser: Browser, widget: Any, width: int = 900, height: int = 599, 
         f'<style>{style()}</style><body data-jp-theme-light="{is_light}"><div id="widget"></div>'
     )
     state = {name: getattr(view, name) for name in NAMES} | {"asked": []}
-    page.evaluate(PAGE, [module(widget.front), json.loads(json.dumps(state))])
+    page.evaluate(PAGE, [view._esm, json.loads(json.dumps(state))])
     yield page
     page.close()

@@ -5,7 +5,7 @@
 // Every text goes to the page as text, never as markup.
 
 // The sentences of another language; English needs none.
-const WORDS = globalThis.gptcoreWords ?? {};
+const WORDS = globalThis.gptcoreWords ?? {}, LANGUAGE = globalThis.gptcoreLanguage ?? "en";
 
 // Marks a sentence for translators where `t` says it later.
 const N_ = (sentence) => sentence;
@@ -515,7 +515,7 @@ function frame({ model, el }, name, lit, { top = [], left = [], right = [], bott
   );
   const root = h(
     "section",
-    { class: `gc gc-${name.replaceAll(" ", "-")}`, "aria-label": t(name) },
+    { class: `gc gc-${name.replaceAll(" ", "-")}`, lang: LANGUAGE, "aria-label": t(name) },
     h(
       "div",
       { class: "gc-head" },
