@@ -12,10 +12,10 @@ from tests.browser.test_accessible import HIGHEST, PROJECTED, widgets  # noqa: F
 KOREAN = NOTEBOOKS / "ko"
 VIEW = "application/vnd.jupyter.widget-view+json"
 TALE = "옛날 옛적에"
-# What is read or heard inside the widgets: their texts, labels and hints, without what a person has typed.
+# What is read or heard inside the widgets: their texts, labels and hints, without what is typed, and without tokens.
 SAID = """(root) => [root, ...root.querySelectorAll("*")].flatMap((element) => [
   ...["aria-label", "title", "placeholder", "alt", "aria-roledescription"].map((name) => element.getAttribute(name)),
-  ...(element.matches("textarea, script, style") ? [] : [...element.childNodes])
+  ...(element.matches("textarea, script, style, .gc-label") ? [] : [...element.childNodes])
     .filter((node) => node.nodeType === 3).map((node) => node.textContent),
 ]).filter(Boolean)"""
 NAMES = r"/^(?:top-[kp]|min-p|id|nat|float32|bfloat16|int8|bundled|bilingual|untrained|trained|English)\b/"
@@ -42,6 +42,7 @@ def korean():
 def test_each_widget_speaks_korean_and_has_room_for_it(browser, widgets, width, subtests):  # noqa: F811
     model, tokenizer = gptcore.load()
     own = {  # of these, names and texts are what they were made with
+        "FutureTree": lambda: show.FutureTree(model, tokenizer, width=4),  # with more this tale's tree is higher
         "ModelComparison": lambda: show.ModelComparison({"첫째": model, "둘째": model}, tokenizer),
         "Prediction": lambda: show.Prediction("어느 것일까요?", {"이것": "네.", "저것": "아니요."}, right="이것"),
     }
