@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from gptcore.checks import given, say
+from gptcore.language import _
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -33,8 +34,10 @@ def check_decoder(tokenizer: Any) -> None:
 def _check_methods(tokenizer: Any, *names: str) -> None:
     methods = (getattr(tokenizer, name, None) for name in names)
     if isinstance(tokenizer, (type, bytes, bytearray)) or not all(map(callable, methods)):  # bytes have a `decode`, too
-        found = f"the class {tokenizer.__name__}" if isinstance(tokenizer, type) else type(tokenizer).__name__
-        raise TypeError(f"tokenizer must have {' and '.join(names)}, got {found}")
+        found = type(tokenizer).__name__
+        if isinstance(tokenizer, type):
+            found = _("the class {kind}").format(kind=tokenizer.__name__)
+        raise TypeError(_("tokenizer must have {names}, got {found}").format(names=_(" and ").join(names), found=found))
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
@@ -56,9 +59,11 @@ def encode_quietly(tokenizer: Any, text: str) -> list[int]:
         raise
     except Exception as error:  # such as the KeyError of a dictionary of characters
         raise ValueError(
-            f"text must be one that the tokenizer can encode, got {given(text)}: {type(error).__name__}: {error}"
+            _("text must be one that the tokenizer can encode, got {value}: {kind}: {error}").format(
+                value=given(text), kind=type(error).__name__, error=error
+            )
         ) from error
-    return as_ids("tokenizer.encode must give token ids", encoded)
+    return as_ids(_("tokenizer.encode must give token ids"), encoded)
 
 
 def change(tokenizer: Any, text: str, token_ids: list[int]) -> str | None:
@@ -72,7 +77,8 @@ def change(tokenizer: Any, text: str, token_ids: list[int]) -> str | None:
     same = len(os.path.commonprefix([text, back]))
     first, last = max(0, same - 5), same + 15
     was, now = (repr(f"{'…' if first else ''}{x[first:last]}{'…' if x[last:] else ''}") for x in (text, back))
-    return f"the tokenizer changes the text: {was} becomes {now}, and the model reads only that"
+    sentence = _("the tokenizer changes the text: {was} becomes {now}, and the model reads only that")
+    return sentence.format(was=was, now=now)
 
 
 def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:
@@ -82,7 +88,7 @@ def decode_plainly(tokenizer: Any) -> Callable[[list[int]], str]:
 
     def decode(token_ids: list[int]) -> str:
         if not isinstance(text := method(token_ids), str):
-            raise TypeError(f"tokenizer.decode must give text, got {given(text)}")
+            raise TypeError(_("tokenizer.decode must give text, got {value}").format(value=given(text)))
         return text
 
     return decode
@@ -165,22 +171,22 @@ def as_ids(rule: str, value: Any) -> list[int]:
             found = [found[0]] if is_id(found[0]) else list(getattr(found[0], "ids", found[0]))
         if all(map(is_id, found)):
             return [int(token_id) for token_id in found]
-    raise TypeError(f"{rule}, a list of integers, got {given(value)}")
+    raise TypeError(_("{rule}, a list of integers, got {value}").format(rule=rule, value=given(value)))
 
 
 def each_id(token_ids: Any) -> Iterator[int]:
     """The integers of a list, an array, a tensor or an iterator, as they come. Raises TypeError if there are none."""
     if not isinstance(token_ids, Iterable) or hasattr(token_ids, "tolist"):
-        token_ids = as_ids("token_ids must be those of one text", token_ids)
+        token_ids = as_ids(_("token_ids must be those of one text"), token_ids)
     return map(as_id, token_ids)
 
 
 def as_id(value: Any) -> int:
     """One token id as Python's integer. Raises TypeError if it is none, ValueError if it has more than 64 bits."""
     if not is_id(value):
-        raise TypeError(f"token_id must be an integer, got {given(value)}")
+        raise TypeError(_("token_id must be an integer, got {value}").format(value=given(value)))
     if not -(2**63) <= (token_id := int(value)) < 2**63:
-        raise ValueError(f"token_id must be an integer of 64 bits, got {given(token_id)}")
+        raise ValueError(_("token_id must be an integer of 64 bits, got {value}").format(value=given(token_id)))
     return token_id
 
 

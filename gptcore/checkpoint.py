@@ -17,12 +17,13 @@ from gptcore.checks import given, say
 from gptcore.config import GPTConfig
 from gptcore.costs import WEIGHT_DTYPES, num_parameters
 from gptcore.fast.quantization import quantize
-from gptcore.files import as_path, read_json, writing
+from gptcore.files import as_path, read_json, system_words, writing
 from gptcore.folders import read_together, replace_together
 from gptcore.hub import find_folder
 from gptcore.hugging_face import CONFIG, hugging_face_config, read_config
 from gptcore.hugging_face_weights import from_hugging_face, read_weights, to_hugging_face
 from gptcore.interrupts import apart
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import GPTModel, check_shape, resolve_device
 from gptcore.modes import keeping_gradients
@@ -53,11 +54,13 @@ def load(
     """
     device, folder = _check(device, dtype), find_folder(name)
     model, tokenizer = _read_folder(folder, lambda folder: (_read_model(folder, device, dtype), read_tokenizer(folder)))
-    _say_if_too_large(model, tokenizer, f" in {folder}")
+    _say_if_too_large(model, tokenizer, _(" in {folder}").format(folder=folder))
     if (known := len(tokenizer)) < (size := model.config.vocab_size):
         say(
-            f"the model in {folder} has {size:,} token ids, but its tokenizer only {known:,}: the others are shown as "
-            "<id …>, and with known_only=True they are not drawn"
+            _(
+                "the model in {folder} has {size:,} token ids, but its tokenizer only {known:,}: the others are "
+                "shown as <id …>, and with known_only=True they are not drawn"
+            ).format(folder=folder, size=size, known=known)
         )
     return model, tokenizer
 
@@ -66,8 +69,10 @@ def _say_if_too_large(model: GPTModel, tokenizer: Any, where: str = "") -> None:
     vocab = (tokenizer.backend if isinstance(tokenizer, Tokenizer) else tokenizer).get_vocab()
     if (highest := max(vocab.values(), default=0)) >= (size := model.config.vocab_size):
         say(
-            f"the tokenizer{where} has token ids up to {highest:,}, but the model only those below {size:,}: "
-            "text with one of the others is refused"
+            _(
+                "the tokenizer{where} has token ids up to {highest:,}, but the model only those below {size:,}: text "
+                "with one of the others is refused"
+            ).format(where=where, highest=highest, size=size)
         )
 
 
@@ -97,7 +102,11 @@ def _check(device: str | torch.device, dtype: torch.dtype | None) -> torch.devic
     known = [known for known in LOADED_AS if known != torch.float64 or with_float64(device) == device]
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype in known):
         names = ", ".join(map(str, known))
-        raise ValueError(f"dtype must be one of {names} on {device}, or None for torch.float32, got {given(dtype)}")
+        raise ValueError(
+            _("dtype must be one of {names} on {device}, or None for torch.float32, got {value}").format(
+                names=names, device=device, value=given(dtype)
+            )
+        )
     return device
 
 
@@ -105,7 +114,9 @@ def _read_folder(folder: Path, read: Callable[[Path], T]) -> T:
     try:
         return read_together(folder, FILES, read)
     except OSError as error:
-        raise ValueError(f"{folder} cannot be read: {error.strerror or error}") from error
+        raise ValueError(
+            _("{folder} cannot be read: {reason}").format(folder=folder, reason=system_words(error))
+        ) from error
 
 
 @keeping_gradients
@@ -118,8 +129,10 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -
     config, state = from_hugging_face(weights, config, folder)
     model = _without_weights(config)
     dtype = torch.float32 if dtype is None else dtype
-    instead = "take a smaller model, or load it with dtype=torch.bfloat16"
-    check_room(f"the model in {folder}", num_parameters(config) * dtype.itemsize, device, instead)
+    instead = _("take a smaller model, or load it with dtype=torch.bfloat16")
+    check_room(
+        _("the model in {folder}").format(folder=folder), num_parameters(config) * dtype.itemsize, device, instead
+    )
     mapped = {weight.untyped_storage().data_ptr() for weight in weights.values()}  # the file itself, not a copy of it
     copies = {
         id(value): value.to(device, dtype, copy=value.untyped_storage().data_ptr() in mapped)
@@ -169,25 +182,32 @@ def _check_saved(folder: Path, config: GPTConfig, weights: Mapping[str, Tensor])
         return
     settings = metadata.get("settings", "")
     if metadata["crc32"] != checksum(weights, settings):
-        raise ValueError(f"{file} is damaged: its weights do not have the checksum with which they were saved")
+        raise ValueError(
+            _("{file} is damaged: its weights do not have the checksum with which they were saved").format(file=file)
+        )
     for ours, expected in json.loads(settings).items():
         if config[ours] != expected:
             raise ValueError(
-                f"{folder / CONFIG} gives {_COMPUTED[ours]} the value {config[ours]!r}, "
-                f"but the weights were saved with {expected!r}: put it back"
+                _(
+                    "{file} gives {name} the value {found!r}, but the weights were saved with {expected!r}: put it back"
+                ).format(file=folder / CONFIG, name=_COMPUTED[ours], found=config[ours], expected=expected)
             )
 
 
 def _check_savable(model: Any, tokenizer: Any) -> None:
     if not isinstance(model, GPTModel):
-        raise TypeError(f"model must be a GPTModel, got {type(model).__name__}")
+        raise TypeError(_("model must be a GPTModel, got {kind}").format(kind=type(model).__name__))
     check_shape(model)
     if not isinstance(tokenizer, Tokenizer) and not hasattr(tokenizer, "save_pretrained"):
-        raise TypeError(f"tokenizer must be one of gptcore or of transformers, got {type(tokenizer).__name__}")
+        raise TypeError(
+            _("tokenizer must be one of gptcore or of transformers, got {kind}").format(kind=type(tokenizer).__name__)
+        )
     if not model.head.weight.is_floating_point():
-        raise ValueError("model must have floating-point weights to be saved, got int8: save the one it was made from")
+        raise ValueError(
+            _("model must have floating-point weights to be saved, got int8: save the one it was made from")
+        )
     if model.head.weight.is_meta:
-        raise ValueError("model must have weights to be saved, but on the device 'meta' it has only shapes")
+        raise ValueError(_("model must have weights to be saved, but on the device 'meta' it has only shapes"))
 
 
 def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
@@ -203,7 +223,9 @@ def save(folder: str | Path, model: GPTModel, tokenizer: Any) -> None:
     device "meta", which the layout cannot hold; OSError, in one sentence, if the folder cannot be written.
     """
     if isinstance(folder, str) and folder == "storyteller":
-        raise ValueError("folder must not be 'storyteller', the bundled model's name: use './storyteller', or another")
+        raise ValueError(
+            _("folder must not be 'storyteller', the bundled model's name: use './storyteller', or another")
+        )
     folder = as_path("folder", folder)
     _check_savable(model, tokenizer)
     from safetensors.torch import save_file

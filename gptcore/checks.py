@@ -4,25 +4,10 @@ import math
 import sys
 import warnings
 from numbers import Integral, Real
-from reprlib import Repr
 from typing import Any
 
-LONGEST = 80  # characters of a value in a message
-
-_short = Repr()
-_short.maxstring = _short.maxother = _short.maxlong = LONGEST
-
-
-def given(value: Any) -> str:
-    """`value` as a message shows it: its `repr` on one line, and cut if it is long.
-
-    >>> given("Once upon a time")
-    "'Once upon a time'"
-    """
-    try:
-        return " ".join(_short.repr(value).split())[: 2 * LONGEST]
-    except Exception:  # a `repr` may fail: of an integer with 5,000 digits it does
-        return type(value).__name__
+from gptcore.language import _
+from gptcore.values import given
 
 
 def is_integer(value: Any) -> bool:
@@ -41,21 +26,27 @@ def check_integer(name: str, value: Any, least: float = -math.inf, hint: str = "
     `hint` follows what is allowed: ", or None to keep every token".
     """
     if not is_integer(value):
-        raise TypeError(f"{name} must be an integer{hint}, got {given(value)}")
+        raise TypeError(
+            _("{name} must be an integer{hint}, got {value}").format(name=name, hint=hint, value=given(value))
+        )
     if value < least:
-        raise ValueError(f"{name} must be at least {least}{hint}, got {given(value)}")
+        raise ValueError(
+            _("{name} must be at least {least}{hint}, got {value}").format(
+                name=name, least=least, hint=hint, value=given(value)
+            )
+        )
 
 
 def check_bool(name: str, value: Any) -> None:
     """Raise TypeError unless `value` is True or False."""
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {given(value)}")
+        raise TypeError(_("{name} must be True or False, got {value}").format(name=name, value=given(value)))
 
 
 def check_number(name: str, value: Any) -> None:
     """Raise TypeError unless `value` is a real number."""
     if not is_number(value):
-        raise TypeError(f"{name} must be a number, got {given(value)}")
+        raise TypeError(_("{name} must be a number, got {value}").format(name=name, value=given(value)))
 
 
 def as_float(name: str, value: Any) -> float:
@@ -69,17 +60,23 @@ def as_float(name: str, value: Any) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise ValueError(f"{name} must be a number that a float can hold, got {given(value)}") from error
+        raise ValueError(
+            _("{name} must be a number that a float can hold, got {value}").format(name=name, value=given(value))
+        ) from error
 
 
 def check_text(name: str, text: Any) -> None:
     """Raise TypeError or ValueError unless `text` is a str that UTF-8 can hold."""
     if not isinstance(text, str):
-        raise TypeError(f"{name} must be a str, got {type(text).__name__}")
+        raise TypeError(_("{name} must be a str, got {kind}").format(name=name, kind=type(text).__name__))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} must be text that UTF-8 can hold, without surrogates, got {given(text)}") from None
+        raise ValueError(
+            _("{name} must be text that UTF-8 can hold, without surrogates, got {value}").format(
+                name=name, value=given(text)
+            )
+        ) from None
 
 
 def say(sentence: str) -> None:

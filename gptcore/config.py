@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import torch
 
 from gptcore.checks import as_float, check_bool, check_integer, given
+from gptcore.language import N_, _
 
 ACTIVATIONS = ("gelu_tanh", "gelu")
 
@@ -40,15 +41,27 @@ class GPTConfig(dict):
         self._set_integer("hidden_dim", 4 * self.emb_dim if self.hidden_dim is None else self.hidden_dim)
         if self.emb_dim % self.n_heads:
             raise ValueError(
-                f"emb_dim must be divisible by n_heads, so that all heads have the same width: "
-                f"got emb_dim={given(self.emb_dim)} and n_heads={given(self.n_heads)}"
+                _(
+                    "emb_dim must be divisible by n_heads, so that all heads have the same width: "
+                    "got emb_dim={emb_dim} and n_heads={n_heads}"
+                ).format(emb_dim=given(self.emb_dim), n_heads=given(self.n_heads))
             )
-        self._set_number("drop_rate", lambda rate: 0 <= rate < 1, "at least 0 and below 1")
-        self._set_number("layer_norm_epsilon", lambda epsilon: 0 < epsilon < math.inf, "above 0 and finite")
+        self._set_number(
+            "drop_rate", lambda rate: 0 <= rate < 1, N_("{name} must be at least 0 and below 1, got {value}")
+        )
+        self._set_number(
+            "layer_norm_epsilon",
+            lambda epsilon: 0 < epsilon < math.inf,
+            N_("{name} must be above 0 and finite, got {value}"),
+        )
         for name in ("qkv_bias", "tie_embeddings"):
             check_bool(name, getattr(self, name))
         if not (isinstance(self.activation, str) and self.activation in ACTIVATIONS):
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {given(self.activation)}")
+            raise ValueError(
+                _("activation must be one of {activations}, got {value}").format(
+                    activations=", ".join(ACTIVATIONS), value=given(self.activation)
+                )
+            )
         dict.update(self, vars(self))
         if self.hidden_dim == 4 * self.emb_dim:  # a copy may get another emb_dim
             dict.update(self, hidden_dim=None)
@@ -59,10 +72,10 @@ class GPTConfig(dict):
         check_integer(name, value, least=1)
         object.__setattr__(self, name, int(value))
 
-    def _set_number(self, name: str, allowed: Callable[[float], bool], what: str) -> None:
+    def _set_number(self, name: str, allowed: Callable[[float], bool], rule: str) -> None:
         number = float(as_float(name, getattr(self, name)))
         if not allowed(number):
-            raise ValueError(f"{name} must be {what}, got {number!r}")
+            raise ValueError(_(rule).format(name=name, value=given(number)))
         object.__setattr__(self, name, number)
 
     @property
@@ -79,14 +92,18 @@ class GPTConfig(dict):
         if isinstance(config, cls):
             return config
         if not isinstance(config, Mapping):
-            raise TypeError(f"config must be a GPTConfig or a mapping, got {type(config).__name__}")
+            raise TypeError(_("config must be a GPTConfig or a mapping, got {kind}").format(kind=type(config).__name__))
         known = [field.name for field in fields(cls)]
         if unknown := [key for key in config if key not in known]:
-            raise TypeError(f"config has unknown keys {given(unknown)}; the known ones are {', '.join(known)}")
+            raise TypeError(
+                _("config has unknown keys {unknown}; the known ones are {known}").format(
+                    unknown=given(unknown), known=", ".join(known)
+                )
+            )
         return cls(**config)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("a GPTConfig does not change: change a copy of it, config = config.copy()")
+        raise TypeError(_("a GPTConfig does not change: change a copy of it, config = config.copy()"))
 
     __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 

@@ -13,6 +13,7 @@ import torch
 
 from gptcore.checks import as_float, check_bool, check_integer, given
 from gptcore.config import GPTConfig
+from gptcore.language import _
 
 # How the weights can be kept. In int8 the linear layers and the token embedding are integers with one scale per group,
 # as in `gptcore.fast.quantization`; everything else, the cache of keys and values included, stays float32.
@@ -113,7 +114,9 @@ def seconds_per_token(
     """
     bandwidth = as_float("bandwidth", bandwidth)
     if not 0 < bandwidth < math.inf:
-        raise ValueError(f"bandwidth must be above 0 bytes per second, and finite, got {given(bandwidth)}")
+        raise ValueError(
+            _("bandwidth must be above 0 bytes per second, and finite, got {value}").format(value=given(bandwidth))
+        )
     try:
         return bytes_read_per_step(config, tokens, batch_size, dtype) / bandwidth
     except OverflowError:  # more bytes than a float can count
@@ -153,7 +156,11 @@ def _positions(config: GPTConfig) -> int:
 
 def _check_dtype(dtype: torch.dtype) -> None:
     if not isinstance(dtype, torch.dtype) or dtype not in WEIGHT_DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(map(str, WEIGHT_DTYPES))}, got {given(dtype)}")
+        raise ValueError(
+            _("dtype must be one of {dtypes}, got {value}").format(
+                dtypes=", ".join(map(str, WEIGHT_DTYPES)), value=given(dtype)
+            )
+        )
 
 
 def _checked(config: GPTConfig | Mapping[str, Any], tokens: int, batch_size: int = 1) -> GPTConfig:
@@ -162,5 +169,9 @@ def _checked(config: GPTConfig | Mapping[str, Any], tokens: int, batch_size: int
     check_integer("tokens", tokens, least=0)
     check_integer("batch_size", batch_size, least=1)
     if tokens > config.context_length:
-        raise ValueError(f"tokens must be at most {config.context_length}, the context length, got {given(tokens)}")
+        raise ValueError(
+            _("tokens must be at most {context_length}, the context length, got {value}").format(
+                context_length=config.context_length, value=given(tokens)
+            )
+        )
     return config

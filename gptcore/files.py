@@ -15,6 +15,7 @@ from typing import Any
 
 from gptcore.checks import check_text, given
 from gptcore.interrupts import held, restoring
+from gptcore.language import N_, _
 
 PATIENCE, POLL = 300.0, 0.01  # seconds for which a writer waits for another one, and after which it looks again
 _LARGEST_JSON = 100e6  # bytes; the largest tokenizers in use have a fifth of it
@@ -31,10 +32,14 @@ def as_path(name: str, value: Any) -> Path:
     bytes that are not UTF-8.
     """
     if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
-        raise TypeError(f"{name} must be a str or a path, got {given(value)}")
+        raise TypeError(_("{name} must be a str or a path, got {value}").format(name=name, value=given(value)))
     check_text(name, os.fspath(value))
     if not os.fspath(value) or "\0" in os.fspath(value):
-        raise ValueError(f"{name} must be a path that is not empty and has no NUL character, got {given(value)}")
+        raise ValueError(
+            _("{name} must be a path that is not empty and has no NUL character, got {value}").format(
+                name=name, value=given(value)
+            )
+        )
     return Path(os.path.expanduser(value))
 
 
@@ -42,6 +47,23 @@ def path_text(path: str | os.PathLike) -> str:
     """A path as a message shows it: whole, unless it is longer than any that is in use."""
     text = str(path)
     return repr(text) if len(text) <= 250 else given(text)
+
+
+SYSTEM_WORDS = (  # that are often met
+    N_("File name too long"),
+    N_("Input/output error"),
+    N_("Is a directory"),
+    N_("No such file or directory"),
+    N_("No space left on device"),
+    N_("Not a directory"),
+    N_("Permission denied"),
+    N_("Read-only file system"),
+)
+
+
+def system_words(error: Exception) -> str:
+    """What the system says, and in the language of the interface if it is one of `SYSTEM_WORDS`."""
+    return _(getattr(error, "strerror", None) or str(error))
 
 
 @contextmanager
@@ -52,24 +74,26 @@ def writing(name: str, path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, NotWritten) or (reason := _reason(error)) is None:
             raise
-        raise NotWritten(f"{name} {path_text(path)} cannot be written: {reason}") from error
+        raise NotWritten(
+            _("{name} {path} cannot be written: {reason}").format(name=name, path=path_text(path), reason=reason)
+        ) from error
 
 
 def _reason(error: Exception) -> str | None:
     """What the system had to say, and what to do; None if it was not the system."""
     hidden = re.search(r"\(os error (\d+)\)", str(error))  # in the errors of libraries that are written in Rust
     if isinstance(error, TimeoutError):
-        return "another process has been writing there for minutes; try again when it has ended"
+        return _("another process has been writing there for minutes; try again when it has ended")
     code = int(hidden[1]) if hidden else getattr(error, "errno", None)
     if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "there is no room for it; make room, or choose another disk"
+        return _("there is no room for it; make room, or choose another disk")
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "you may not write there, or a file is in use; choose a place of your own"
+        return _("you may not write there, or a file is in use; choose a place of your own")
     if code in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        path = path_text(getattr(error, "filename", None) or "something")
-        return f"{path} is a file where a folder is needed, or a folder where a file is"
+        path = path_text(getattr(error, "filename", None) or _("something"))
+        return _("{path} is a file where a folder is needed, or a folder where a file is").format(path=path)
     if hidden or isinstance(error, OSError):
-        return f"{getattr(error, 'strerror', None) or error}; choose another place"
+        return _("{reason}; choose another place").format(reason=system_words(error))
     return None
 
 
@@ -184,19 +208,21 @@ def read_json(file: Path, largest: float = _LARGEST_JSON) -> Any:
     Raises ValueError, in one sentence, if that is no JSON, or too large or too deep, or gives a key two values.
     """
     if not stat.S_ISREG((info := file.stat()).st_mode):
-        raise ValueError(f"{file} is not a file")
+        raise ValueError(_("{file} is not a file").format(file=file))
     if (size := info.st_size) > largest:
-        raise ValueError(f"{file} has {size:,} bytes, far more than any file of its kind")
+        raise ValueError(
+            _("{file} has {size:,} bytes, far more than any file of its kind").format(file=file, size=size)
+        )
     try:
         return json.loads(file.read_bytes(), object_pairs_hook=_one_value_each)
     except RecursionError:
-        raise ValueError(f"{file} cannot be read as JSON: it is nested too deep") from None
+        raise ValueError(_("{file} cannot be read as JSON: it is nested too deep").format(file=file)) from None
     except ValueError as error:
-        raise ValueError(f"{file} cannot be read as JSON: {error}") from error
+        raise ValueError(_("{file} cannot be read as JSON: {error}").format(file=file, error=error)) from error
 
 
 def _one_value_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs) and (twice := [key for key, value in pairs if found[key] != value]):
-        raise ValueError(f"{given(twice[0])} has two values")
+        raise ValueError(_("{name} has two values").format(name=given(twice[0])))
     return found

@@ -15,6 +15,7 @@ from gptcore.fast.batching import Batch
 from gptcore.fast.cores import on_one_core
 from gptcore.fast.cuda_graph import graph_generate
 from gptcore.fast.decoding import can_decode, draw_next, reader
+from gptcore.language import _
 from gptcore.model import GPTModel, evaluating
 from gptcore.prompts import Rows, prompt_rows, with_new
 from gptcore.sampling import DTYPES, Distribution, Sampling, draw, next_token_distribution
@@ -114,8 +115,8 @@ def generate_steps(
     """
     rows, ends = check_arguments(model, token_ids, None, max_new_tokens, eos_token_id, logits_processor, use_cache)
     if len(rows) != 1:
-        shape = tuple(rows.shape) if isinstance(rows, Tensor) else f"a list of {len(rows)}"
-        raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {shape}: see generate")
+        shape = tuple(rows.shape) if isinstance(rows, Tensor) else _("a list of {count}").format(count=len(rows))
+        raise ValueError(_("token_ids must be one text, (T,) or (1, T), got {shape}: see generate").format(shape=shape))
     sampling, uniforms = Sampling(temperature, top_k, top_p, min_p), Uniforms(seed)
     return steps_of_each(model, rows, max_new_tokens, uniforms, sampling, ends, logits_processor, use_cache)[0]
 
@@ -226,9 +227,17 @@ def processed(logits_processor: LogitsProcessor | None, token_ids: Tensor, logit
     made = logits_processor(token_ids.clone(), logits.clone())
     if not isinstance(made, Tensor) or made.shape != logits.shape:
         found = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
-        raise TypeError(f"logits_processor must return logits of the shape {tuple(logits.shape)}, got {found}")
+        raise TypeError(
+            _("logits_processor must return logits of the shape {shape}, got {found}").format(
+                shape=tuple(logits.shape), found=found
+            )
+        )
     if made.dtype not in DTYPES:
-        raise TypeError(f"logits_processor must return floating-point logits, as it was given, got {made.dtype}")
+        raise TypeError(
+            _("logits_processor must return floating-point logits, as it was given, got {dtype}").format(
+                dtype=made.dtype
+            )
+        )
     return made
 
 
@@ -246,5 +255,9 @@ def check_arguments(
     check_integer("max_new_tokens", max_new_tokens, least=0)
     check_bool("use_cache", use_cache)
     if logits_processor is not None and not callable(logits_processor):
-        raise TypeError(f"logits_processor must be a function of (token_ids, logits), got {given(logits_processor)}")
+        raise TypeError(
+            _("logits_processor must be a function of (token_ids, logits), got {value}").format(
+                value=given(logits_processor)
+            )
+        )
     return rows, check_ends(eos_token_id)

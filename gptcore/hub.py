@@ -16,6 +16,7 @@ from typing import Any
 from gptcore.checks import check_text, given
 from gptcore.files import path_text, read_json
 from gptcore.hugging_face import CONFIG
+from gptcore.language import _, language
 from gptcore.other_kinds import ADAPTER, LARGEST
 from gptcore.unavailable import Unavailable, check_disk, one_sentence
 from gptcore.units import bytes_text
@@ -49,7 +50,7 @@ def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
     have the model or cannot be reached.
     """
     if not isinstance(name, (str, os.PathLike)) or isinstance(os.fspath(name), bytes):
-        raise TypeError(f"name must be a str or a path, got {given(name)}")
+        raise TypeError(_("name must be a str or a path, got {value}").format(value=given(name)))
     check_text("name", os.fspath(name))
     if name == "storyteller":
         return STORYTELLER
@@ -57,20 +58,22 @@ def find_folder(name: str | Path, tokenizer_only: bool = False) -> Path:
     if path and os.path.isdir(path):  # also False for a name that the system cannot look up
         return Path(path)
     if path and os.path.exists(path):
-        raise ValueError(f"name must be a model's folder, got a file, {path_text(name)}")
+        raise ValueError(_("name must be a model's folder, got a file, {name}").format(name=path_text(name)))
     name = str(name)
     repo = name.partition("@")[0]
     if repo in HUB_MODELS or _is_hub_name(repo):
         return _cached(name, tokenizer_only) or _download(name, tokenizer_only)
     if name.startswith((".", "~")) or Path(name).is_absolute():
-        raise ValueError(f"there is no folder {path_text(name)}")
+        raise ValueError(_("there is no folder {name}").format(name=path_text(name)))
     known = ["storyteller", *HUB_MODELS]
     nearest = difflib.get_close_matches(name, known, n=1)
-    raise ValueError(
-        f"no model is called {path_text(name)}"
-        + (f": did you mean {nearest[0]!r}? " if nearest else ". ")
-        + f"Use {', '.join(known)}, a folder, or the owner/name of a GPT-2 on the Hugging Face hub"
+    hint = _("Use {known}, a folder, or the owner/name of a GPT-2 on the Hugging Face hub").format(
+        known=", ".join(known)
     )
+    if nearest:
+        sentence = _("no model is called {name}: did you mean {nearest!r}? {hint}")
+        raise ValueError(sentence.format(name=path_text(name), nearest=nearest[0], hint=hint))
+    raise ValueError(_("no model is called {name}. {hint}").format(name=path_text(name), hint=hint))
 
 
 def first_available(*names: str) -> str:
@@ -83,20 +86,21 @@ def first_available(*names: str) -> str:
     Raises ValueError if none of them is available.
     """
     if not all(isinstance(name, (str, Path)) for name in names):
-        raise TypeError(f"names must be names of models, or folders, got {given(names)}")
+        raise TypeError(_("names must be names of models, or folders, got {value}").format(value=given(names)))
     if not names:
-        raise ValueError("names must hold at least one name, got none")
+        raise ValueError(_("names must hold at least one name, got none"))
     for name, other in zip(names, names[1:], strict=False):
-        stand_in = "the bundled model" if other == "storyteller" else repr(other)
+        stand_in = _("the bundled model") if other == "storyteller" else repr(other)
         try:
             find_folder(name)
         except Unavailable as error:
             problem = error.problem
         except KeyboardInterrupt:
-            problem = f"The download of {name!r} was stopped: run this again to restart it"
+            problem = _("The download of {name!r} was stopped: run this again to restart it").format(name=name)
         else:
             return name
-        print(textwrap.fill(f"{problem}; until then {stand_in} takes its place.", 100), flush=True)
+        sentence = _("{problem}; until then {stand_in} takes its place.").format(problem=problem, stand_in=stand_in)
+        print(textwrap.fill(sentence, 100 if language() == "en" else 60), flush=True)  # Hangul takes two columns
     find_folder(names[-1])
     return names[-1]
 
@@ -148,7 +152,9 @@ def _cached(name: str, tokenizer_only: bool) -> Path | None:
     except OSError:
         pass  # what cannot be read is not there: the download will say why
     except ValueError as error:
-        raise ValueError(f"{name!r} cannot be a name on the Hugging Face hub: {error}") from error
+        raise ValueError(
+            _("{name!r} cannot be a name on the Hugging Face hub: {error}").format(name=name, error=error)
+        ) from error
     return None
 
 
@@ -187,8 +193,10 @@ def _download(name: str, tokenizer_only: bool) -> Path:
 
     if constants.HF_HUB_OFFLINE:
         raise Unavailable(
-            f"{name!r} is not in the cache, and HF_HUB_OFFLINE keeps the network from being used: "
-            "unset it to download the model once"
+            _(
+                "{name!r} is not in the cache, and HF_HUB_OFFLINE keeps the network from being used: unset it to "
+                "download the model once"
+            ).format(name=name)
         )
     repo, revision = _repo_and_revision(name)
     with one_sentence(name, repo, revision):
@@ -198,15 +206,16 @@ def _download(name: str, tokenizer_only: bool) -> Path:
         missing = [file for file in files if not isinstance(try_to_load_from_cache(repo, file, revision=info.sha), str)]
         size = sum(sizes[file] for file in missing)
         check_disk(name, size, Path(constants.HF_HUB_CACHE))
-        terms = _licence_of(info.card_data.to_dict() if info.card_data else {}) or "not named"
-        print(f"{name}: {bytes_text(size)} to download once from the Hugging Face hub, licence {terms}", flush=True)
+        terms = _licence_of(info.card_data.to_dict() if info.card_data else {}) or _("not named")
+        sentence = _("{name}: {size} to download once from the Hugging Face hub, licence {terms}")
+        print(sentence.format(name=name, size=bytes_text(size), terms=terms), flush=True)
         folders = set()
         for file in files:
             # The library asks a hub that does not answer again and again, for seven minutes: once is enough.
             get_hf_file_metadata(hf_hub_url(repo, file, revision=revision), timeout=constants.HF_HUB_ETAG_TIMEOUT)
             folders.add(Path(hf_hub_download(repo, file, revision=revision)).parent)
     if len(folders) > 1:
-        raise Unavailable(f"{name!r} was changed by its owner during the download: run this again")
+        raise Unavailable(_("{name!r} was changed by its owner during the download: run this again").format(name=name))
     return folders.pop()
 
 
@@ -215,17 +224,27 @@ def _needed_files(name: str, found: Iterable[str], config: dict[str, Any], token
     small = {CONFIG, *_GPT2_TOKENIZER, *_ONE_FILE_TOKENIZER, "README.md"}
     small |= {"added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}
     needed = sorted(small & set(found))
-    refused = f"{name!r} was not downloaded, because"
+    refused = _("{name!r} was not downloaded, because").format(name=name)
     if not _has_tokenizer(found):
-        raise Unavailable(f"{refused} it has no tokenizer.json: choose another GPT-2")
+        raise Unavailable(_("{refused} it has no tokenizer.json: choose another GPT-2").format(refused=refused))
     if tokenizer_only:
         return needed
     if ADAPTER in found:
-        raise Unavailable(f"{refused} it holds an adapter ({ADAPTER}), which changes another model: choose a GPT-2")
+        raise Unavailable(
+            _("{refused} it holds an adapter ({adapter}), which changes another model: choose a GPT-2").format(
+                refused=refused, adapter=ADAPTER
+            )
+        )
     if config.get("quantization_config"):
-        raise Unavailable(f"{refused} its weights are quantised: choose the model that it was made from")
+        raise Unavailable(
+            _("{refused} its weights are quantised: choose the model that it was made from").format(refused=refused)
+        )
     if (model_type := config.get("model_type")) not in (None, "gpt2"):
-        raise Unavailable(f"{refused} it is a {model_type!r}, and gptcore computes only a 'gpt2': choose a GPT-2")
+        raise Unavailable(
+            _("{refused} it is a {model_type!r}, and gptcore computes only a 'gpt2': choose a GPT-2").format(
+                refused=refused, model_type=model_type
+            )
+        )
     index = f"{WEIGHTS}.index.json"
     if WEIGHTS in found:
         weights = [WEIGHTS]
@@ -234,15 +253,21 @@ def _needed_files(name: str, found: Iterable[str], config: dict[str, Any], token
     elif pickles := sorted(file for file in found if file.endswith(_PICKLES)):
         repo = name.partition("@")[0]
         raise Unavailable(
-            f"{refused} its weights exist only as {pickles[0]}, a pickle, which could run any code and is never read: "
-            f"convert it, either at https://huggingface.co/spaces/safetensors/convert, which adds a pull request to "
-            f"the model, and load '{repo}@refs/pr/1', with that request's number, or, if you trust it, with "
-            f"`transformers`: load it there and save_pretrained() it in a folder"
+            _(
+                "{refused} its weights exist only as {pickles}, a pickle, which could run any code and is never "
+                "read: convert it, either at https://huggingface.co/spaces/safetensors/convert, which adds a pull "
+                "request to the model, and load '{repo}@refs/pr/1', with that request's number, or, if you trust it, "
+                "with `transformers`: load it there and save_pretrained() it in a folder"
+            ).format(refused=refused, pickles=pickles[0], repo=repo)
         )
     else:
-        raise Unavailable(f"{refused} it has no {WEIGHTS}: choose another GPT-2")
+        raise Unavailable(
+            _("{refused} it has no {weights}: choose another GPT-2").format(refused=refused, weights=WEIGHTS)
+        )
     if CONFIG not in found:
-        raise Unavailable(f"{refused} it has no {CONFIG}: choose another GPT-2")
+        raise Unavailable(
+            _("{refused} it has no {config}: choose another GPT-2").format(refused=refused, config=CONFIG)
+        )
     return needed + weights
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from gptcore.checks import check_bool, given
 from gptcore.config import GPTConfig
 from gptcore.files import read_json
+from gptcore.language import _
 from gptcore.model import GPTModel
 from gptcore.other_kinds import CONFIG, LARGEST, check_kind, check_no_adapter, check_no_stand_in, instead_of_config
 
@@ -56,7 +57,9 @@ def read_config(folder: Path) -> GPTConfig:
     activation = found.get("activation_function", "gelu_new")
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         raise ValueError(
-            f"{file} has activation_function {given(activation)}, but gptcore computes only {', '.join(_ACTIVATIONS)}"
+            _("{file} has activation_function {activation}, but gptcore computes only {activations}").format(
+                file=file, activation=given(activation), activations=", ".join(_ACTIVATIONS)
+            )
         )
     names, defaults = {ours: theirs for ours, (theirs, _) in SETTINGS.items()}, dict(SETTINGS.values())
     for ours, theirs in names.items():
@@ -64,8 +67,12 @@ def read_config(folder: Path) -> GPTConfig:
         if alias not in found:
             continue
         if found.get(theirs, found[alias]) != found[alias]:
-            both = f"{theirs} {given(found[theirs])}, but {alias} {given(found[alias])}"
-            raise ValueError(f"{file} has {both}, which means the same")
+            sentence = _("{file} has {name} {value}, but {alias} {other}, which means the same")
+            raise ValueError(
+                sentence.format(
+                    file=file, name=theirs, value=given(found[theirs]), alias=alias, other=given(found[alias])
+                )
+            )
         names[ours] = theirs if theirs in found else alias
     settings = {ours: found.get(theirs, defaults.get(theirs)) for ours, theirs in names.items()}
     try:
@@ -73,8 +80,10 @@ def read_config(folder: Path) -> GPTConfig:
             check_bool(name, found.get(name, False))
         return GPTConfig(**settings, activation=_ACTIVATIONS[activation])
     except (TypeError, ValueError) as error:
-        sentence = re.sub(r"\b[a-z_]+\b", lambda word: names.get(word[0], word[0]), str(error))
-        raise ValueError(f"{file} does not describe a GPT-2: {sentence}") from error
+        sentence = re.sub(r"(?a:\b[a-z_]+\b)", lambda word: names.get(word[0], word[0]), str(error))
+        raise ValueError(
+            _("{file} does not describe a GPT-2: {sentence}").format(file=file, sentence=sentence)
+        ) from error
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
@@ -82,11 +91,15 @@ def _read_settings(folder: Path) -> dict[str, Any]:
     file = folder / CONFIG
     check_no_adapter(folder)
     if not file.is_file():
-        raise ValueError(f"{folder} has no {CONFIG}, so it is not a model's folder{instead_of_config(folder)}")
+        raise ValueError(
+            _("{folder} has no {config}, so it is not a model's folder{instead}").format(
+                folder=folder, config=CONFIG, instead=instead_of_config(folder)
+            )
+        )
     check_no_stand_in(file)
     found = read_json(file, LARGEST)
     if not isinstance(found, dict):
-        raise ValueError(f"{file} must hold a JSON object, got {type(found).__name__}")
+        raise ValueError(_("{file} must hold a JSON object, got {kind}").format(file=file, kind=type(found).__name__))
     check_kind(file, found)
     return found
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from gptcore.checks import given, say
 from gptcore.config import GPTConfig
 from gptcore.hugging_face import SETTINGS, query_scales
+from gptcore.language import N_, _
 from gptcore.model import GPTModel
 from gptcore.other_kinds import CONFIG, check_names
 from gptcore.weight_files import stored_shapes, stored_tensors
@@ -24,7 +25,7 @@ _BLOCK = {
     "feed_forward.down_proj": "mlp.c_proj",
 }
 _HEAD, _EMBEDDING = "lm_head.weight", "wte.weight"
-_TO_DO = "use config and weights of one model"
+_TO_DO = N_("use config and weights of one model")
 _SIZES = ("vocab_size", "context_length", "emb_dim", "hidden_dim", "n_layers")  # the settings that set shapes
 
 
@@ -65,7 +66,9 @@ def to_hugging_face(model: GPTModel) -> dict[str, Tensor]:
         tensors[_HEAD] = state["head.weight"].contiguous()
     for name, tensor in tensors.items():
         if not _is_finite(tensor):
-            raise ValueError(f"model must have finite weights to be saved, got NaN or infinity in {name}")
+            raise ValueError(
+                _("model must have finite weights to be saved, got NaN or infinity in {name}").format(name=name)
+            )
     return tensors
 
 
@@ -109,7 +112,11 @@ def read_weights(folder: Path, config: GPTConfig) -> dict[str, Tensor]:
     shapes = stored_shapes(folder)
     _check_shapes(shapes, config, folder)
     if others := sorted(filter(_OTHER_HEAD.search, shapes)):
-        say(f"{folder}: {given(others[0])} belongs to a second head, beside the language model's, and is left out")
+        say(
+            _("{folder}: {name} belongs to a second head, beside the language model's, and is left out").format(
+                folder=folder, name=given(others[0])
+            )
+        )
     return stored_tensors(folder)
 
 
@@ -122,25 +129,47 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], config: GPTConfig, fold
     for theirs, shape in _expected(config, found):
         if theirs == _HEAD and theirs not in found:
             raise ValueError(
-                f"{folder}: {CONFIG} says that the head has its own weights, but there is no {_HEAD}: set "
-                f"tie_word_embeddings to true if the embedding is the head"
+                _(
+                    "{folder}: {config} says that the head has its own weights, but there is no {head}: set "
+                    "tie_word_embeddings to true if the embedding is the head"
+                ).format(folder=folder, config=CONFIG, head=_HEAD)
             )
         if theirs not in found:
             raise ValueError(
-                f"{folder}: the weights lack {given(prefix + theirs)}, which {CONFIG} calls for with {sizes}: {_TO_DO}"
+                _("{folder}: the weights lack {name}, which {config} calls for with {sizes}: {to_do}").format(
+                    folder=folder, name=given(prefix + theirs), config=CONFIG, sizes=sizes, to_do=_(_TO_DO)
+                )
             )
         for name in found.pop(theirs):
             if shapes[name] != shape:
-                transposed = ", transposed, as nanoGPT stores it" if shapes[name] == shape[::-1] else ""
+                transposed = _(", transposed, as nanoGPT stores it") if shapes[name] == shape[::-1] else ""
                 raise ValueError(
-                    f"{folder}: {given(name)} has the shape {given(shapes[name])}{transposed}, "
-                    f"but {CONFIG} calls for {given(shape)} with {sizes}: {_TO_DO}"
+                    _(
+                        "{folder}: {name} has the shape {found}{transposed}, but {config} calls for {shape} "
+                        "with {sizes}: {to_do}"
+                    ).format(
+                        folder=folder,
+                        name=given(name),
+                        found=given(shapes[name]),
+                        transposed=transposed,
+                        config=CONFIG,
+                        shape=given(shape),
+                        sizes=sizes,
+                        to_do=_(_TO_DO),
+                    )
                 )
-    for theirs, (name, *_) in found.items():
+    for theirs, (name, *_others) in found.items():
         if _END.fullmatch(theirs):
-            calls_for = f"but {CONFIG} has n_layer {config.n_layers}: {_TO_DO}"
-            raise ValueError(f"{folder}: the weights contain {given(name)}, {calls_for}")
-        raise ValueError(f"{folder}: the weights contain {given(name)}, which no GPT-2 has: use a model without it")
+            raise ValueError(
+                _("{folder}: the weights contain {name}, but {config} has n_layer {n_layers}: {to_do}").format(
+                    folder=folder, name=given(name), config=CONFIG, n_layers=config.n_layers, to_do=_(_TO_DO)
+                )
+            )
+        raise ValueError(
+            _("{folder}: the weights contain {name}, which no GPT-2 has: use a model without it").format(
+                folder=folder, name=given(name)
+            )
+        )
 
 
 def _expected(config: GPTConfig, found: Mapping[str, list[str]]) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -148,7 +177,7 @@ def _expected(config: GPTConfig, found: Mapping[str, list[str]]) -> Iterator[tup
 
     Of a head and an embedding that share their weights, the files may hold either, or both.
     """
-    for _, theirs, shape in _layout(config):
+    for _ours, theirs, shape in _layout(config):
         if not (theirs == _EMBEDDING and config.tie_embeddings and _EMBEDDING not in found and _HEAD in found):
             yield theirs, shape
     if _HEAD in found or not config.tie_embeddings:
@@ -169,8 +198,10 @@ def from_hugging_face(
     embedding = found.setdefault(_EMBEDDING, head)
     if config.tie_embeddings and head is not None and not _same(head, embedding):
         say(
-            f"{folder}: {CONFIG} says that head and embedding share their weights, but {_HEAD} and {_EMBEDDING} "
-            f"differ, so each keeps its own, as in `transformers`"
+            _(
+                "{folder}: {config} says that head and embedding share their weights, but {head} and {embedding} "
+                "differ, so each keeps its own, as in `transformers`"
+            ).format(folder=folder, config=CONFIG, head=_HEAD, embedding=_EMBEDDING)
         )
         config = GPTConfig(**{**config, "tie_embeddings": False})
     state = {ours: _transposed(ours, found[theirs]).contiguous() for ours, theirs, _ in _layout(config)}
@@ -180,7 +211,11 @@ def from_hugging_face(
         if scale != 1:
             state |= {name: _queries_scaled(state[name], scale) for name in (weight, bias)}
         if not config.qkv_bias and state.pop(bias).any():
-            raise ValueError(f"{folder}: {CONFIG} says qkv_bias false, but the weights have one in layer {layer}")
+            raise ValueError(
+                _("{folder}: {config} says qkv_bias false, but the weights have one in layer {layer}").format(
+                    folder=folder, config=CONFIG, layer=layer
+                )
+            )
     return config, state
 
 
@@ -196,17 +231,25 @@ def _one(names: list[str], weights: Mapping[str, Tensor], folder: Path) -> Tenso
     first, *others = names
     weight = weights[first]
     if not weight.is_floating_point():
-        raise ValueError(f"{folder}: {given(first)} must have floating-point values, got {weight.dtype}")
+        raise ValueError(
+            _("{folder}: {name} must have floating-point values, got {dtype}").format(
+                folder=folder, name=given(first), dtype=weight.dtype
+            )
+        )
     if weight.itemsize == 1:
         weight = weight.float()  # with 8 bits, PyTorch computes little
     if not _is_finite(weight):
         raise ValueError(
-            f"{folder}: {given(first)} has values that are NaN or infinite: use an earlier state of the model"
+            _("{folder}: {name} has values that are NaN or infinite: use an earlier state of the model").format(
+                folder=folder, name=given(first)
+            )
         )
     for name in others:
         if not _same(weights[name], weight):
             raise ValueError(
-                f"{folder}: {given(first)} and {given(name)} mean the same tensor of a GPT-2, but differ: keep one"
+                _("{folder}: {first} and {second} mean the same tensor of a GPT-2, but differ: keep one").format(
+                    folder=folder, first=given(first), second=given(name)
+                )
             )
     return weight
 

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gptcore.checks import given
 from gptcore.particles import with_particles
+from gptcore.values import given
 
 LOCALE = Path(__file__).with_name("locale")
 ENGLISH = "en"
@@ -53,7 +53,8 @@ def language(name: str | None = None) -> str:
     global _chosen
     if name is not None:
         if not isinstance(name, str) or name not in languages():
-            raise ValueError(f"name must be a language, {' or '.join(map(repr, languages()))}, got {given(name)}")
+            known = _(" or ").join(map(repr, languages()))
+            raise ValueError(_("name must be a language, {known}, got {value}").format(known=known, value=given(name)))
         _chosen = name
     return _chosen
 

@@ -9,6 +9,7 @@ import torch
 from gptcore.checks import given
 from gptcore.config import GPTConfig
 from gptcore.costs import num_parameters
+from gptcore.language import _
 from gptcore.sampling import DTYPES
 from gptcore.units import bytes_text
 
@@ -32,17 +33,24 @@ def check_room(what: str, needed: int, device: torch.device | str, instead: str 
     free = free_bytes(device)
     if free is not None and needed > free:
         needed = min(needed, 2**63)  # enough digits for a sentence
-        hint = f": {instead}" if instead else ""
-        raise MemoryError(
-            f"{what} needs at least {needed:,} bytes of memory ({bytes_text(needed)}), "
-            f"but {torch.device(device)} has {free:,} free ({bytes_text(free)}){hint}"
+        problem = _(
+            "{what} needs at least {needed:,} bytes of memory ({size}), but {device} has {free:,} free ({left})"
+        ).format(
+            what=what,
+            needed=needed,
+            size=bytes_text(needed),
+            device=torch.device(device),
+            free=free,
+            left=bytes_text(free),
         )
+        raise MemoryError(_("{problem}: {to_do}").format(problem=problem, to_do=instead) if instead else problem)
 
 
 def check_model_fits(config: GPTConfig) -> None:
     """Raise MemoryError unless a new model with these sizes fits on PyTorch's default device."""
     weights = num_parameters(config) * torch.get_default_dtype().itemsize
-    what, instead = f"a model of {config.n_layers:,} layers", "choose smaller sizes in config"
+    what = _("a model of {count:,} layers").format(count=config.n_layers)
+    instead = _("choose smaller sizes in config")
     check_room(what, weights, torch.empty(0).device, instead)
     check_room(what, config.n_layers * LAYER, "cpu", instead)  # on "meta" too
 
@@ -52,11 +60,13 @@ def check_cache_fits(
 ) -> None:
     """Raise MemoryError unless such a `KVCache` fits, TypeError for a dtype that no model computes in."""
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype in DTYPES):
-        raise TypeError(f"dtype must be a floating-point one of 16 bits or more, or None, got {given(dtype)}")
+        raise TypeError(
+            _("dtype must be a floating-point one of 16 bits or more, or None, got {value}").format(value=given(dtype))
+        )
     values = 2 * config.n_layers * batch_size * max_length * config.emb_dim
     needed = values * (dtype or torch.get_default_dtype()).itemsize
-    what = f"a cache for {given(batch_size)} texts of {max_length:,} tokens"
-    check_room(what, needed, device or torch.empty(0).device, "choose a smaller batch_size or max_length")
+    what = _("a cache for {count} texts of {tokens:,} tokens").format(count=given(batch_size), tokens=max_length)
+    check_room(what, needed, device or torch.empty(0).device, _("choose a smaller batch_size or max_length"))
 
 
 def free_bytes(device: torch.device | str = "cpu") -> int | None:

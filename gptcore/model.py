@@ -18,6 +18,7 @@ from gptcore.checks import check_integer, given
 from gptcore.config import GPTConfig
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
+from gptcore.language import N_, _
 from gptcore.memory import check_cache_fits, check_model_fits
 from gptcore.modes import Dropout, is_training, keeping_gradients
 from gptcore.modes import evaluating as evaluating
@@ -203,12 +204,12 @@ class GPTModel(nn.Module):
 def check_model(model: Any) -> None:
     """Raise TypeError or ValueError, in one sentence, unless `model` has what a GPTModel has, and can compute here."""
     if not (isinstance(model, nn.Module) and hasattr(model, "hidden_states")):
-        both = ": load() returns the model and its tokenizer" if isinstance(model, tuple) else ""
-        raise TypeError(f"model must be a GPTModel, got {type(model).__name__}{both}")
+        both = _(": load() returns the model and its tokenizer") if isinstance(model, tuple) else ""
+        raise TypeError(_("model must be a GPTModel, got {kind}{both}").format(kind=type(model).__name__, both=both))
     if (dtype := getattr(model, "dtype", torch.float32)) not in DTYPES:
-        raise TypeError(f"model must have floating-point weights of 16 bits or more, got {dtype}")
+        raise TypeError(_("model must have floating-point weights of 16 bits or more, got {dtype}").format(dtype=dtype))
     if torch.get_default_device().type == "meta":
-        raise ValueError("model must be used outside of torch.device('meta'), where nothing computed has a value")
+        raise ValueError(_("model must be used outside of torch.device('meta'), where nothing computed has a value"))
     if isinstance(model, GPTModel):
         check_shape(model)
         check_dtypes(model)
@@ -219,8 +220,10 @@ def check_dtypes(model: GPTModel) -> None:
     for name, weight in model.named_parameters():
         if weight.is_floating_point() and weight.dtype != model.dtype:
             raise TypeError(
-                f"model must have weights of one dtype, got {model.dtype} and, in {name}, {weight.dtype}: "
-                "model.float() converts them all"
+                _(
+                    "model must have weights of one dtype, got {dtype} and, in {name}, {other}: model.float() converts "
+                    "them all"
+                ).format(dtype=model.dtype, name=name, other=weight.dtype)
             )
 
 
@@ -230,26 +233,40 @@ def check_shape(model: GPTModel) -> None:
     found, scores = len(model.blocks), getattr(model.head, "out_features", config.vocab_size)
     if (found, scores) != (config.n_layers, config.vocab_size):
         raise ValueError(
-            f"model must have the n_layers={config.n_layers} and vocab_size={config.vocab_size} of its config, got "
-            f"{found} blocks and {scores} scores: copy the weights to a GPTModel with a config of that shape"
+            _(
+                "model must have the n_layers={n_layers} and vocab_size={vocab_size} of its config, got {found} blocks "
+                "and {scores} scores: copy the weights to a GPTModel with a config of that shape"
+            ).format(n_layers=config.n_layers, vocab_size=config.vocab_size, found=found, scores=scores)
         )
 
 
 def check_token_ids(model: GPTModel, token_ids: Tensor) -> None:
     """Raise TypeError or ValueError, in one sentence, unless token_ids (B, T) are integers that `model` can read."""
     if not isinstance(token_ids, Tensor):
-        raise TypeError(f"token_ids must be a torch tensor, got {type(token_ids).__name__}")
+        raise TypeError(_("token_ids must be a torch tensor, got {kind}").format(kind=type(token_ids).__name__))
     if token_ids.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"token_ids must be integers (torch.int64 or torch.int32), got {token_ids.dtype}")
+        raise TypeError(
+            _("token_ids must be integers (torch.int64 or torch.int32), got {dtype}").format(dtype=token_ids.dtype)
+        )
     if token_ids.ndim != 2 or 0 in token_ids.shape:
-        raise ValueError(f"token_ids must have the shape (batch, tokens), neither empty, got {tuple(token_ids.shape)}")
+        raise ValueError(
+            _("token_ids must have the shape (batch, tokens), neither empty, got {shape}").format(
+                shape=tuple(token_ids.shape)
+            )
+        )
     if token_ids.device != model.device:
-        raise ValueError(f"token_ids must be on the device of the model, {model.device}, got {token_ids.device}")
+        raise ValueError(
+            _("token_ids must be on the device of the model, {device}, got {found}").format(
+                device=model.device, found=token_ids.device
+            )
+        )
     low, high = token_ids.aminmax()
     if low < 0 or high >= model.config.vocab_size:
         wrong = int(low if low < 0 else high)
         raise ValueError(
-            f"token_ids must be from 0 to {model.config.vocab_size - 1}, the model's vocabulary, got {wrong}"
+            _("token_ids must be from 0 to {last}, the model's vocabulary, got {value}").format(
+                last=model.config.vocab_size - 1, value=wrong
+            )
         )
 
 
@@ -258,23 +275,33 @@ def check_length(model: GPTModel, token_ids: Tensor, kv_cache: KVCache | None) -
     start, limit, holder = 0, model.config.context_length, "context"
     if kv_cache is not None:
         if not isinstance(kv_cache, KVCache):
-            raise TypeError(f"kv_cache must be a KVCache, or None for none, got {given(kv_cache)}")
-        layers, rows, heads, _, width = kv_cache.keys.shape
+            raise TypeError(
+                _("kv_cache must be a KVCache, or None for none, got {value}").format(value=given(kv_cache))
+            )
+        layers, rows, heads, _length, width = kv_cache.keys.shape
         config = model.config
         for what, found, wanted in (
-            ("rows", rows, len(token_ids)),
-            ("layers", layers, config.n_layers),
-            ("heads", heads, config.n_heads),
-            ("values per head", width, config.head_dim),
-            ("as dtype", kv_cache.keys.dtype, model.dtype),
-            ("as device", kv_cache.keys.device, token_ids.device),
+            (N_("rows"), rows, len(token_ids)),
+            (N_("layers"), layers, config.n_layers),
+            (N_("heads"), heads, config.n_heads),
+            (N_("values per head"), width, config.head_dim),
+            (N_("as dtype"), kv_cache.keys.dtype, model.dtype),
+            (N_("as device"), kv_cache.keys.device, token_ids.device),
         ):
             if found != wanted:
-                raise ValueError(f"kv_cache must have {wanted} {what}, like the model and the token_ids, got {found}")
+                raise ValueError(
+                    _("kv_cache must have {wanted} {what}, like the model and the token_ids, got {found}").format(
+                        wanted=wanted, what=_(what), found=found
+                    )
+                )
         start, limit, holder = len(kv_cache), kv_cache.max_length, "cache"
     if start + token_ids.shape[1] > limit:
         total = start + token_ids.shape[1]
-        raise ValueError(f"token_ids must fit into the {limit} tokens that the {holder} holds, got {total}")
+        sentence = {
+            "context": _("token_ids must fit into the {limit} tokens that the context holds, got {total}"),
+            "cache": _("token_ids must fit into the {limit} tokens that the cache holds, got {total}"),
+        }[holder]
+        raise ValueError(sentence.format(limit=limit, total=total))
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -283,12 +310,16 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Raises ValueError if PyTorch does not know the device, or if this machine does not have it.
     """
     if not isinstance(device, (str, torch.device)):
-        raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {given(device)}')
+        raise ValueError(
+            _('device must be "auto", "cpu", or one that this machine has, got {value}').format(value=given(device))
+        )
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
         torch.zeros((), device=found).item()  # "meta" holds no values
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(f'device must be "auto", "cpu", or one that this machine has, got {given(device)}') from error
+        raise ValueError(
+            _('device must be "auto", "cpu", or one that this machine has, got {value}').format(value=given(device))
+        ) from error
     return found

@@ -7,50 +7,67 @@ from typing import Any
 
 from gptcore.checks import given
 from gptcore.files import read_json
+from gptcore.language import N_, _
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 LARGEST = 10e6  # bytes of such a file
 
 # Weights in other formats: patterns of their files, what they are, and what to do.
-_SAVE = "and save it as safetensors with save_pretrained()"
-_MERGE = "load it with `peft`, merge_and_unload() it and save_pretrained() the result"
+_MERGE = N_("load it with `peft`, merge_and_unload() it and save_pretrained() the result")
+_ORIGINAL = N_("use the model that it was made from")
 _FORMATS = (
-    ("adapter_model.*", "is an adapter (LoRA), which changes another model", _MERGE),
-    ("hparams.json *.ckpt.index", "is of OpenAI's first release, for TensorFlow", 'load("gpt2") has the same weights'),
-    ("*.safetensors", "may be the weights under another name", "if so, rename it to model.safetensors"),
+    ("adapter_model.*", N_("is an adapter (LoRA), which changes another model"), _MERGE),
+    (
+        "hparams.json *.ckpt.index",
+        N_("is of OpenAI's first release, for TensorFlow"),
+        N_('load("gpt2") has the same weights'),
+    ),
+    ("*.safetensors", N_("may be the weights under another name"), N_("if so, rename it to model.safetensors")),
     (
         "pytorch_model*.bin *.bin *.pt *.pth *.ckpt",
-        "is a pickle, which could run any code and is never read",
-        f"if you trust it, load it with `transformers` {_SAVE}",
+        N_("is a pickle, which could run any code and is never read"),
+        N_("if you trust it, load it with `transformers` and save it as safetensors with save_pretrained()"),
     ),
-    ("*.h5", "holds weights for TensorFlow", f"load it with `transformers` 4 and from_tf=True, {_SAVE}"),
-    ("*.msgpack", "holds weights for Flax", f"load it with `transformers` 4 and from_flax=True, {_SAVE}"),
-    ("*.gguf", "holds weights for llama.cpp", f"load it with `transformers` and gguf_file=, {_SAVE}"),
-    ("*.onnx onnx/*.onnx", "is a program for ONNX", "use the model that it was made from"),
-    ("*.ot", "holds weights for Rust", "use the model that it was made from"),
-    ("*.npz", "holds weights for MLX or NumPy", "use the model that it was made from"),
+    (
+        "*.h5",
+        N_("holds weights for TensorFlow"),
+        N_("load it with `transformers` 4 and from_tf=True, and save it as safetensors with save_pretrained()"),
+    ),
+    (
+        "*.msgpack",
+        N_("holds weights for Flax"),
+        N_("load it with `transformers` 4 and from_flax=True, and save it as safetensors with save_pretrained()"),
+    ),
+    (
+        "*.gguf",
+        N_("holds weights for llama.cpp"),
+        N_("load it with `transformers` and gguf_file=, and save it as safetensors with save_pretrained()"),
+    ),
+    ("*.onnx onnx/*.onnx", N_("is a program for ONNX"), _ORIGINAL),
+    ("*.ot", N_("holds weights for Rust"), _ORIGINAL),
+    ("*.npz", N_("holds weights for MLX or NumPy"), _ORIGINAL),
 )
 
 # Tensors of other kinds: a pattern for their names, what they are, and what to do.
-_FLOATING = "use the model that it was made from, or dequantize() it with `transformers` and save_pretrained() it"
+_FLOATING = N_("use the model that it was made from, or dequantize() it with `transformers` and save_pretrained() it")
 _TENSORS = (
     (
         r"lora_|ia3_|\.base_layer\.|\.(modules_to_save|original_module)\.|adapter",
-        "belongs to an adapter (LoRA)",
+        N_("belongs to an adapter (LoRA)"),
         _MERGE,
     ),
-    (r"\.(qweight|qzeros|scales|g_idx)$", "is quantised, as by GPTQ or AWQ", _FLOATING),
-    (r"\.(SCB|absmax|quant_map|nested_\w+|weight_format)$|quant_state", "is quantised, by bitsandbytes", _FLOATING),
-    (r"\.(weight|input)_(scale|scale_inv|zero_point|packed)$", "is quantised", _FLOATING),
+    (r"\.(qweight|qzeros|scales|g_idx)$", N_("is quantised, as by GPTQ or AWQ"), _FLOATING),
+    (r"\.(SCB|absmax|quant_map|nested_\w+|weight_format)$|quant_state", N_("is quantised, by bitsandbytes"), _FLOATING),
+    (r"\.(weight|input)_(scale|scale_inv|zero_point|packed)$", N_("is quantised"), _FLOATING),
     (
         r"(^|\.)(score|classifier|qa_outputs)\.",
-        "is the head of a classifier, which labels texts and predicts no token",
-        "use a GPT-2 that writes",
+        N_("is the head of a classifier, which labels texts and predicts no token"),
+        N_("use a GPT-2 that writes"),
     ),
     (
         r"crossattention|ln_cross_attn|(^|\.)encoder\.",
-        "is for a decoder that reads what an encoder has read",
-        "use a GPT-2 that writes on its own",
+        N_("is for a decoder that reads what an encoder has read"),
+        N_("use a GPT-2 that writes on its own"),
     ),
 )
 
@@ -64,7 +81,9 @@ def check_no_adapter(folder: Path) -> None:
     settings = read_json(folder / ADAPTER, LARGEST)
     base = settings.get("base_model_name_or_path") if isinstance(settings, dict) else None
     raise ValueError(
-        f"{folder} holds an adapter ({ADAPTER}) for the model {given(base)}, and gptcore adds none: {_MERGE}"
+        _("{folder} holds an adapter ({adapter}) for the model {base}, and gptcore adds none: {merge}").format(
+            folder=folder, adapter=ADAPTER, base=given(base), merge=_(_MERGE)
+        )
     )
 
 
@@ -73,26 +92,44 @@ def check_no_stand_in(file: Path) -> None:
     with file.open("rb") as opened:
         head = opened.read(len(_POINTER))
     if head == _POINTER:
-        raise ValueError(f"{file} is a pointer of Git LFS, not the file itself: run `git lfs pull` in {file.parent}")
+        raise ValueError(
+            _("{file} is a pointer of Git LFS, not the file itself: run `git lfs pull` in {parent}").format(
+                file=file, parent=file.parent
+            )
+        )
     if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise ValueError(f"{file} is a web page, not the file itself: download it again, by the link to the raw file")
+        raise ValueError(
+            _("{file} is a web page, not the file itself: download it again, by the link to the raw file").format(
+                file=file
+            )
+        )
 
 
 def check_kind(file: Path, settings: dict[str, Any]) -> None:
     """Raise ValueError if `file`, the config.json with these settings, describes something else than a plain GPT-2."""
     if (model_type := settings.get("model_type")) != "gpt2":
         if model_type is None:
-            raise ValueError(f'{file} has model_type None: if it is a GPT-2, add "model_type": "gpt2" to it')
-        raise ValueError(f"{file} has model_type {given(model_type)}, and gptcore computes only 'gpt2': choose a GPT-2")
+            raise ValueError(
+                _('{file} has model_type None: if it is a GPT-2, add "model_type": "gpt2" to it').format(file=file)
+            )
+        raise ValueError(
+            _("{file} has model_type {model_type}, and gptcore computes only 'gpt2': choose a GPT-2").format(
+                file=file, model_type=given(model_type)
+            )
+        )
     if settings.get("add_cross_attention") is True:
         raise ValueError(
-            f"{file} has add_cross_attention True, for a decoder that reads what an encoder has read: use "
-            f"a GPT-2 that writes on its own"
+            _(
+                "{file} has add_cross_attention True, for a decoder that reads what an encoder has read: use a GPT-2 "
+                "that writes on its own"
+            ).format(file=file)
         )
     if quantized := settings.get("quantization_config"):
         method = quantized.get("quant_method") if isinstance(quantized, dict) else None
         raise ValueError(
-            f"{file} has a quantization_config ({given(method)}), and gptcore reads no quantised weights: {_FLOATING}"
+            _("{file} has a quantization_config ({method}), and gptcore reads no quantised weights: {floating}").format(
+                file=file, method=given(method), floating=_(_FLOATING)
+            )
         )
 
 
@@ -101,7 +138,11 @@ def check_names(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         for pattern, what, to_do in _TENSORS:
             if re.search(pattern, name):
-                raise ValueError(f"{folder}: {given(name)} {what}: {to_do}")
+                raise ValueError(
+                    _("{folder}: {name} {what}: {to_do}").format(
+                        folder=folder, name=given(name), what=_(what), to_do=_(to_do)
+                    )
+                )
 
 
 def instead_of_weights(folder: Path) -> str:
@@ -109,7 +150,8 @@ def instead_of_weights(folder: Path) -> str:
     for patterns, what, to_do in _FORMATS:
         for pattern in patterns.split():
             if found := sorted(file for file in folder.glob(pattern) if file.is_file()):
-                return f"; its {found[0].relative_to(folder)} {what}: {to_do}"
+                sentence = _("; its {file} {what}: {to_do}")
+                return sentence.format(file=found[0].relative_to(folder), what=_(what), to_do=_(to_do))
     return ""
 
 
@@ -117,5 +159,5 @@ def instead_of_config(folder: Path) -> str:
     """Where else to look for a config.json that `folder` lacks, as the end of a sentence; "" if that is not known."""
     inside = sorted(file.parent for file in folder.glob(f"*/{CONFIG}"))
     if inside or (folder / "model.safetensors").is_file():
-        return f"; {inside[-1]} has one, so load that" if inside else ""
+        return _("; {folder} has one, so load that").format(folder=inside[-1]) if inside else ""
     return instead_of_weights(folder)

@@ -8,7 +8,7 @@ import re
 
 # Whether the Korean name of a digit ends in a consonant, and in ㄹ: 영 일 이 삼 사 오 육 칠 팔 구.
 DIGITS = dict(zip("0123456789", ("ㅇ", "ㄹ", "", "ㅁ", "", "", "ㄱ", "ㄹ", "ㄹ", ""), strict=True))
-PAIRS = re.compile(r"(은\(는\)|이\(가\)|을\(를\)|과\(와\)|아\(야\)|\(으\)로|\(이\))")
+PAIRS = re.compile(r"(은\(는\)|이\(가\)|을\(를\)|과\(와\)|아\(야\)|이에요\(예요\)|이어야\(여야\)|\(으\)로|\(이\))")
 LAST = re.compile(r"[0-9A-Za-z가-힣%](?=[^0-9A-Za-z가-힣%]*$)")
 
 
@@ -59,4 +59,5 @@ def _form(pair: str, final: str) -> str:
         return "으로" if final and final != "ㄹ" else "로"
     if pair == "(이)":
         return "이" if final else ""
-    return pair[0] if final else pair[2]
+    closed, open_ = pair[:-1].split("(")
+    return closed if final else open_

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gptcore.any_tokenizer import as_id, as_ids
 from gptcore.checks import given, is_integer
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import GPTModel, check_model, check_token_ids
 
@@ -29,11 +30,12 @@ def prompt_rows(model: GPTModel, token_ids: Rows, attention_mask: Tensor | None 
         return token_ids
     if not isinstance(token_ids, (list, tuple)) or (token_ids and all(map(is_integer, token_ids))):
         raise TypeError(
-            f"token_ids must be a torch tensor, (T,) or (B, T), or a list of prompts, "
-            f"got {type(token_ids).__name__} {given(token_ids)}"
+            _("token_ids must be a torch tensor, (T,) or (B, T), or a list of prompts, got {kind} {value}").format(
+                kind=type(token_ids).__name__, value=given(token_ids)
+            )
         )
     if not token_ids:
-        raise ValueError("token_ids must have at least one prompt, got an empty list")
+        raise ValueError(_("token_ids must have at least one prompt, got an empty list"))
     return [_row(model, i, row) for i, row in enumerate(token_ids)]
 
 
@@ -41,21 +43,34 @@ def check_mask(token_ids: Any, attention_mask: Any) -> None:
     """Raise TypeError or ValueError unless attention_mask marks, with 1 and 0, what of token_ids (B, T) is text."""
     for name, value in (("token_ids", token_ids), ("attention_mask", attention_mask)):
         if not isinstance(value, Tensor):
-            raise TypeError(f"{name} must be a torch tensor where there is an attention_mask, got {given(value)}")
+            raise TypeError(
+                _("{name} must be a torch tensor where there is an attention_mask, got {value}").format(
+                    name=name, value=given(value)
+                )
+            )
     if token_ids.ndim != 2 or token_ids.shape != attention_mask.shape:
-        shapes = f"{tuple(token_ids.shape)} and {tuple(attention_mask.shape)}"
-        raise ValueError(f"attention_mask must have the shape of token_ids, (batch, tokens), got {shapes}")
+        shapes = _(" and ").join(str(tuple(tensor.shape)) for tensor in (token_ids, attention_mask))
+        raise ValueError(
+            _("attention_mask must have the shape of token_ids, (batch, tokens), got {shapes}").format(shapes=shapes)
+        )
     if attention_mask.device != token_ids.device:
-        raise ValueError(f"attention_mask must be on the device of token_ids, {token_ids.device}, not elsewhere")
+        raise ValueError(
+            _("attention_mask must be on the device of token_ids, {device}, not elsewhere").format(
+                device=token_ids.device
+            )
+        )
     if not ((attention_mask == 0) | (attention_mask == 1)).all():
-        raise ValueError("attention_mask must be 1 where there is text and 0 where there is padding, got other values")
+        raise ValueError(
+            _("attention_mask must be 1 where there is text and 0 where there is padding, got other values")
+        )
 
 
 def move_model(model: GPTModel, device: torch.device) -> None:
     """`model.to(device)`; if that fails, the model stays where it was."""
     before = model.device
     if device.type != before.type:
-        check_room(f"the model on {device}", sum(p.nbytes for p in model.parameters()), device)
+        what = _("the model on {device}").format(device=device)
+        check_room(what, sum(p.nbytes for p in model.parameters()), device)
     try:
         model.to(device)
     except BaseException:
@@ -67,10 +82,14 @@ def _row(model: GPTModel, index: int, row: Any) -> list[int]:
     """One prompt of a list, as integers."""
     name = f"token_ids[{index}]"
     if not isinstance(row, Tensor):
-        row = list(map(as_id, as_ids(f"{name} must be those of one prompt", row)))
+        row = list(map(as_id, as_ids(_("{name} must be those of one prompt").format(name=name), row)))
         row = torch.tensor(row, dtype=torch.int64, device=model.device)
     if row.ndim != 1 or len(row) == 0:
-        raise ValueError(f"{name} must have the shape (tokens,), and one at least, got {tuple(row.shape)}")
+        raise ValueError(
+            _("{name} must have the shape (tokens,), and one at least, got {shape}").format(
+                name=name, shape=tuple(row.shape)
+            )
+        )
     check_token_ids(model, row[None])
     return row.tolist()
 

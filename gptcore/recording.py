@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gptcore.checks import given, is_integer
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import CausalSelfAttention, GPTModel, check_model, check_token_ids, evaluating
 
@@ -26,8 +27,9 @@ class Recording:
     logits: Tensor  # (T, vocab_size)
 
     def __repr__(self) -> str:
-        layers, heads, tokens, _ = self.attention.shape
-        return f"Recording({tokens} tokens, {layers} layers of {heads} heads)"
+        layers, heads, tokens = self.attention.shape[:3]
+        sentence = _("Recording({tokens} tokens, {layers} layers of {heads} heads)")
+        return sentence.format(tokens=tokens, layers=layers, heads=heads)
 
 
 def record(model: GPTModel, token_ids: Tensor, ablated: Collection[tuple[int, int]] = ()) -> Recording:
@@ -93,9 +95,11 @@ def _attend(attention: CausalSelfAttention, x: Tensor, ablated: Collection[int])
 def _check_size(model: GPTModel, token_ids: Tensor) -> None:
     (rows, T), limit = token_ids.shape, model.config.context_length
     if rows != 1:
-        raise ValueError(f"token_ids must be one text, (T,) or (1, T), got {rows} of them")
+        raise ValueError(_("token_ids must be one text, (T,) or (1, T), got {rows} of them").format(rows=rows))
     if limit < T:
-        raise ValueError(f"token_ids must be at most {limit}, the context length, got {T}")
+        raise ValueError(
+            _("token_ids must be at most {limit}, the context length, got {count}").format(limit=limit, count=T)
+        )
 
 
 def _check_room(model: GPTModel, T: int) -> None:
@@ -103,29 +107,44 @@ def _check_room(model: GPTModel, T: int) -> None:
     attention = 2 * config.n_layers * config.n_heads * T * T  # of each layer, and then of all in one tensor
     residuals = 2 * (config.n_layers + 1) * T * config.emb_dim
     needed = (attention + residuals + T * config.vocab_size) * model.dtype.itemsize
-    check_room(f"a recording of {T} tokens", needed, model.device, "take a shorter text")
+    what = _("a recording of {count} tokens").format(count=T)
+    check_room(what, needed, model.device, _("take a shorter text"))
 
 
 def _check_residuals(model: GPTModel, residuals: Tensor) -> None:
     if not isinstance(residuals, Tensor) or residuals.dtype != model.dtype:
         kind = residuals.dtype if isinstance(residuals, Tensor) else type(residuals).__name__
-        raise TypeError(f"residuals must be a tensor with the dtype of the model, {model.dtype}, got {kind}")
+        raise TypeError(
+            _("residuals must be a tensor with the dtype of the model, {dtype}, got {kind}").format(
+                dtype=model.dtype, kind=kind
+            )
+        )
     C = model.config.emb_dim
     if residuals.shape[-1:] != (C,) or residuals.device != model.device:
-        found = f"{tuple(residuals.shape)} on {residuals.device}"
-        raise ValueError(f"residuals must have the shape (..., {C}), on {model.device} like the model, got {found}")
+        found = _("{shape} on {device}").format(shape=tuple(residuals.shape), device=residuals.device)
+        raise ValueError(
+            _("residuals must have the shape (..., {width}), on {device} like the model, got {found}").format(
+                width=C, device=model.device, found=found
+            )
+        )
     needed = residuals.numel() // C * model.config.vocab_size * model.dtype.itemsize
-    check_room("the logits of residuals", needed, model.device, "take fewer of them")
+    check_room(_("the logits of residuals"), needed, model.device, _("take fewer of them"))
 
 
 def _check_heads(model: GPTModel, heads: Collection[tuple[int, int]]) -> None:
     layers, per_layer = model.config.n_layers, model.config.n_heads
     if isinstance(heads, Tensor) or not isinstance(heads, Collection) or not all(map(_is_pair, heads)):
-        raise TypeError(f"ablated must be a list of heads, each a pair of integers (layer, head), got {given(heads)}")
+        raise TypeError(
+            _("ablated must be a list of heads, each a pair of integers (layer, head), got {value}").format(
+                value=given(heads)
+            )
+        )
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < per_layer):
             raise ValueError(
-                f"ablated must name heads from (0, 0) to ({layers - 1}, {per_layer - 1}), got ({layer}, {head})"
+                _("ablated must name heads from (0, 0) to ({last_layer}, {last_head}), got ({layer}, {head})").format(
+                    last_layer=layers - 1, last_head=per_layer - 1, layer=layer, head=head
+                )
             )
 
 

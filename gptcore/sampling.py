@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptcore.checks import as_float, check_integer, given, is_number
+from gptcore.language import N_, _
 
 # What can remove a token, in this order; `Distribution.removed_by` holds 1 + the index in this tuple, or 0 for a kept
 # token. A token is "masked" if its logit was -inf to begin with.
@@ -61,8 +62,10 @@ class Distribution:
     def __repr__(self) -> str:
         *batch, vocab_size = self.probs.shape
         counts = self.kept_count.flatten().tolist()
-        kept = counts[0] if not batch else f"{min(counts, default=0)} to {max(counts, default=0)}"
-        return f"Distribution({'x'.join(map(str, [*batch, vocab_size]))} tokens, {kept} kept)"
+        least, most = min(counts, default=0), max(counts, default=0)
+        kept = _("{least} to {most}").format(least=least, most=most) if batch else most
+        shape = "x".join(map(str, [*batch, vocab_size]))
+        return _("Distribution({shape} tokens, {kept} kept)").format(shape=shape, kept=kept)
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,15 @@ class Sampling:
         object.__setattr__(self, "temperature", as_float("temperature", self.temperature))
         if not 0 <= self.temperature < math.inf:
             raise ValueError(
-                f"temperature must be 0 (always the likeliest token) or above and finite, got {given(self.temperature)}"
+                _("temperature must be 0 (always the likeliest token) or above and finite, got {value}").format(
+                    value=given(self.temperature)
+                )
             )
         if self.top_k is not None:
-            check_integer("top_k", self.top_k, least=1, hint=", or None to keep every token")
+            check_integer("top_k", self.top_k, least=1, hint=_(", or None to keep every token"))
             object.__setattr__(self, "top_k", int(self.top_k))
-        object.__setattr__(self, "top_p", _share("top_p", self.top_p, "above 0 and at most 1"))
-        object.__setattr__(self, "min_p", _share("min_p", self.min_p, "from 0 to 1"))
+        object.__setattr__(self, "top_p", _share("top_p", self.top_p, N_("above 0 and at most 1")))
+        object.__setattr__(self, "min_p", _share("min_p", self.min_p, N_("from 0 to 1")))
 
     def distribution(self, logits: Tensor) -> Distribution:
         """Turn logits (..., vocab_size) into a `Distribution`; each stage sees what the ones before it kept.
@@ -150,7 +155,7 @@ def draw(distribution: Distribution, uniform: Tensor | float) -> Tensor:
     Raises TypeError or ValueError if `uniform` is no number in [0, 1), or has another shape.
     """
     if not isinstance(distribution, Distribution):
-        raise TypeError(f"distribution must be a Distribution, got {type(distribution).__name__}")
+        raise TypeError(_("distribution must be a Distribution, got {kind}").format(kind=type(distribution).__name__))
     uniform = _darts(uniform, distribution.probs).unsqueeze(-1)
     cdf = distribution.probs.double().cumsum(-1)
     # Rounding makes the bar a hair shorter or longer than 1, so the dart is scaled to the bar.
@@ -162,10 +167,18 @@ def _share(name: str, value: float | None, allowed: str) -> float | None:
     if value is None:
         return None
     if not is_number(value):
-        raise TypeError(f"{name} must be a number {allowed}, or None to turn it off, got {given(value)}")
+        raise TypeError(
+            _("{name} must be a number {allowed}, or None to turn it off, got {value}").format(
+                name=name, allowed=_(allowed), value=given(value)
+            )
+        )
     share = as_float(name, value)
     if not 0 <= share <= 1 or (name == "top_p" and share == 0):
-        raise ValueError(f"{name} must be {allowed}, or None to turn it off, got {given(value)}")
+        raise ValueError(
+            _("{name} must be {allowed}, or None to turn it off, got {value}").format(
+                name=name, allowed=_(allowed), value=given(value)
+            )
+        )
     return share
 
 
@@ -174,19 +187,23 @@ def _darts(uniform: Tensor | float, probs: Tensor) -> Tensor:
     if not isinstance(uniform, Tensor):
         number = as_float("uniform", uniform)
         if not 0 <= number < 1:
-            raise ValueError(f"uniform must be at least 0 and below 1, got {given(uniform)}")
+            raise ValueError(_("uniform must be at least 0 and below 1, got {value}").format(value=given(uniform)))
         return torch.tensor(number, dtype=torch.float64, device=probs.device)
     if uniform.is_meta:
-        raise ValueError("uniform must have a value, got a tensor on the device meta")
+        raise ValueError(_("uniform must have a value, got a tensor on the device meta"))
     if uniform.is_complex() or uniform.dtype == torch.bool:
-        raise TypeError(f"uniform must be real numbers, got {uniform.dtype}")
+        raise TypeError(_("uniform must be real numbers, got {dtype}").format(dtype=uniform.dtype))
     if uniform.ndim and probs.ndim > 1 and uniform.shape != probs.shape[:-1]:
         shape = tuple(probs.shape[:-1])
-        raise ValueError(f"uniform must be one number, or have the shape {shape}, got {tuple(uniform.shape)}")
+        raise ValueError(
+            _("uniform must be one number, or have the shape {shape}, got {found}").format(
+                shape=shape, found=tuple(uniform.shape)
+            )
+        )
     darts = uniform.to(probs.device).double()
     if not ((darts >= 0) & (darts < 1)).all():  # NaN is neither
         wrong = darts[~((darts >= 0) & (darts < 1))][0].item()
-        raise ValueError(f"uniform must be at least 0 and below 1, got {wrong}")
+        raise ValueError(_("uniform must be at least 0 and below 1, got {value}").format(value=wrong))
     return darts
 
 
@@ -199,11 +216,15 @@ def _readable(logits: Tensor) -> Tensor:
     """The same logits as float32 or float64, on a device that has float64."""
     if not isinstance(logits, Tensor) or logits.dtype not in DTYPES:
         kind = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__
-        raise TypeError(f"logits must be a tensor of floating-point numbers of 16 bits or more, got {kind}")
+        raise TypeError(
+            _("logits must be a tensor of floating-point numbers of 16 bits or more, got {kind}").format(kind=kind)
+        )
     if logits.ndim == 0 or logits.shape[-1] == 0:
-        raise ValueError(f"logits must have the shape (..., vocab_size), got {tuple(logits.shape)}")
+        raise ValueError(
+            _("logits must have the shape (..., vocab_size), got {shape}").format(shape=tuple(logits.shape))
+        )
     if logits.is_meta:
-        raise ValueError("logits must have values, got a tensor on the device meta")
+        raise ValueError(_("logits must have values, got a tensor on the device meta"))
     logits = logits.detach().to(with_float64(logits.device))
     return logits if logits.dtype == torch.float64 else logits.float()
 
@@ -213,8 +234,10 @@ def _largest(logits: Tensor) -> Tensor:
     largest = logits.amax(-1, keepdim=True)
     if not largest.isfinite().all():
         row = largest[~largest.isfinite()][0].item()
-        what = {math.inf: "+inf", -math.inf: "nothing but -inf"}.get(row, "NaN")
-        raise ValueError(f"each row of logits must have a finite largest value, got a row with {what}")
+        what = {math.inf: "+inf", -math.inf: _("nothing but -inf")}.get(row, "NaN")
+        raise ValueError(
+            _("each row of logits must have a finite largest value, got a row with {what}").format(what=what)
+        )
     return largest
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gptcore.checks import given, is_integer
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.sampling import with_float64
 
@@ -25,7 +26,8 @@ class Uniforms:
     """
 
     def __init__(self, seed: int | Sequence[int] | None, rows: int = 1):
-        check_room(f"luck for {rows:,} rows", rows * GENERATOR, "cpu", "take fewer rows")
+        what = _("luck for {rows:,} rows").format(rows=rows)
+        check_room(what, rows * GENERATOR, "cpu", _("take fewer rows"))
         self.generators = []
         for row_seed in _row_seeds(seed, rows):
             generator = torch.Generator()
@@ -67,15 +69,19 @@ def _row_seeds(seed: int | Sequence[int] | None, rows: int) -> list[int | None]:
         first = _one_seed(seed)
         return [first] + [_mixed(first, row) for row in range(1, rows)]
     if len(seed) != rows:
-        raise ValueError(f"seed must be one integer, or one for each of the {rows} rows, got {len(seed)}")
+        raise ValueError(
+            _("seed must be one integer, or one for each of the {rows} rows, got {count}").format(
+                rows=rows, count=len(seed)
+            )
+        )
     return [None if row_seed is None else _one_seed(row_seed) for row_seed in seed]
 
 
 def _one_seed(seed: int) -> int:
     if not is_integer(seed):
-        raise TypeError(f"seed must be an integer, one for each row, or None, got {given(seed)}")
+        raise TypeError(_("seed must be an integer, one for each row, or None, got {value}").format(value=given(seed)))
     if not 0 <= seed < LIMIT:
-        raise ValueError(f"seed must be from 0 to 2**63 - 1, got {given(seed)}")
+        raise ValueError(_("seed must be from 0 to 2**63 - 1, got {value}").format(value=given(seed)))
     return int(seed)
 
 

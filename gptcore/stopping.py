@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gptcore.checks import check_integer, given, is_integer
+from gptcore.language import _
 
 
 def check_ends(eos_token_id: Any) -> list[int]:
@@ -14,11 +15,15 @@ def check_ends(eos_token_id: Any) -> list[int]:
     several = isinstance(eos_token_id, (list, tuple, set, frozenset))
     found = [] if eos_token_id is None else list(eos_token_id) if several else [eos_token_id]
     if not all(map(is_integer, found)):
-        raise TypeError(f"eos_token_id must be an integer, several of them, or None, got {given(eos_token_id)}")
+        raise TypeError(
+            _("eos_token_id must be an integer, several of them, or None, got {value}").format(
+                value=given(eos_token_id)
+            )
+        )
     for token_id in found:
         check_integer("eos_token_id", token_id, least=0)
         if token_id >= 2**63:
-            raise ValueError(f"eos_token_id must be an integer of 64 bits, got {given(token_id)}")
+            raise ValueError(_("eos_token_id must be an integer of 64 bits, got {value}").format(value=given(token_id)))
     return [int(token_id) for token_id in found]
 
 
@@ -26,7 +31,9 @@ def stop_strings(stop: str | Sequence[str]) -> list[str]:
     """`stop` as a list. Raises TypeError if it is neither a string nor several, or if one is empty."""
     strings = [stop] if isinstance(stop, str) else stop
     if not isinstance(strings, Sequence) or not all(isinstance(string, str) and string for string in strings):
-        raise TypeError(f"stop must be a string or several, none of them empty, got {given(stop)}")
+        raise TypeError(
+            _("stop must be a string or several, none of them empty, got {value}").format(value=given(stop))
+        )
     return list(strings)
 
 

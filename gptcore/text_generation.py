@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gptcore.checks import check_bool, check_integer, check_text
 from gptcore.generation import LogitsProcessor, Step, check_arguments, new_token_ids, processed, steps_of_each
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model, resolve_device
 from gptcore.prompts import move_model
 from gptcore.sampling import Sampling
@@ -146,13 +147,13 @@ def _prepare(
     check_integer("max_length", max_length, least=0)
     check_bool("known_only", known_only)
     if not prompts:
-        raise ValueError("prompt must be a str or several, got an empty list")
+        raise ValueError(_("prompt must be a str or several, got an empty list"))
     for i, prompt in enumerate(prompts):
         check_text(f"prompt[{i}]", prompt)
     target = None if device is None else resolve_device(device)
     prompt_ids = [encode(tokenizer, prompt) if prompt else [] for prompt in prompts]
     rows = [ids or start_ids(model, tokenizer) for ids in prompt_ids]
-    rows, _ = check_arguments(model, rows, None, max_length, None, logits_processor)
+    rows = check_arguments(model, rows, None, max_length, None, logits_processor)[0]
     if target is not None:
         move_model(model, target)
     return prompt_ids, rows, _known_only(model, tokenizer, logits_processor) if known_only else logits_processor
@@ -166,7 +167,11 @@ def start_ids(model: GPTModel, tokenizer: Any, name: str = "prompt") -> list[int
     for token_id in end_token_ids(tokenizer):
         if token_id < model.config.vocab_size:
             return [token_id]
-    raise ValueError(f"{name} must not be empty, since this tokenizer has no end-of-text token of the model's, got ''")
+    raise ValueError(
+        _("{name} must not be empty, since this tokenizer has no end-of-text token of the model's, got ''").format(
+            name=name
+        )
+    )
 
 
 def _known_only(model: GPTModel, tokenizer: Any, logits_processor: LogitsProcessor | None) -> LogitsProcessor:

@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from gptcore.any_tokenizer import as_ids, decode_plainly, each_id, encode_quietly, is_known
+from gptcore.language import _
 from gptcore.token_text import is_single_byte, joins_bytes, token_bytes, unknown_label
 
 CONTEXT = 64  # tokens: what is further back does not change how a token reads
@@ -14,7 +15,7 @@ CONTEXT = 64  # tokens: what is further back does not change how a token reads
 
 def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
     """The text of `token_ids`; an id that the tokenizer does not have is not dropped but becomes `<id 40321>`."""
-    token_ids = list(each_id(as_ids("token_ids must be those of one text", token_ids)))
+    token_ids = list(each_id(as_ids(_("token_ids must be those of one text"), token_ids)))
     return "".join(stream_decode(tokenizer, (), start=token_ids))
 
 

@@ -7,6 +7,7 @@ import torch
 
 from gptcore.checks import check_bool, check_integer, given
 from gptcore.generation import generate_steps
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import GPTModel, check_model, resolve_device
 
@@ -24,9 +25,9 @@ def time_per_token(model: GPTModel, lengths: Sequence[int], use_cache: bool = Tr
     check_bool("use_cache", use_cache)
     check_integer("repeats", repeats, least=1)
     if not isinstance(lengths, Sequence):
-        raise TypeError(f"lengths must be a list of integers, got {given(lengths)}")
+        raise TypeError(_("lengths must be a list of integers, got {value}").format(value=given(lengths)))
     for length in lengths:
-        check_integer("each of lengths", length, least=1)
+        check_integer(_("each of lengths"), length, least=1)
     return [_fastest_step(model, length, use_cache, repeats) for length in lengths]
 
 
@@ -35,7 +36,7 @@ def _fastest_step(model: GPTModel, length: int, use_cache: bool, repeats: int) -
     steps = generate_steps(model, token_ids, repeats + 1, temperature=0, seed=0, use_cache=use_cache)
     next(steps)
     times = []
-    for _ in range(repeats):
+    for _time in range(repeats):
         start = perf_counter()
         next(steps)
         times.append(perf_counter() - start)
@@ -52,11 +53,12 @@ def read_bandwidth(device: torch.device | str = "cpu", megabytes: int = 256, rep
     check_integer("megabytes", megabytes, least=1)
     check_integer("repeats", repeats, least=1)
     device = resolve_device(device)
-    check_room(f"reading megabytes={given(megabytes)}", megabytes * 10**6, device, "read fewer")
+    what = _("reading megabytes={value}").format(value=given(megabytes))
+    check_room(what, megabytes * 10**6, device, _("read fewer"))
     values = torch.ones(megabytes * 10**6 // 4, device=device)
     values.sum().item()  # the first sum also prepares the memory
     times = []
-    for _ in range(repeats):
+    for _time in range(repeats):
         start = perf_counter()
         values.sum().item()  # a value on the CPU: the device is done
         times.append(perf_counter() - start)

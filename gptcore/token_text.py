@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from gptcore.any_tokenizer import as_id, backend_of, content_of, decode_plainly, is_known
+from gptcore.language import _
 from gptcore.printable import visible
 
 
@@ -36,7 +37,7 @@ def token_bytes(tokenizer: Any, token_id: int) -> bytes:
     """
     token_id = as_id(token_id)
     if not is_known(tokenizer, token_id):
-        raise ValueError(f"token_id must be one that the tokenizer has, got {token_id}")
+        raise ValueError(_("token_id must be one that the tokenizer has, got {token_id}").format(token_id=token_id))
     if hasattr(tokenizer, "decode_single_token_bytes"):  # of tiktoken
         return tokenizer.decode_single_token_bytes(token_id)
     content, backend = content_of(tokenizer, token_id), backend_of(tokenizer)

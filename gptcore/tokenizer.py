@@ -16,6 +16,7 @@ from gptcore.any_tokenizer import end_token_ids as end_token_ids
 from gptcore.bpe_files import read_merges, read_vocab
 from gptcore.checks import check_text, given
 from gptcore.files import as_path
+from gptcore.language import _
 from gptcore.printable import printable as printable
 from gptcore.printable import visible as visible
 from gptcore.printable import without_spaces
@@ -35,7 +36,7 @@ class Tokenizer:
 
     def __init__(self, backend: Any, eos_token: str | None = END_OF_TEXT):
         if isinstance(backend, type) or not hasattr(backend, "id_to_token"):
-            raise TypeError(f"backend must be a tokenizers.Tokenizer, got {type(backend).__name__}")
+            raise TypeError(_("backend must be a tokenizers.Tokenizer, got {kind}").format(kind=type(backend).__name__))
         self.backend = backend
         self.eos_token_id = None if eos_token is None else backend.token_to_id(eos_token)
         self.clean_up_tokenization_spaces = False  # a setting of files: "a fox ." is decoded as "a fox."
@@ -57,7 +58,7 @@ class Tokenizer:
 
         check_text("text", text)
         if not text:
-            raise ValueError("text must have at least one character, got ''")
+            raise ValueError(_("text must have at least one character, got ''"))
         backend = Backend(models.WordLevel({character: i for i, character in enumerate(sorted(set(text)))}))
         backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
         backend.decoder = decoders.Fuse()
@@ -77,20 +78,26 @@ class Tokenizer:
         if self._character_ids is not None:  # a dictionary is a hundred times as fast as the library
             if unknown := set(text) - self._character_ids.keys():
                 raise ValueError(
-                    f"text must have only the {len(self)} characters that the tokenizer knows, got {min(unknown)!r}"
+                    _("text must have only the {count} characters that the tokenizer knows, got {character!r}").format(
+                        count=len(self), character=min(unknown)
+                    )
                 )
             return [self._character_ids[character] for character in text]
         try:
             return self.backend.encode(text, add_special_tokens=False).ids
         except Exception as error:  # the library raises plain Exceptions
-            raise ValueError(f"text must be one that the tokenizer can read, got {given(text)}: {error}") from error
+            raise ValueError(
+                _("text must be one that the tokenizer can read, got {value}: {error}").format(
+                    value=given(text), error=error
+                )
+            ) from error
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of `token_ids`, with the names of special tokens; bytes that are not valid UTF-8 become U+FFFD.
 
         An id that the tokenizer does not have becomes `<id 40321>`.
         """
-        token_ids = as_ids("token_ids must be those of one text", token_ids)
+        token_ids = as_ids(_("token_ids must be those of one text"), token_ids)
         if not all(is_known(self, token_id) for token_id in set(token_ids)):
             return decode(self, token_ids)
         text = self.backend.decode(token_ids, skip_special_tokens=False)
@@ -100,7 +107,7 @@ class Tokenizer:
         return self.backend.get_vocab_size()
 
     def __repr__(self) -> str:
-        return f"Tokenizer({len(self):,} tokens)"
+        return _("Tokenizer({count:,} tokens)").format(count=len(self))
 
 
 def byte_level_bpe(
@@ -120,7 +127,11 @@ def byte_level_bpe(
     from tokenizers import Tokenizer as Backend
 
     if (vocab is None) != (merges is None):
-        raise ValueError(f"vocab and merges must be two files, or both None, got {given(vocab)} and {given(merges)}")
+        raise ValueError(
+            _("vocab and merges must be two files, or both None, got {vocab} and {merges}").format(
+                vocab=given(vocab), merges=given(merges)
+            )
+        )
     tokens = {} if vocab is None else read_vocab(as_path("vocab", vocab))
     pairs = [] if merges is None else read_merges(as_path("merges", merges), tokens)
     backend = Backend(models.BPE(tokens, pairs) if tokens else models.BPE())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gptcore.bpe_files import read_text
+from gptcore.language import _
 from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe
 from gptcore.tokenizer_settings import apply_settings, end_ids, read_settings
 
@@ -28,15 +29,20 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """
     if not (folder / "tokenizer.json").is_file() and not all((folder / name).is_file() for name in GPT2_FILES):
         other = next((name for name in OTHER_FILES if (folder / name).is_file()), None)
-        raise ValueError(
-            f"{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json"
-            + (f"; to make one of its {other}, load the folder with the AutoTokenizer of `transformers` and save it "
-               "there again with save_pretrained()" if other else "")
-        )  # fmt: skip
+        sentence = _("{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json")
+        if other:
+            sentence = _(
+                "{folder} has no tokenizer: neither vocab.json and merges.txt nor tokenizer.json; to make one of its "
+                "{other}, load the folder with the AutoTokenizer of `transformers` and save it there again with "
+                "save_pretrained()"
+            )
+        raise ValueError(sentence.format(folder=folder, other=other))
     try:
         tokenizer = _read(folder)
     except Exception as error:  # the library raises plain Exceptions
-        raise ValueError(f"the tokenizer in {folder} cannot be read: {str(error)[:300]}") from error
+        raise ValueError(
+            _("the tokenizer in {folder} cannot be read: {error}").format(folder=folder, error=str(error)[:300])
+        ) from error
     if not (folder / "tokenizer.json").is_file():
         _check_bytes(tokenizer.backend, folder)
     return tokenizer
@@ -73,7 +79,11 @@ def _check_bytes(backend: Any, folder: Path) -> None:
     from tokenizers.pre_tokenizers import ByteLevel
 
     if set(ByteLevel.alphabet()) - backend.get_vocab().keys():
-        raise ValueError(f"the tokenizer in {folder} lacks tokens for single bytes, so it is not of GPT-2's kind")
+        raise ValueError(
+            _("the tokenizer in {folder} lacks tokens for single bytes, so it is not of GPT-2's kind").format(
+                folder=folder
+            )
+        )
 
 
 def save_tokenizer(folder: Path, tokenizer: Any) -> None:

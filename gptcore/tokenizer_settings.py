@@ -8,6 +8,7 @@ from typing import Any
 from gptcore.any_tokenizer import END_OF_TEXT
 from gptcore.checks import given
 from gptcore.files import read_json
+from gptcore.language import _
 
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 GPT2_CLASSES = ("GPT2Tokenizer", "GPT2TokenizerFast")
@@ -93,7 +94,7 @@ def apply_settings(backend: Any, settings: TokenizerSettings) -> set[int]:
     backend.add_tokens(tokens)
     for token_id, token in settings.added.items():
         if backend.token_to_id(str(token)) != token_id:
-            raise ValueError(f"{str(token)!r} cannot have the id {token_id}")
+            raise ValueError(_("{token!r} cannot have the id {token_id}").format(token=str(token), token_id=token_id))
     return {backend.token_to_id(content) for content in new}
 
 
@@ -121,7 +122,9 @@ def _read(file: Path, strict: bool = True) -> dict[str, Any]:
     """
     found = read_json(file) if file.is_file() else {}
     if strict and not isinstance(found, dict):
-        raise ValueError(f"{file.name} must hold a JSON object, got {type(found).__name__}")
+        raise ValueError(
+            _("{file} must hold a JSON object, got {kind}").format(file=file.name, kind=type(found).__name__)
+        )
     return found if isinstance(found, dict) else {}
 
 
@@ -135,7 +138,7 @@ def _token(value: Any) -> Any:
     from tokenizers import AddedToken
 
     if not _is_token(value):
-        raise ValueError(f"an added token must be a string or have a content, got {given(value)}")
+        raise ValueError(_("an added token must be a string or have a content, got {value}").format(value=given(value)))
     if isinstance(value, str):
         return value
     return AddedToken(value["content"], **{key: value[key] for key in _FLAGS if isinstance(value.get(key), bool)})

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gptcore.language import _
 from gptcore.units import bytes_text
-
-_MORE_ROOM = "make room, or set HF_HOME to another disk"
 
 
 class Unavailable(ValueError):
     """A model on the hub cannot be fetched now; `problem` says why, and what to do."""
 
     def __init__(self, problem: str):
-        super().__init__(f"{problem}, or use the bundled model, load()")
+        super().__init__(_("{problem}, or use the bundled model, load()").format(problem=problem))
         self.problem = problem
 
 
@@ -34,34 +33,51 @@ def _problem(name: str, repo: str, revision: str | None, error: Exception) -> st
     """What went wrong and what to do, in one sentence without its full stop."""
     from huggingface_hub import constants, errors
 
-    hub, cache = "the Hugging Face hub", constants.HF_HUB_CACHE
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # the hub's own answer
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    code = getattr(error, "errno", None)
     if isinstance(error, errors.GatedRepoError):
-        return (
-            f"{name!r} needs its owner's permission: accept the terms on https://huggingface.co/{repo} "
+        sentence = _(
+            "{name!r} needs its owner's permission: accept the terms on https://huggingface.co/{repo} "
             "and log in here with `hf auth login`"
         )
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return f"{name!r} is not on {hub}, or is private: check the name, and the rules of your network"
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"{name!r} is not on {hub}, because {repo} has no revision {revision!r}: check the revision"
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 403):
-        return f"{name!r} was refused by {hub} (error {status}): log in here with `hf auth login`"
-    if status is not None:
-        return f"{name!r} could not be downloaded, because {hub} answered with error {status}: try again later"
-    code = getattr(error, "errno", None)
-    if code in (errno.ENOSPC, errno.EDQUOT):
-        return f"{name!r} does not fit on the disk of {cache}: {_MORE_ROOM}"
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return f"{name!r} cannot be written to {cache}: set HF_HOME to a folder of your own"
-    if isinstance(error, (errors.FileMetadataError, ValueError, AttributeError, LookupError, TypeError)):
-        return (
-            f"{name!r} could not be downloaded, because something other than {hub} answered: see in a browser whether "
-            "your network asks you to log in"
+    elif isinstance(error, errors.RepositoryNotFoundError):
+        sentence = _(
+            "{name!r} is not on the Hugging Face hub, or is private: check the name, and the rules of your network"
         )
-    return f"{name!r} is not in the cache, and {hub} could not be reached ({type(error).__name__}): check the network"
+    elif isinstance(error, errors.RevisionNotFoundError):
+        sentence = _(
+            "{name!r} is not on the Hugging Face hub, because {repo} has no revision {revision!r}: check the revision"
+        )
+    elif status in (401, 403):
+        sentence = _("{name!r} was refused by the Hugging Face hub (error {status}): log in here with `hf auth login`")
+    elif status is not None:
+        sentence = _(
+            "{name!r} could not be downloaded, because the Hugging Face hub answered with error {status}: try again "
+            "later"
+        )
+    elif code in (errno.ENOSPC, errno.EDQUOT):
+        sentence = _("{name!r} does not fit on the disk of {cache}: make room, or set HF_HOME to another disk")
+    elif code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        sentence = _("{name!r} cannot be written to {cache}: set HF_HOME to a folder of your own")
+    elif isinstance(error, (errors.FileMetadataError, ValueError, AttributeError, LookupError, TypeError)):
+        sentence = _(
+            "{name!r} could not be downloaded, because something other than the Hugging Face hub answered: see in a "
+            "browser whether your network asks you to log in"
+        )
+    else:
+        sentence = _(
+            "{name!r} is not in the cache, and the Hugging Face hub could not be reached ({kind}): check the network"
+        )
+    return sentence.format(
+        name=name,
+        repo=repo,
+        revision=revision,
+        status=status,
+        cache=constants.HF_HUB_CACHE,
+        kind=type(error).__name__,
+    )
 
 
 def check_disk(name: str, size: int, cache: Path) -> None:
@@ -70,5 +86,8 @@ def check_disk(name: str, size: int, cache: Path) -> None:
     free = shutil.disk_usage(existing).free
     if size > free:
         raise Unavailable(
-            f"{name!r} needs {bytes_text(size)}, and the disk of {cache} has {bytes_text(free)} left: {_MORE_ROOM}"
+            _(
+                "{name!r} needs {size}, and the disk of {cache} has {free} left: make room, or set HF_HOME to another "
+                "disk"
+            ).format(name=name, size=bytes_text(size), cache=cache, free=bytes_text(free))
         )

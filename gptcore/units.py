@@ -1,5 +1,7 @@
 """Sizes and times as people read them: three digits and a unit."""
 
+from gptcore.language import _
+
 
 def bytes_text(size: float) -> str:
     """Bytes with a unit of thousands.
@@ -29,4 +31,4 @@ def three_digits(value: float) -> str:
 def _with_unit(value: float, units: tuple[tuple[float, str], ...]) -> str:
     """`value` in the first of `units` in which it is at least 1 when rounded, or else in the last."""
     size, unit = next((unit for unit in units if value >= 0.9995 * unit[0]), units[-1])
-    return f"{three_digits(value / size)} {unit}"
+    return _("{n} bytes").format(n=three_digits(value)) if unit == "bytes" else f"{three_digits(value / size)} {unit}"

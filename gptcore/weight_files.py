@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from gptcore.checks import given
-from gptcore.files import read_json
+from gptcore.files import read_json, system_words
 from gptcore.interrupts import held
+from gptcore.language import _
 from gptcore.other_kinds import LARGEST, check_no_stand_in, instead_of_weights
 
 WEIGHTS = "model.safetensors"
@@ -32,7 +33,7 @@ def weight_files(folder: Path) -> list[Path]:
     names = found.get("weight_map") if isinstance(found, dict) else None
     names = set(map(str, names.values())) if isinstance(names, dict) else set()
     if not names or not all(map(_FILE.fullmatch, names)):
-        raise ValueError(f"{index} is not a valid index of safetensors files in the same folder")
+        raise ValueError(_("{index} is not a valid index of safetensors files in the same folder").format(index=index))
     return [folder / name for name in sorted(names)]
 
 
@@ -56,21 +57,37 @@ def _each(folder: Path, read: Callable[[Any, str], T]) -> Iterator[tuple[str, T]
     seen = set()
     for file in weight_files(folder):
         if not file.is_file():
-            instead = instead_of_weights(folder) if file.name == WEIGHTS else f", which its {WEIGHTS}.index.json names"
-            raise ValueError(f"{folder} has no {file.name}{instead}")
+            instead = (
+                instead_of_weights(folder)
+                if file.name == WEIGHTS
+                else _(", which its {index} names").format(index=f"{WEIGHTS}.index.json")
+            )
+            raise ValueError(
+                _("{folder} has no {file}{instead}").format(folder=folder, file=file.name, instead=instead)
+            )
         try:
             check_no_stand_in(file)
             with held(), safe_open(file, framework="pt") as opened:  # it turns an interrupt into some other error
                 names = opened.keys()
                 if len(names) > MOST_TENSORS:
-                    raise ValueError(f"{file} has {len(names):,} tensors, far more than a GPT-2")
+                    raise ValueError(
+                        _("{file} has {count:,} tensors, far more than a GPT-2").format(file=file, count=len(names))
+                    )
                 pairs = [(name, read(opened, name)) for name in names]
         except SafetensorError as error:
-            raise ValueError(f"{file} is not a complete safetensors file: {str(error)[:300]}") from error
+            raise ValueError(
+                _("{file} is not a complete safetensors file: {error}").format(file=file, error=str(error)[:300])
+            ) from error
         except OSError as error:
-            raise ValueError(f"{file} cannot be read: {error.strerror or error}") from error
+            raise ValueError(
+                _("{file} cannot be read: {reason}").format(file=file, reason=system_words(error))
+            ) from error
         if twice := seen.intersection(name for name, _ in pairs):
-            raise ValueError(f"{file} holds {given(min(twice))}, which another file of the folder holds too: keep one")
+            raise ValueError(
+                _("{file} holds {name}, which another file of the folder holds too: keep one").format(
+                    file=file, name=given(min(twice))
+                )
+            )
         seen.update(name for name, _ in pairs)
         yield from pairs
 

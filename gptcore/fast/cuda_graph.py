@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptcore.fast.decoding import Attend, can_decode, decoder_block, draw_among, norm
+from gptcore.language import _
 from gptcore.model import GPTModel, KVCache
 from gptcore.sampling import Sampling
 from gptcore.seeds import Uniforms
@@ -88,8 +89,10 @@ def graph_generate(
     """
     if model.device.type != "cuda" or not can_decode(model) or not plain:
         raise ValueError(
-            f"cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache, no logits_processor and "
-            f"prompts of one length, got a {type(model).__name__} on {model.device}"
+            _(
+                "cuda_graph must be False unless a plain GPTModel is on CUDA, with its cache, no logits_processor "
+                "and prompts of one length, got a {kind} on {device}"
+            ).format(kind=type(model).__name__, device=model.device)
         )
     return static_generate(model, token_ids, max_new_tokens, uniforms, sampling, ends, replay)
 
@@ -110,8 +113,10 @@ def static_generate(
     (B, T), n = token_ids.shape, max_new_tokens
     if T + n > model.config.context_length:
         raise ValueError(
-            f"max_new_tokens must be at most {max(0, model.config.context_length - T)} with cuda_graph, since the text "
-            f"must fit into the context of {model.config.context_length} tokens, got {n}"
+            _(
+                "max_new_tokens must be at most {most} with cuda_graph, since the text must fit into the context of "
+                "{context_length} tokens, got {n}"
+            ).format(most=max(0, model.config.context_length - T), context_length=model.config.context_length, n=n)
         )
     kv_cache = KVCache(model.config, B, T + n, model.device, model.dtype)
     kv_cache.keys.zero_(), kv_cache.values.zero_()  # masked values must still be finite

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gptcore.costs import int8_shape, weight_bytes
 from gptcore.fast.linear import Product
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import GPTModel, check_model
 from gptcore.modes import keeping_gradients
@@ -37,17 +38,20 @@ def quantize(model: GPTModel) -> GPTModel:
     """
     check_model(model)
     if any(isinstance(module, Int8Linear) for module in model.modules()):
-        raise ValueError("model must have floating-point weights, got one that is quantised already")
+        raise ValueError(_("model must have floating-point weights, got one that is quantised already"))
     if model.device.type == "meta":
-        raise ValueError("model must have weights to be quantised, but on the device 'meta' it has only shapes")
+        raise ValueError(_("model must have weights to be quantised, but on the device 'meta' it has only shapes"))
     for name, weight in model.named_parameters():
         low, high = weight.detach().aminmax()
         if not (low > -LARGEST and high < LARGEST):  # NaN is neither
             wrong = (high if low > -LARGEST else low).item()
             raise ValueError(
-                f"model must have finite weights below {LARGEST:.1e} to be quantised, got {wrong} in {name}"
+                _("model must have finite weights below {largest:.1e} to be quantised, got {wrong} in {name}").format(
+                    largest=LARGEST, wrong=wrong, name=name
+                )
             )
-    check_room("the copy of model that becomes int8", weight_bytes(model.config), model.device, "take a smaller one")
+    what = _("the copy of model that becomes int8")
+    check_room(what, weight_bytes(model.config), model.device, _("take a smaller one"))
     quantized = copy.deepcopy(model).float().eval()
     for module in list(quantized.modules()):
         for name, child in module.named_children():

@@ -15,6 +15,7 @@ from typing import Any
 
 from gptcore.any_tokenizer import as_ids, check_tokenizer, encode_quietly, end_token_ids, is_known
 from gptcore.checks import check_integer, check_text, given
+from gptcore.language import _
 from gptcore.stories import english, korean
 from gptcore.stories.source import END, Program, Teller, next_words, score_words, split_words
 from gptcore.tokenizer import token_bytes
@@ -26,7 +27,11 @@ LANGUAGES: dict[str, Program] = {"en": english.tell, "ko": korean.tell}
 
 def _program(language: str) -> Program:
     if not isinstance(language, str) or language not in LANGUAGES:
-        raise ValueError(f"language must be one of {', '.join(map(repr, LANGUAGES))}, got {given(language)}")
+        raise ValueError(
+            _("language must be one of {known}, got {value}").format(
+                known=", ".join(map(repr, LANGUAGES)), value=given(language)
+            )
+        )
     return LANGUAGES[language]
 
 
@@ -78,9 +83,9 @@ def next_token(prefix: str | Sequence[int], tokenizer: Any) -> dict[int, float]:
         check_text("prefix", prefix)
         token_ids = encode_quietly(tokenizer, prefix)
     else:
-        token_ids = as_ids(rule := "prefix must be a str, or token ids that the tokenizer has", prefix)
+        token_ids = as_ids(rule := _("prefix must be a str, or token ids that the tokenizer has"), prefix)
         if unknown := [token_id for token_id in token_ids if not is_known(tokenizer, token_id)]:
-            raise ValueError(f"{rule}, got {given(unknown[0])}")
+            raise ValueError(_("{rule}, got {value}").format(rule=rule, value=given(unknown[0])))
     text = b"".join(token_bytes(tokenizer, token_id) for token_id in token_ids).decode("utf-8", errors="ignore")
     words = split_words(text)[:-2]  # the last two may be incomplete
     spelled = [token_id for word in words for token_id in encode_quietly(tokenizer, word)]
@@ -101,7 +106,9 @@ def _spell(program: Program, words: list[str], rest: list[int], prob: float, tok
         if not tokens and word != END:  # it would be followed by another such word, for ever
             if not rest:
                 raise ValueError(
-                    f"tokenizer must have tokens for every word of the stories, got none for {given(word)}"
+                    _("tokenizer must have tokens for every word of the stories, got none for {word}").format(
+                        word=given(word)
+                    )
                 )
         elif len(rest) < len(tokens) and tokens[: len(rest)] == rest:
             probs[tokens[len(rest)]] += prob * p

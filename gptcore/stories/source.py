@@ -19,6 +19,7 @@ from random import Random
 from typing import Any
 
 from gptcore.checks import given
+from gptcore.language import _
 
 # GPT-2's pattern (https://github.com/openai/gpt-2, encoder.py) in Python's own `re`: [^\W\d_] is a letter.
 _WORD = re.compile(r"'(?:[stmd]|re|ve|ll)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
@@ -29,7 +30,7 @@ END = "<|endoftext|>"  # the "word" after the last word of a story
 def split_words(text: str) -> list[str]:
     """The words of `text` in order: `"".join(split_words(text)) == text`."""
     if not isinstance(text, str):
-        raise TypeError(f"text must be a str, got {given(text)}")
+        raise TypeError(_("text must be a str, got {value}").format(value=given(text)))
     return _WORD.findall(text)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from gptcore.checks import given
 from gptcore.config import GPTConfig
 from gptcore.files import as_path
+from gptcore.language import _
 from gptcore.seeds import step_seed
 
 Documents = Sequence[Sequence[int] | Tensor]
@@ -29,16 +30,18 @@ def read_text(file: str | Path) -> str:
     """
     file = as_path("file", file)
     if not os.path.isfile(file):
-        raise ValueError(f"file must be a text file, but there is none at {given(str(file))}")
+        raise ValueError(_("file must be a text file, but there is none at {path}").format(path=given(str(file))))
     try:
         text = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"file {file} must be UTF-8, but its byte {error.start:,} is not: open it in an editor and save it as UTF-8"
+            _(
+                "file {file} must be UTF-8, but its byte {start:,} is not: open it in an editor and save it as UTF-8"
+            ).format(file=file, start=error.start)
         ) from error
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")  # which some editors write
     if not text.strip():
-        raise ValueError(f"file {file} must hold some text, but it is empty")
+        raise ValueError(_("file {file} must hold some text, but it is empty").format(file=file))
     return text
 
 
@@ -55,7 +58,7 @@ class TrainingRows:
         if isinstance(self.token_ids, Tensor):
             check_length("train_ids", self.token_ids, config)
         elif not len(self.token_ids):
-            raise ValueError("train_ids must have at least one document, got none")
+            raise ValueError(_("train_ids must have at least one document, got none"))
 
     def of_step(self, step: int) -> Tensor:
         """(batch_size, context_length + 1)"""
@@ -100,7 +103,7 @@ def evaluation_rows(name: str, token_ids: Tensor | Documents, config: GPTConfig)
         rows = [_checked_row(f"{name}[{i}]", document, config)[: T + 1] for i, document in enumerate(text)]
         rows = sorted((row for row in rows if len(row) > 1), key=len)  # rows of one batch are about equally long
     if not rows:
-        raise ValueError(f"{name} must hold at least two tokens, so that there is one to predict")
+        raise ValueError(_("{name} must hold at least two tokens, so that there is one to predict").format(name=name))
     return rows
 
 
@@ -121,7 +124,11 @@ def checked_text(name: str, token_ids: Tensor | Documents, config: GPTConfig) ->
     if isinstance(token_ids, Tensor):
         return _checked_row(name, token_ids, config, shortest=0)
     if not isinstance(token_ids, Sequence) or isinstance(token_ids, (str, bytes)):
-        raise TypeError(f"{name} must be a tensor of token ids or a list of documents, got {type(token_ids).__name__}")
+        raise TypeError(
+            _("{name} must be a tensor of token ids or a list of documents, got {kind}").format(
+                name=name, kind=type(token_ids).__name__
+            )
+        )
     if isinstance(token_ids, (list, tuple)):
         return [_checked_row(f"{name}[{i}]", document, config) for i, document in enumerate(token_ids)]
     return token_ids
@@ -132,27 +139,47 @@ def check_length(name: str, token_ids: Tensor, config: GPTConfig) -> None:
     shortest = config.context_length + 1
     if len(token_ids) < shortest:
         raise ValueError(
-            f"{name} must have at least context_length + 1 = {shortest} tokens, got {len(token_ids)}: "
-            "take a longer text, or a model with a shorter context"
+            _(
+                "{name} must have at least context_length + 1 = {shortest} tokens, got {count}: take a longer "
+                "text, or a model with a shorter context"
+            ).format(name=name, shortest=shortest, count=len(token_ids))
         )
 
 
 def _checked_row(name: str, row: Sequence[int] | Tensor, config: GPTConfig, shortest: int = 1) -> Tensor:
     if not isinstance(row, (Tensor, Sequence)) or isinstance(row, (str, bytes)):
-        raise TypeError(f"{name} must be a row of token ids, got {row!r}; one long row is given as a torch tensor")
+        raise TypeError(
+            _("{name} must be a row of token ids, got {row!r}; one long row is given as a torch tensor").format(
+                name=name, row=row
+            )
+        )
     try:
         row = torch.as_tensor(row) if len(row) else torch.zeros(0, dtype=torch.long)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name} must be a row of integers, but PyTorch says: {error}") from error
+        raise TypeError(
+            _("{name} must be a row of integers, but PyTorch says: {error}").format(name=name, error=error)
+        ) from error
     if row.dtype not in _INTEGERS:
-        raise TypeError(f"{name} must be integers (torch.int64, int32, int16 or uint8), got {row.dtype}")
+        raise TypeError(
+            _("{name} must be integers (torch.int64, int32, int16 or uint8), got {dtype}").format(
+                name=name, dtype=row.dtype
+            )
+        )
     if row.ndim != 1:
-        raise ValueError(f"{name} must be one row of token ids, (N,), got the shape {tuple(row.shape)}")
+        raise ValueError(
+            _("{name} must be one row of token ids, (N,), got the shape {shape}").format(
+                name=name, shape=tuple(row.shape)
+            )
+        )
     if len(row) < shortest:
-        raise ValueError(f"{name} must have at least one token, got none")
+        raise ValueError(_("{name} must have at least one token, got none").format(name=name))
     if len(row):
         low, high = (int(end) for end in row.aminmax())
         if low < 0 or high >= config.vocab_size:
             wrong = low if low < 0 else high
-            raise ValueError(f"{name} must be from 0 to {config.vocab_size - 1}, the model's vocabulary, got {wrong}")
+            raise ValueError(
+                _("{name} must be from 0 to {last}, the model's vocabulary, got {value}").format(
+                    name=name, last=config.vocab_size - 1, value=wrong
+                )
+            )
     return row

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptcore.checks import check_integer, say
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model, evaluating
 from gptcore.training.batches import Documents, evaluation_batches, evaluation_rows
 from gptcore.training.distributed import Processes
@@ -68,8 +69,14 @@ def evaluate(model: GPTModel, token_ids: Tensor | Documents, batch_size: int = 3
     found = finished(evaluation_steps(model, rows, batch_size, Processes(model.device)))
     if math.isnan(found.loss):
         name = not_finite(model)
-        why = f"model has NaN or infinity in {name}" if name else f"model computes values beyond {model.dtype}"
-        say(f"the loss is nan, because the {why}: train or load it again{'' if name else ' in float32'}")
+        if name:
+            sentence = _("the loss is nan, because the model has NaN or infinity in {name}: train or load it again")
+            say(sentence.format(name=name))
+        else:
+            sentence = _(
+                "the loss is nan, because the model computes values beyond {dtype}: train or load it again in float32"
+            )
+            say(sentence.format(dtype=model.dtype))
     return found
 
 
@@ -99,7 +106,9 @@ def fitting_into_memory(model: GPTModel, batch_size: int) -> Iterator[None]:
             word in str(error).lower() for word in words
         ):
             raise ValueError(
-                f"a batch of batch_size={batch_size} rows of context_length={model.config.context_length} tokens "
-                f"does not fit into the memory of {model.device}: choose a smaller batch_size"
+                _(
+                    "a batch of batch_size={batch_size} rows of context_length={context_length} tokens "
+                    "does not fit into the memory of {device}: choose a smaller batch_size"
+                ).format(batch_size=batch_size, context_length=model.config.context_length, device=model.device)
             ) from error
         raise

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gptcore.checks import given
 from gptcore.interrupts import held, restoring
+from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.modes import in_training, keeping_gradients, same_luck
 from gptcore.seeds import LIMIT, step_seed
@@ -132,19 +133,27 @@ class _Training:
         self.should_stop, self.on_progress = should_stop, on_progress
         if settings.patience is not None and val_ids is None:
             raise ValueError(
-                f"patience must be None without val_ids, whose evaluations it counts, got {settings.patience}"
+                _("patience must be None without val_ids, whose evaluations it counts, got {patience}").format(
+                    patience=settings.patience
+                )
             )
         for name, function in {"should_stop": should_stop, "on_progress": on_progress}.items():
             if function is not None and not callable(function):
-                raise TypeError(f"{name} must be a function, or None, got {given(function)}")
+                raise TypeError(
+                    _("{name} must be a function, or None, got {value}").format(name=name, value=given(function))
+                )
         if not any(p.requires_grad for p in model.parameters()):
-            raise ValueError("model must have weights that can be trained, but all are fixed, as int8 weights are")
+            raise ValueError(_("model must have weights that can be trained, but all are fixed, as int8 weights are"))
         if torch.is_inference_mode_enabled() or any(p.is_inference() for p in model.parameters()):
-            raise ValueError("model must be made and trained outside of torch.inference_mode(), which has no gradients")
+            raise ValueError(
+                _("model must be made and trained outside of torch.inference_mode(), which has no gradients")
+            )
         self.processes = Processes.together(model.device)
         if settings.batch_size % self.processes.count:
             raise ValueError(
-                f"batch_size must be a multiple of {self.processes.count}, the processes, got {settings.batch_size}"
+                _("batch_size must be a multiple of {count}, the processes, got {batch_size}").format(
+                    count=self.processes.count, batch_size=settings.batch_size
+                )
             )
         self.batches = TrainingRows(train_ids, model.config, settings.batch_size, settings.seed)
         self.held_out = _HeldOut(model, val_ids, settings.batch_size, self.processes)

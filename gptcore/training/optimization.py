@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gptcore.interrupts import held
+from gptcore.language import _
 from gptcore.model import GPTModel
 from gptcore.training.distributed import Processes
 
@@ -30,7 +31,9 @@ def learn(
     norm = nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
     loss = processes.sum(loss.detach()) / processes.count
     if not loss.isfinite() and step == 1 and (name := not_finite(model)):
-        raise ValueError(f"model must have finite weights to be trained, got NaN or infinity in {name}")
+        raise ValueError(
+            _("model must have finite weights to be trained, got NaN or infinity in {name}").format(name=name)
+        )
     check_finite("loss", loss, step)
     check_finite("gradient", norm, step)
     with held():
@@ -46,7 +49,11 @@ def not_finite(model: nn.Module) -> str | None:
 def check_finite(name: str, value: Tensor, step: int) -> None:
     """Raise ValueError, with what to do, if training has diverged at `step`."""
     if not value.isfinite():
-        raise ValueError(f"the {name} became {value.item()} at step {step}: try a lower learning_rate")
+        sentence = {
+            "loss": _("the loss became {value} at step {step}: try a lower learning_rate"),
+            "gradient": _("the gradient became {value} at step {step}: try a lower learning_rate"),
+        }[name]
+        raise ValueError(sentence.format(value=value.item(), step=step))
 
 
 def adamw(model: GPTModel, rate: float, decay: float, betas: tuple[float, float]) -> torch.optim.AdamW:

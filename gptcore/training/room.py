@@ -6,6 +6,7 @@ too much, and `gptcore.training.evaluation.fitting_into_memory` says so then.
 
 from torch import Tensor
 
+from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import GPTModel
 from gptcore.training.settings import TrainingSettings
@@ -27,12 +28,14 @@ def check_training(model: GPTModel, settings: TrainingSettings, rows: int, keeps
     kept = config.n_layers * (8 * config.emb_dim + 2 * config.hidden_dim) * itemsize
     tokens = rows * config.context_length
     needed = weights + best + tokens * (kept + 3 * FLOAT32 * config.vocab_size)
-    instead = "choose a smaller batch_size, or a smaller model"
-    check_room(f"training with batch_size={settings.batch_size}", needed, model.device, instead)
+    instead = _("choose a smaller batch_size, or a smaller model")
+    what = _("training with batch_size={batch_size}").format(batch_size=settings.batch_size)
+    check_room(what, needed, model.device, instead)
 
 
 def check_evaluation(model: GPTModel, rows: list[Tensor], batch_size: int) -> None:
     """Raise MemoryError unless the batch with the longest rows fits: scores and probabilities of the vocabulary."""
     tokens = min(batch_size, len(rows)) * (max(map(len, rows)) - 1)
     needed = tokens * 2 * FLOAT32 * model.config.vocab_size
-    check_room(f"evaluating with batch_size={batch_size}", needed, model.device, "choose a smaller batch_size")
+    what = _("evaluating with batch_size={batch_size}").format(batch_size=batch_size)
+    check_room(what, needed, model.device, _("choose a smaller batch_size"))

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from gptcore.checks import as_float, check_integer, given, is_number
+from gptcore.language import _
 from gptcore.seeds import LIMIT
 
 
@@ -44,11 +45,15 @@ class TrainingSettings:
             self._set("min_learning_rate", _rate("min_learning_rate", self.min_learning_rate, may_be_0=True))
         pair = isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
         if not pair or not all(is_number(beta) and 0 <= as_float("betas", beta) < 1 for beta in self.betas):
-            raise ValueError(f"betas must be two numbers, each at least 0 and below 1, got {given(self.betas)}")
+            raise ValueError(
+                _("betas must be two numbers, each at least 0 and below 1, got {value}").format(value=given(self.betas))
+            )
         self._set("betas", tuple(as_float("betas", beta) for beta in self.betas))
         if self.autocast is not None and self.autocast is not torch.bfloat16:
             raise ValueError(
-                f"autocast must be torch.bfloat16, or None for the model's own type, got {given(self.autocast)}"
+                _("autocast must be torch.bfloat16, or None for the model's own type, got {value}").format(
+                    value=given(self.autocast)
+                )
             )
 
     def _set(self, name: str, value: Any) -> None:
@@ -59,12 +64,16 @@ class TrainingSettings:
 def _integer(name: str, value: Any, least: int) -> int:
     check_integer(name, value, least)
     if value >= LIMIT:
-        raise ValueError(f"{name} must be below 2**63, got {given(value)}")
+        raise ValueError(_("{name} must be below 2**63, got {value}").format(name=name, value=given(value)))
     return int(value)
 
 
 def _rate(name: str, value: Any, may_be_0: bool) -> float:
     rate = as_float(name, value)
     if not 0 <= rate < math.inf or (rate == 0 and not may_be_0):
-        raise ValueError(f"{name} must be {'0 or above' if may_be_0 else 'above 0'} and finite, got {given(value)}")
+        above_0, from_0 = (
+            _("{name} must be above 0 and finite, got {value}"),
+            _("{name} must be 0 or above and finite, got {value}"),
+        )
+        raise ValueError((from_0 if may_be_0 else above_0).format(name=name, value=given(value)))
     return rate

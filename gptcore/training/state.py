@@ -12,6 +12,7 @@ from torch import Tensor
 from gptcore.checks import is_integer, is_number
 from gptcore.files import as_path, write_whole, writing
 from gptcore.interrupts import held
+from gptcore.language import _
 from gptcore.model import GPTModel
 from gptcore.training.history import History
 from gptcore.weight_files import checksum
@@ -27,7 +28,7 @@ def checkpoint_file(checkpoint: str | Path) -> Path:
     file = as_path("checkpoint", checkpoint)
     with writing("checkpoint", file):
         if (file.exists() and not file.is_file()) or not file.parent.is_dir():
-            raise ValueError(f"checkpoint must be a file in an existing folder, got {str(file)!r}")
+            raise ValueError(_("checkpoint must be a file in an existing folder, got {file!r}").format(file=str(file)))
         with held(), tempfile.TemporaryFile(dir=file.parent) as probe:
             probe.write(b"0")
     return file
@@ -93,12 +94,16 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise _damaged(file, str(error)) from error
     if metadata.get("crc32", crc) != crc:
-        raise _damaged(file, "its values do not have the checksum with which they were saved")
+        raise _damaged(file, _("its values do not have the checksum with which they were saved"))
     return tensors, facts
 
 
 def _damaged(file: Path, problem: str) -> ValueError:
-    return ValueError(f"checkpoint must be a file that fit has written, but {file} is not: {problem}")
+    return ValueError(
+        _("checkpoint must be a file that fit has written, but {file} is not: {problem}").format(
+            file=file, problem=problem
+        )
+    )
 
 
 def _check_config(file: Path, config: Any, model: GPTModel) -> None:
@@ -106,8 +111,10 @@ def _check_config(file: Path, config: Any, model: GPTModel) -> None:
     for name, ours in model.config.items() if isinstance(config, dict) else ():
         if name != "drop_rate" and config.get(name) != ours:
             raise ValueError(
-                f"checkpoint must be of a model of this shape, but {file} is of another: "
-                f"{name} is {config.get(name)!r} there, and {ours!r} here"
+                _(
+                    "checkpoint must be of a model of this shape, but {file} is of another: "
+                    "{name} is {theirs!r} there, and {ours!r} here"
+                ).format(file=file, name=name, theirs=config.get(name), ours=ours)
             )
 
 
@@ -116,24 +123,32 @@ def _check_tensors(file: Path, tensors: dict[str, Tensor], parameters: dict[str,
     for name, p in parameters.items():
         weight = tensors.get(f"model.{name}")
         if weight is None or weight.shape != p.shape:
-            raise ValueError(f"checkpoint must be of a model of this shape, but {file} is of another: {name} differs")
+            raise ValueError(
+                _("checkpoint must be of a model of this shape, but {file} is of another: {name} differs").format(
+                    file=file, name=name
+                )
+            )
         if weight.dtype != p.dtype:
-            raise ValueError(f"checkpoint must be of a model of the type {p.dtype}, but {file} has {weight.dtype}")
+            raise ValueError(
+                _("checkpoint must be of a model of the type {dtype}, but {file} has {other}").format(
+                    dtype=p.dtype, file=file, other=weight.dtype
+                )
+            )
         kinds = ["model"] + ["best"] * has_best
         if any(f"{moment}.{name}" in tensors for moment in _MOMENTS):  # unless it was frozen
             kinds += _MOMENTS
         for kind in kinds:
             tensor = tensors.get(f"{kind}.{name}")
             if tensor is None or (tensor.shape, tensor.dtype) != (p.shape, p.dtype) or not tensor.isfinite().all():
-                raise _damaged(file, f"its {kind}.{name} is missing, or not as it should be")
+                raise _damaged(file, _("its {name} is missing, or not as it should be").format(name=f"{kind}.{name}"))
 
 
 def _problem(facts: dict[str, Any], has_best: bool) -> str | None:
     """What is wrong with the facts of a training; None if nothing is."""
     if facts.keys() != {"step", *History().facts()}:
-        return "it does not say how far the training is"
+        return _("it does not say how far the training is")
     step, best_step, loss = facts["step"], facts["best_step"], facts["best_val_loss"]
     counts = [step, facts["evaluations_since_best"], *([best_step] if has_best else [])]
     if not all(is_integer(count) and 0 <= count <= step for count in counts) or (best_step is None) == has_best:
-        return "its counts of steps make no sense"
-    return None if is_number(loss) and not math.isnan(loss) else "its loss is no number"
+        return _("its counts of steps make no sense")
+    return None if is_number(loss) and not math.isnan(loss) else _("its loss is no number")

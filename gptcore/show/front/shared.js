@@ -18,11 +18,12 @@ function t(sentence, values = {}) {
 
 // Korean particles, as in particles.py: of 은(는), or (으)로, the form that the end of the word before it asks for.
 function withParticles(text) {
-  return text.replace(/은\(는\)|이\(가\)|을\(를\)|과\(와\)|아\(야\)|\(으\)로|\(이\)/g, (pair, at) => {
+  return text.replace(/은\(는\)|이\(가\)|을\(를\)|과\(와\)|아\(야\)|이에요\(예요\)|이어야\(여야\)|\(으\)로|\(이\)/g, (pair, at) => {
     const final = finalConsonant(text.slice(0, at));
     if (pair === "(으)로") return final && final !== "ㄹ" ? "으로" : "로";
     if (pair === "(이)") return final ? "이" : "";
-    return final ? pair[0] : pair[2];
+    const [closed, open] = pair.slice(0, -1).split("(");
+    return final ? closed : open;
   });
 }
 
