@@ -86,8 +86,19 @@ def _prose(english: str, korean: str) -> Iterator[str]:
             yield f"a picture has no text in Korean, only {''.join(words)!r}"
     if any("alt=" not in tag for tag in re.findall(r"<img [^>]*>", korean)):
         yield "a picture has no text"
-    yield from english_left(korean)
-    yield from impolite(korean)
+    yield from (*english_left(korean), *impolite(korean), *not_bold(korean))
+
+
+def not_bold(text: str) -> Iterator[str]:
+    """Where ** would be shown as it is: CommonMark wants no letter right outside of it if a sign is right inside."""
+    text = CODE.sub("`", FENCE.sub("", text))
+    for paragraph in re.split(r"\n\s*\n|\|", text):
+        for number, found in enumerate(re.finditer(r"\*\*", paragraph)):
+            outside, inside = paragraph[: found.start()][-1:], paragraph[found.end() :][:1]
+            if number % 2:
+                outside, inside = inside, outside
+            if not inside.strip() or (not inside.isalnum() and outside.isalnum()):
+                yield f"it is not bold: {paragraph[max(0, found.start() - 10) : found.end() + 10]!r}"
 
 
 def _links(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from gptcore.language import LOCALE
-from tests.editions import bare, code_faults, english_left, faults, impolite
+from tests.editions import bare, code_faults, english_left, faults, impolite, not_bold
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, KOREAN = ROOT / "notebooks", ROOT / "notebooks" / "ko"
@@ -143,6 +143,8 @@ def test_a_cell_that_sets_the_language_may_import_the_package_for_that():
         ("셋 가운데 첫째일까요?", "Is it the first of the three?", "it is in English: 'Is it the first"),
         ("셋 가운데 첫째일까요?", "셋 가운데 첫째입니다.", "not in 해요체"),
         ("셋 가운데 첫째일까요?", "하나가 첫째였다.", "not in 해요체"),
+        ("셋 가운데", "**셋(three)**가운데", "it is not bold: '**셋(three)**가운데"),
+        ("셋 가운데", "**“셋” **가운데", "it is not bold"),
     ],
 )
 def test_what_is_missing_or_english_in_the_prose_is_found(there, here, fault):
@@ -218,5 +220,5 @@ def test_the_korean_readme_says_what_the_english_one_says_with_the_same_commands
         *(re.findall("^```python\n(.*?)^```", text, re.M | re.S) for text in (english, korean)), strict=True
     ):
         assert list(code_faults(*codes)) == []
-    assert [*english_left(korean), *impolite(korean), *not_in_the_glossary(bare(korean))] == []
+    assert [*english_left(korean), *impolite(korean), *not_bold(korean), *not_in_the_glossary(bare(korean))] == []
     assert "(README.ko.md)" in english and "(README.md)" in korean
