@@ -14,23 +14,23 @@ from gptcore.any_tokenizer import backend_of
 from gptcore.hub import STORYTELLER
 from gptcore.hugging_face import read_config
 from gptcore.model import GPTModel
-from gptcore.page.models import MODELS, UNTRAINED
+from gptcore.page.models import HALF_TRAINED, MODELS, UNTRAINED
 from gptcore.tokenizer import byte_level_bpe
 
 VOCABULARIES = {"storyteller": STORYTELLER / "vocab.json", "english": STORYTELLER / "english_tokenizer" / "vocab.json"}
 MOST_GIVEN = 5_000  # tokens of a tokenizer that travels with a widget
 
 # How far the weights of the models that come with the project may be from what they are, as a share. Lesson 06 trains
-# one of them anew, and rounding differs between processors.
-ROUNDING = {"storyteller": 0.0, "half-trained": 0.01, UNTRAINED: 0.0}
+# the half-trained ones anew, and rounding differs between processors.
+ROUNDING = {"storyteller": 0.0, **dict.fromkeys(HALF_TRAINED, 0.01), UNTRAINED: 0.0}
 
 
 def model_name(model: GPTModel) -> str | None:
     """The name of the model with the weights of `model` among those that come with the project, or None.
 
-    "storyteller" is the bundled model, "half-trained" the small one of lesson 06, and "untrained" has the shape of the
-    bundled model, and what `torch.manual_seed(0)` gave it. Those weights are compared that any training changes: of
-    the position embedding and the norms.
+    "storyteller" is the bundled model, "half-trained" and "half-trained-ko" are the small ones of lesson 06, and
+    "untrained" has the shape of the bundled model, and what `torch.manual_seed(0)` gave it. Those weights are compared
+    that any training changes: of the position embedding and the norms.
     """
     return next((name for name in ROUNDING if _is_near(_compared(model), _weights(name), ROUNDING[name])), None)
 

@@ -11,7 +11,11 @@ from gptcore.page import models
 from gptcore.page.lesson import is_live
 from gptcore.training import evaluate
 
-LESSON = Path(__file__).parents[2] / "notebooks" / "06_untrained_and_trained.ipynb"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSONS = {
+    "en": NOTEBOOKS / "06_untrained_and_trained.ipynb",
+    "ko": NOTEBOOKS / "ko" / "06_untrained_and_trained.ipynb",
+}
 
 
 @pytest.fixture
@@ -27,13 +31,14 @@ def asked(monkeypatch, tmp_path):
     return asked
 
 
-def test_the_half_trained_model_is_made_as_lesson_06_makes_it(asked, told, tmp_path):
-    cells = json.loads(LESSON.read_text(encoding="utf-8"))["cells"]
+@pytest.mark.parametrize("language", models.HALF_TRAINED.values())
+def test_a_half_trained_model_is_made_as_lesson_06_makes_it(asked, told, tmp_path, language):
+    cells = json.loads(LESSONS[language].read_text(encoding="utf-8"))["cells"]
     (cell,) = ("".join(cell["source"]) for cell in cells if "half_trained, history = train(" in "".join(cell["source"]))
     cell = cell.replace("half_trained, history = train(", "train(")
     trained, tokenizer = told
     exec("import torch, gptcore\nfrom gptcore import stories\n" + cell, {"trained": trained, "tokenizer": tokenizer})
-    models.half_train(tmp_path)
+    models.half_train(tmp_path, language)
     (config, weights, documents, settings), (its_config, its_weights, its_documents, its_settings) = asked
     assert config == its_config and documents == its_documents and settings == its_settings
     assert all(weights[name].equal(its_weights[name]) for name in weights)
@@ -49,8 +54,9 @@ def test_a_comparison_is_live_where_all_its_models_can_be_brought():
     assert not is_live({"widget": "NextToken", "model": "untrained"}), "only a comparison draws its weights"
 
 
-def test_the_half_trained_model_has_learned_about_half(told):
-    half_trained, (_, tokenizer) = gptcore.load_model(models.MODELS["half-trained"], device="cpu"), told
-    tales = [stories.sample("en", seed=2_000_000_000 + i) for i in range(20)]
+@pytest.mark.parametrize(("name", "its_loss"), [("half-trained", 3.38), ("half-trained-ko", 3.32)])
+def test_a_half_trained_model_has_learned_about_half(told, name, its_loss):
+    half_trained, (_, tokenizer) = gptcore.load_model(models.MODELS[name], device="cpu"), told
+    tales = [stories.sample(models.HALF_TRAINED[name], seed=2_000_000_000 + i) for i in range(20)]
     loss = evaluate(half_trained, [[*tokenizer.encode(tale), tokenizer.eos_token_id] for tale in tales]).loss
-    assert loss == pytest.approx(3.38, abs=0.02)
+    assert loss == pytest.approx(its_loss, abs=0.02)
