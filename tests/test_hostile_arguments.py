@@ -6,6 +6,7 @@ exception from inside a library, a message that names another argument or goes o
 
 import inspect
 import math
+import re
 import signal
 import sys
 import traceback
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -364,3 +365,25 @@ def test_what_is_wrong_is_said_in_a_sentence(calls, tmp_path, monkeypatch):
                     faults.append(f"{called}({name}={kind}): {found}")
     assert not faults, f"{len(faults)} of {count} calls:\n" + "\n".join(faults)
     assert count > 3_000
+
+
+ENGLISH = re.compile(r"\b(must|got|the|is|of)\b")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="calls that hang are ended by SIGALRM")
+def test_what_is_wrong_is_said_in_korean(calls, tmp_path, monkeypatch, in_korean):
+    """A broad sample: a few kinds of wrong values for every argument of every public name."""
+    monkeypatch.chdir(tmp_path)
+    said = set()
+    for called, (function, arguments) in calls.items():
+        for name, kind in product(arguments, ("None", "minus one", "nan", "string", "empty list")):
+            if (called, name, kind) not in AS_ASKED:
+                try:
+                    with at_most(10 * SECONDS):
+                        result = function(**arguments | {name: HOSTILE[kind]})
+                        if isinstance(result, Iterator):
+                            list(islice(result, 3))
+                except (TypeError, ValueError, MemoryError) as error:
+                    said.add(str(error))
+    assert len(said) > 150
+    assert {text for text in said if not re.search("[가-힣]", text) or ENGLISH.search(text)} == set()

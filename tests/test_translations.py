@@ -19,12 +19,12 @@ METHODS = [("**.py", "python"), ("**.js", "javascript"), ("**.j2", "jinja2")]
 FOLDER = LOCALE / "ko" / "LC_MESSAGES"
 SIGNS = {
     " and ",
+    "{beginning} and {endings}",
+    "None",
+    "the CPU",
+    "the GPU (CUDA)",
     "{text} becomes {tokens}",
     "{n} nats",
-    "Top-k",
-    "Top-p",
-    "Min-p",
-    *(f"{name} {{value}}" for name in ("top-k", "top-p", "min-p")),
 }
 
 
@@ -67,7 +67,7 @@ def test_the_catalogue_has_no_sentence_that_nobody_says(sentences, catalogue):
 
 def test_the_same_names_are_filled_in(catalogue):
     def names(text):
-        return sorted(re.findall(r"\{.*?\}|%\(\w+\)s", text))
+        return sorted(re.findall(r"\{.*?\}|%\(\w+\)s", re.sub(r"\{\{.*?\}\}", "", text)))
 
     other = {sentence for sentence, message in catalogue.items() if set(names(sentence)) != set(names(message.string))}
     assert other == set()
@@ -99,3 +99,68 @@ def test_the_compiled_catalogue_is_that_of_the_text():
     with (FOLDER / "gptcore.mo").open("rb") as file:
         compiled = read_mo(file)
     assert said(compiled) == said(read_mo(BytesIO(made.getvalue())))
+
+
+# What no learner meets, and why. The braces stand for what is filled in.
+SILENT = {
+    "module 'gptcore' has no attribute {}": "Python says so of every module",
+    "module 'gptcore.show' has no attribute {}": "Python says so of every module",
+    "{} is locked": "caught where it is raised from, and said in other words",
+    "Is a directory": "caught where it is raised from, and said in other words",
+    "options must be one or more texts that are not empty, got {}": "for writers of stories",
+    "an option is the beginning of another: {}": "for writers of stories",
+}
+SAYING = re.compile(r"(Error|Warning|Unavailable|NotWritten|_NotYet)$|^(say|print|warn)$")
+
+
+def written(node):
+    """The texts in a piece of code that do not stand in `_(…)` or `N_(…)`."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("_", "N_"):
+        return
+    if isinstance(node, ast.JoinedStr):
+        yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    for part in ast.iter_child_nodes(node):
+        if not (isinstance(node, ast.JoinedStr) and isinstance(part, ast.Constant)):
+            yield from written(part)
+
+
+def said_in_english(source):
+    """The sentences that `source` raises, warns with or prints, directly or by a name that holds them."""
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)):
+            continue
+        held = {
+            target.id: node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            if SAYING.search(name) and not ast.unparse(call.func).startswith("tale."):
+                for argument in call.args:
+                    value = held.get(getattr(argument, "id", None), argument)
+                    yield from (text for text in written(value) if re.search("[A-Za-z]{2}.* .*[A-Za-z]{2}", text))
+
+
+def test_what_is_raised_warned_or_printed_goes_through_the_catalogue():
+    folder = Path(gptcore.__file__).parent
+    found = {text for file in folder.rglob("*.py") for text in said_in_english(file.read_text(encoding="utf-8"))}
+    assert found == SILENT.keys()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'raise ValueError(f"name must be {what}")',
+        'raise ValueError("name must " + "be one")',
+        'raise ValueError(f"{_(what)} is not here")',
+        'def f():\n    sentence = "all is well"\n    say(sentence)',
+        'print(f"{n} tokens are left")',
+    ],
+)
+def test_a_sentence_beside_the_catalogue_is_found(source):
+    assert list(said_in_english(source)) and not list(said_in_english('raise ValueError(_("name must be one"))'))

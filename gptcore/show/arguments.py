@@ -82,7 +82,7 @@ def in_words(annotation: Any) -> str:
         )
         return said.format(what=in_words(parts[1]))
     if origin in (Sequence, Collection, Iterable):
-        return _(_SEVERAL.get(parts[0], N_("several of them")))
+        return _(_SEVERAL[parts[0]]) if parts[0] in _SEVERAL else _("several of them")
     if origin is tuple:
         return _("a tuple of {count}").format(count=len(parts))
     if origin is UnionType:
