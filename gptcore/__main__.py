@@ -15,6 +15,7 @@ from gptcore.checks import check_integer
 from gptcore.command_line import Parser, exit_code, say
 from gptcore.generation import Step
 from gptcore.language import _
+from gptcore.letters import composed_notice
 from gptcore.page import address
 from gptcore.printable import printable
 from gptcore.sampling import Sampling
@@ -68,7 +69,10 @@ def _say(warning: Any, *_more: Any) -> None:
 
 def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
     """The arguments, with the prompt that is read, and with what holds where none was given."""
-    arguments.prompt = _read_prompt() if arguments.prompt == "-" else _as_utf8(arguments.prompt)
+    given = _read_prompt() if arguments.prompt == "-" else _as_utf8(arguments.prompt)
+    arguments.prompt, notice = composed_notice("prompt", given)
+    if notice:
+        say("gptcore", notice)
     if arguments.top_k is None and arguments.top_p is None:
         arguments.top_k = 10
     check_integer("max_new_tokens", arguments.max_new_tokens, least=0)

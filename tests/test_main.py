@@ -55,6 +55,13 @@ def test_a_text_is_streamed_to_the_terminal(tiny_folder):
     assert found.returncode == 0 and found.stderr == b""
 
 
+def test_letters_in_parts_are_put_together_and_that_is_said(run):
+    whole, parts = run(PROMPT, "--seed", "3"), run(unicodedata.normalize("NFD", PROMPT), "--seed", "3")
+    assert parts[:2] == whole[:2] and whole[2] == ""
+    said = "gptcore: Here the letters of prompt, which came in parts (NFD), were put together (NFC).\n"
+    assert parts[2] == said
+
+
 def test_the_prompt_may_come_from_standard_input(tiny_folder):
     arguments = ("--model", tiny_folder, "--max-new-tokens", 5, "--seed", 3)
     found = python("-", *arguments, stdin=f"{PROMPT}\n".encode())

@@ -296,17 +296,20 @@ class GPTModel {
 // Python's tensors have the shape (batch, tokens), and so have its sentences.
 function checkTokenIds(model, tokenIds) {
   const largest = model.config.vocab_size - 1;
-  if (!tokenIds.length) throw new Error("token_ids must have the shape (batch, tokens), neither empty, got (1, 0)");
+  if (!tokenIds.length) {
+    throw new Error(t("token_ids must have the shape (batch, tokens), neither empty, got {shape}", { shape: "(1, 0)" }));
+  }
   const low = Math.min(...tokenIds), high = Math.max(...tokenIds);
   if (low < 0 || high > largest) {
-    const wrong = low < 0 ? low : high;
-    throw new Error(`token_ids must be from 0 to ${largest}, the model's vocabulary, got ${wrong}`);
+    const values = { last: largest, value: low < 0 ? low : high };
+    throw new Error(t("token_ids must be from 0 to {last}, the model's vocabulary, got {value}", values));
   }
 }
 
 function checkContext(model, tokenIds, kvCache) {
-  const most = model.config.context_length, total = kvCache.length + tokenIds.length;
-  if (total > most) throw new Error(`token_ids must fit into the ${most} tokens that the context holds, got ${total}`);
+  const limit = model.config.context_length, total = kvCache.length + tokenIds.length;
+  if (total <= limit) return;
+  throw new Error(t("token_ids must fit into the {limit} tokens that the context holds, got {total}", { limit, total }));
 }
 
 // ---------------------------------------------------------------------------------------------------- the weights
@@ -398,14 +401,14 @@ class Distribution {
 // How the next token is chosen from its logits; the settings are checked when they are put together.
 class Sampling {
   constructor({ temperature = 1, top_k = null, top_p = null, min_p = null } = {}) {
-    if (!isNumber(temperature)) throw new Error(`temperature must be a number, got ${given(temperature)}`);
+    asFloat("temperature", temperature);
     if (!(temperature >= 0 && temperature < Infinity)) {
-      const allowed = "0 (always the likeliest token) or above and finite";
-      throw new Error(`temperature must be ${allowed}, got ${given(temperature)}`);
+      const values = { value: given(temperature) };
+      throw new Error(t("temperature must be 0 (always the likeliest token) or above and finite, got {value}", values));
     }
-    if (top_k !== null) checkInteger("top_k", top_k, 1, ", or None to keep every token");
-    checkShare("top_p", top_p, "above 0 and at most 1");
-    checkShare("min_p", min_p, "from 0 to 1");
+    if (top_k !== null) checkInteger("top_k", top_k, 1, t(", or None to keep every token"));
+    checkShare("top_p", top_p, t("above 0 and at most 1"));
+    checkShare("min_p", min_p, t("from 0 to 1"));
     Object.assign(this, { temperature, top_k, top_p, min_p });
   }
 
@@ -447,8 +450,10 @@ const nextTokenDistribution = (logits, settings = {}) => new Sampling(settings).
 // in vocabulary order, on a bar of length 1, and `uniform` is a dart thrown at it. A removed token has no length and is
 // never hit.
 function draw(distribution, uniform) {
-  if (!isNumber(uniform)) throw new Error(`uniform must be a number, got ${given(uniform)}`);
-  if (!(uniform >= 0 && uniform < 1)) throw new Error(`uniform must be at least 0 and below 1, got ${given(uniform)}`);
+  asFloat("uniform", uniform);
+  if (!(uniform >= 0 && uniform < 1)) {
+    throw new Error(t("uniform must be at least 0 and below 1, got {value}", { value: given(uniform) }));
+  }
   const cdf = distribution.cdf;
   const dart = uniform * cdf[cdf.length - 1]; // rounding makes the bar a hair shorter or longer than 1
   let low = 0, high = cdf.length - 1;
@@ -462,10 +467,12 @@ function draw(distribution, uniform) {
 
 function checkShare(name, value, allowed) {
   if (value === null) return;
-  const rest = `${allowed}, or None to turn it off, got ${given(value)}`;
-  if (!isNumber(value)) throw new Error(`${name} must be a number ${rest}`);
+  const values = { name, allowed, value: given(value) };
+  if (!isNumber(value)) {
+    throw new Error(t("{name} must be a number {allowed}, or None to turn it off, got {value}", values));
+  }
   const isShare = 0 <= value && value <= 1 && !(name === "top_p" && value === 0);
-  if (!isShare) throw new Error(`${name} must be ${rest}`);
+  if (!isShare) throw new Error(t("{name} must be {allowed}, or None to turn it off, got {value}", values));
 }
 
 // The largest logit: it is not finite if, and only if, the row has no softmax.
@@ -473,8 +480,8 @@ function checkedLargest(logits) {
   let largest = -Infinity;
   for (const logit of logits) largest = Math.max(largest, logit); // NaN wins
   if (Number.isFinite(largest)) return largest;
-  const what = { Infinity: "+inf", "-Infinity": "nothing but -inf" }[largest] ?? "NaN";
-  throw new Error(`each row of logits must have a finite largest value, got a row with ${what}`);
+  const what = { Infinity: "+inf", "-Infinity": t("nothing but -inf") }[largest] ?? "NaN";
+  throw new Error(t("each row of logits must have a finite largest value, got a row with {what}", { what }));
 }
 
 // Write `stage` down for each token that is cut and was still kept.
@@ -561,9 +568,10 @@ class Uniforms {
 }
 
 function checkedSeed(seed) {
-  if (!isInteger(seed)) throw new Error(`seed must be an integer, one for each row, or None, got ${given(seed)}`);
+  const values = { value: given(seed) };
+  if (!isInteger(seed)) throw new Error(t("seed must be an integer, one for each row, or None, got {value}", values));
   const whole = BigInt(seed);
-  if (whole < 0n || whole >= 2n ** 63n) throw new Error(`seed must be from 0 to 2**63 - 1, got ${given(whole)}`);
+  if (whole < 0n || whole >= 2n ** 63n) throw new Error(t("seed must be from 0 to 2**63 - 1, got {value}", values));
   return whole;
 }
 
@@ -649,7 +657,9 @@ class Tokenizer {
 // The bytes that a token stands for.
 function tokenBytes(tokenizer, tokenId) {
   checkTokenId(tokenId);
-  if (!tokenizer.isKnown(tokenId)) throw new Error(`token_id must be one that the tokenizer has, got ${tokenId}`);
+  if (!tokenizer.isKnown(tokenId)) {
+    throw new Error(t("token_id must be one that the tokenizer has, got {token_id}", { token_id: tokenId }));
+  }
   return Uint8Array.from(tokenizer.tokens.get(tokenId), (character) => BYTE_ALPHABET.get(character));
 }
 
@@ -670,7 +680,7 @@ function tokenLabel(tokenizer, tokenId) {
 }
 
 function checkTokenId(tokenId) {
-  if (!isInteger(tokenId)) throw new Error(`token_id must be an integer, got ${given(tokenId)}`);
+  if (!isInteger(tokenId)) throw new Error(t("token_id must be an integer, got {value}", { value: given(tokenId) }));
 }
 
 const unknownLabel = (tokenId) => `<id ${tokenId}>`;
@@ -804,7 +814,8 @@ function textSteps(model, prompt, tokenizer, maxLength = 50, sampling = new Samp
 function startIds(model, tokenizer, name = "prompt") {
   const tokenId = tokenizer.endTokenIds.find((tokenId) => tokenId < model.config.vocab_size);
   if (tokenId !== undefined) return [tokenId];
-  throw new Error(`${name} must not be empty, since this tokenizer has no end-of-text token of the model's, got ''`);
+  const said = N_("{name} must not be empty, since this tokenizer has no end-of-text token of the model's, got ''");
+  throw new Error(t(said, { name }));
 }
 
 // What the token after a prompt and its continuation is drawn from.
@@ -822,7 +833,7 @@ function stopStrings(stop) {
   const strings = typeof stop === "string" ? [stop] : stop;
   const isFull = (string) => typeof string === "string" && string !== "";
   if (Array.isArray(strings) && strings.every(isFull)) return strings;
-  throw new Error(`stop must be a string or several, none of them empty, got ${given(stop)}`);
+  throw new Error(t("stop must be a string or several, none of them empty, got {value}", { value: given(stop) }));
 }
 
 // `pieces` up to the first string of `stop`; what may be the beginning of one is held back until it is known.
@@ -881,17 +892,19 @@ function checkRecorded(model, tokenIds, ablated) {
   const { n_layers: layers, n_heads: perLayer, context_length: limit } = model.config;
   checkTokenIds(model, tokenIds);
   if (tokenIds.length > limit) {
-    throw new Error(`token_ids must be at most ${limit}, the context length, got ${tokenIds.length}`);
+    const values = { limit, count: tokenIds.length };
+    throw new Error(t("token_ids must be at most {limit}, the context length, got {count}", values));
   }
   const isPair = (head) => Array.isArray(head) && head.length === 2 && head.every(isInteger);
   if (!Array.isArray(ablated) || !ablated.every(isPair)) {
-    const allowed = "a list of heads, each a pair of integers (layer, head)";
-    throw new Error(`ablated must be ${allowed}, got ${given(ablated)}`);
+    const values = { value: given(ablated) };
+    throw new Error(t("ablated must be a list of heads, each a pair of integers (layer, head), got {value}", values));
   }
   for (const [layer, head] of ablated) {
     if (!(0 <= layer && layer < layers && 0 <= head && head < perLayer)) {
-      const last = `(${layers - 1}, ${perLayer - 1})`;
-      throw new Error(`ablated must name heads from (0, 0) to ${last}, got (${layer}, ${head})`);
+      const values = { last_layer: layers - 1, last_head: perLayer - 1, layer, head };
+      const said = N_("ablated must name heads from (0, 0) to ({last_layer}, {last_head}), got ({layer}, {head})");
+      throw new Error(t(said, values));
     }
   }
 }

@@ -26,6 +26,12 @@ const sliceOf = (text, start, end) =>
 // `text`, or if it has more than `length` characters, its beginning.
 const shortened = (text, length) => (lengthOf(text) <= length ? text : `${sliceOf(text, 0, length - 1)}…`);
 
+// `text` with the letters put together that come in parts, such as jamo; any other text stays as it is.
+function composed(text) {
+  const whole = text.normalize("NFC");
+  return lengthOf(whole) < lengthOf(text) ? whole : text;
+}
+
 // Half a character, as a keyboard may send, becomes a "?".
 const wholeCharacters = (text) => text.replace(/\p{Surrogate}/gu, "?");
 

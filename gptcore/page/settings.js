@@ -43,6 +43,22 @@ class Setting {
   }
 }
 
+// The text that a view works on. Letters in parts (NFD) are put together, unless it is taken as it is.
+class TextSetting extends Setting {
+  constructor(most, asIs) {
+    super(checkText, { most });
+    this.asIs = asIs;
+  }
+
+  allowed(name, value) {
+    const [text, cut] = super.allowed(name, value);
+    const whole = this.asIs ? text : composed(text);
+    if (whole === text) return [text, cut];
+    const said = t("Here the letters of {name}, which came in parts (NFD), were put together (NFC).", { name });
+    return [whole, cut ? `${cut} ${said}` : said];
+  }
+}
+
 // A setting that chooses one of several things by its number, counted from 0; `count(view)` tells how many there are.
 class Index extends Setting {
   constructor(count) {
@@ -54,12 +70,13 @@ class Index extends Setting {
     const count = this.count(view);
     if (!count) throw new Error(view.problem); // there is nothing to choose from
     if (isInteger(value) && 0 <= value && value < count) return;
-    throw new Error(`${name} must be an integer from 0 to ${Math.max(0, count - 1)}, got ${given(value)}`);
+    const values = { name, last: Math.max(0, count - 1), value: given(value) };
+    throw new Error(t("{name} must be an integer from 0 to {last}, got {value}", values));
   }
 }
 
 const setting = (check, options) => new Setting(check, options);
-const textSetting = (most = MOST_TEXT) => new Setting(checkText, { most });
+const textSetting = (most = MOST_TEXT, asIs = false) => new TextSetting(most, asIs);
 const indexSetting = (count) => new Index(count);
 
 // ---------------------------------------------------------------------------------------------------- checks
@@ -75,7 +92,7 @@ const checkLength = (name, value) => checkInteger(name, value, 0);
 
 function checkSeed(name, value, hint = "") {
   checkInteger(name, value, 0, hint);
-  if (!(value < SEED_LIMIT)) throw new Error(`seed must be from 0 to 2**63 - 1, got ${given(value)}`);
+  if (!(value < SEED_LIMIT)) throw new Error(t("seed must be from 0 to 2**63 - 1, got {value}", { value: given(value) }));
 }
 
 // The same, but null, for new luck each time, is allowed too.
@@ -93,6 +110,7 @@ function nextSeed(seed) {
 // Whether `value` is a loss above 0, or null.
 function checkFloor(name, value) {
   if (value !== null && !(isNumber(value) && 0 < value && value < LARGEST_LOSS)) {
-    throw new Error(`${name} must be a loss above 0 in nats per token, or None, got ${given(value)}`);
+    const values = { name, value: given(value) };
+    throw new Error(t("{name} must be a loss above 0 in nats per token, or None, got {value}", values));
   }
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from gptcore.checks import check_integer, check_text, given, is_integer, is_number
 from gptcore.language import _
+from gptcore.letters import composed_notice
 from gptcore.sampling import Sampling
 from gptcore.seeds import LIMIT, Uniforms
 
@@ -82,10 +83,16 @@ class Setting:
 
 
 class TextSetting(Setting):
-    """The text that a widget works on."""
+    """The text that a widget works on. Letters in parts (NFD) are put together, unless it is taken `as_is`."""
 
-    def __init__(self, most: int = MOST_TEXT):
+    def __init__(self, most: int = MOST_TEXT, as_is: bool = False):
         super().__init__(check_text, most=most)
+        self.as_is = as_is
+
+    def allowed(self, value: Any) -> tuple[Any, str]:
+        text, cut = super().allowed(value)
+        whole, put_together = (text, "") if self.as_is else composed_notice(self.name, text)
+        return whole, " ".join(filter(None, (cut, put_together)))
 
 
 class Shown:

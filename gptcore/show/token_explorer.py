@@ -141,12 +141,12 @@ class TokenExplorer(LiveView):
 
     With a single tokenizer in place of the dictionary, its name is "tokenizer". Tokens that are only part of a
     character stand under a bracket that shows the character. If a tokenizer does not give the text back, the caption
-    says what it makes of it.
+    says what it makes of it; and if the text has letters in parts (NFD), such as jamo, the caption says that, too.
 
     Raises TypeError or ValueError if an argument is not as described here.
     """
 
-    text = TextSetting(most=MOST_TYPED)
+    text = TextSetting(most=MOST_TYPED, as_is=True)
     front = "token_explorer"
 
     def __init__(self, tokenizers: Any, text: str = "Once upon a time"):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from gptcore.any_tokenizer import change, encode_quietly
 from gptcore.language import _
+from gptcore.letters import composed
 from gptcore.show.style import counted, sentence
 from gptcore.tokenizer import is_known, token_bytes, token_label
 
@@ -150,12 +151,14 @@ class TokenizedText:
         if not self.text:
             return _("No text, no tokens. Type something.")
         found = "; ".join(f"{self.prefix(name)}{tokens.size}" for name, tokens in self.tokens.items())
-        size = _("{characters} in {bytes}.").format(
-            characters=counted(len(self.text), "character"), bytes=counted(len(self.text.encode()), "byte")
-        )
+        size = _("{characters} in {bytes}.").format(**_sizes(self.text))
+        parts = []
+        if (whole := composed(self.text)) != self.text:
+            said = _("Its letters come in parts (NFD): put together (NFC) they are {characters} in {bytes}.")
+            parts.append(said.format(**_sizes(whole)))
         changes = [f"{self.prefix(name)}{tokens.change}." for name, tokens in self.tokens.items() if tokens.change]
         end = [_("The text ends in a space, which is an unusual place to go on from.")] * self.text.endswith(" ")
-        return " ".join([size, f"{found[:1].upper()}{found[1:]}.", *changes, *end])
+        return " ".join([size, f"{found[:1].upper()}{found[1:]}.", *parts, *changes, *end])
 
     def prefix(self, name: str) -> str:
         """The name of a tokenizer before what is said of it, if there are several."""
@@ -165,6 +168,10 @@ class TokenizedText:
         names = [f" ({name})" if len(self.tokens) > 1 else "" for name in self.tokens]
         made = [f"{t.size}{name}: {t.describe()}" for name, t in zip(names, self.tokens.values(), strict=True)]
         return _("{text} becomes {tokens}").format(text=repr(self.text), tokens=_(" and ").join(made))
+
+
+def _sizes(text: str) -> dict[str, str]:
+    return {"characters": counted(len(text), "character"), "bytes": counted(len(text.encode()), "byte")}
 
 
 def tokenize(text: str, vocabularies: Mapping[str, Vocabulary]) -> TokenizedText:

@@ -55,7 +55,8 @@ START = """
 class Bench:
     """A page with the scripts of all widgets, and the bundled model."""
 
-    def __init__(self, chromium: str):
+    def __init__(self, chromium: str, language: str | None = None):
+        self.language = language
         self._thread = ThreadPoolExecutor(1, "playwright")
         self._do(self._open, chromium)
         self.add_model("storyteller", STORYTELLER)
@@ -73,7 +74,7 @@ class Bench:
         self.errors: list[str] = []
         self._page.on("pageerror", lambda error: self.errors.append(str(error)))
         self._page.set_content('<!doctype html><meta charset="utf-8">')
-        self._page.add_script_tag(content=scripts.scripts(scripts.VIEWS))
+        self._page.add_script_tag(content=scripts.scripts(scripts.VIEWS, self.language))
         self._page.evaluate(START)
         assert not self.errors, self.errors
 

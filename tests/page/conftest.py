@@ -12,11 +12,16 @@ from tests.page.bench import Bench
 
 
 @pytest.fixture(scope="session")
-def bench() -> Iterator[Bench]:
-    """One page in Chromium with the scripts of all widgets, for the whole session."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
+def chromium() -> str:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
         pytest.skip("no Chromium on this machine: install it to test the pages in a browser")
+    return found
+
+
+@pytest.fixture(scope="session")
+def bench(chromium) -> Iterator[Bench]:
+    """One page in Chromium with the scripts of all widgets, for the whole session."""
     bench = Bench(chromium)
     yield bench
     bench.close()

@@ -11,5 +11,6 @@ HOSTILE = [
     "fox " * 1500,
     "<|endoftext|>The end",
     "é ﷽ ß",
+    "\u110b\u1167\u11ba\u1102\u1161\u11af e\u0301",  # letters in parts: 옛날 é
 ]
 WRONG = [None, True, "", "abc", [1], {"a": [2]}, -1, 0, 0.5, 2.5, 1e300, 2**70, -(10**25), 'it\'s "so"\n']

@@ -2,12 +2,13 @@
 
 import inspect
 import random
+import re
 from typing import Any
 
 import pytest
 
 from gptcore.page import scripts
-from tests.page.bench import Step, sent
+from tests.page.bench import Bench, Step, sent
 from tests.page.hostile import HOSTILE, WRONG
 from tests.show.test_all_widgets import KINDS
 
@@ -44,3 +45,24 @@ def test_after_a_walk_of_any_actions_the_page_shows_what_python_shows(same, shor
     if name == "ModelComparison":
         known["given"] = saved["given"] | {"models": [[name, "short"] for name, _known in saved["given"]["models"]]}
     same(widget, sent(walk(widget, KINDS[name].calls, random.Random(1))), **known)
+
+
+@pytest.fixture(scope="module")
+def page_in_korean(chromium):
+    bench = Bench(chromium, "ko")
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize("name", sorted(scripts.VIEWS.keys() - TIMED))
+def test_in_korean_the_page_says_what_python_says(page_in_korean, in_korean, told, name):
+    """Every wrong value for every setting and every button: what the page answers, and its caption, are Python's."""
+    widget = KINDS[name].make(*told, **KINDS[name].good)
+    wrong = [*WRONG, HOSTILE[-1]]
+    steps = [
+        ["set", setting, value] for setting in widget.controls for value in wrong if (setting, value) != ("seed", None)
+    ]
+    counts = {hand: len(inspect.signature(getattr(widget, hand)).parameters) for hand in widget.hands}
+    steps += [["do", hand, [value] * count] for hand, count in counts.items() if count for value in wrong]
+    states = page_in_korean.same(widget, sent(steps))
+    assert all(re.search("[가-힣]", state["caption"]) for state in states if state["caption"])

@@ -25,7 +25,7 @@ def sentences_of_python() -> set[str]:
     for file in PACKAGE.rglob("*.py"):
         calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
         for call in calls:
-            if isinstance(call.func, ast.Name) and call.func.id == "_":  # of one sentence, or of one or another
+            if isinstance(call.func, ast.Name) and call.func.id in ("_", "N_"):  # of one sentence, or of one or another
                 found |= {node.value for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)}
     return found
 

@@ -1,5 +1,7 @@
 """TokenExplorer: the page does what Python does."""
 
+from unicodedata import normalize
+
 import pytest
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
@@ -74,3 +76,9 @@ def test_every_token_has_its_label_and_its_bytes(bench, told, english):
         vocabulary = Vocabulary(tokenizer)
         tokens = [vocabulary[token_id] for token_id in range(len(tokenizer))]
         assert found == [[token.label, token.data.hex(" "), token.is_text, token.continues] for token in tokens]
+
+
+def test_letters_in_parts_are_shown_for_what_they_are(same, both):
+    states = same(both, [["set", "text", normalize("NFD", text)] for text in ("옛날", "café", "각 가")])
+    assert all("NFD" in state["caption"] for state in states[1:])
+    assert "come in parts (NFD): put together (NFC) they are 2 characters in 6 bytes" in states[1]["caption"]

@@ -1,3 +1,4 @@
+import unicodedata
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from gptcore.show.settings import (
 
 class Widget:
     record = SimpleNamespace(size=3)
+    whole = TextSetting(as_is=True)
     text, length, temperature, size = TextSetting(), Setting(check_length, most=10), Setting(check_sampling), Shown()
 
 
@@ -78,3 +80,14 @@ def test_names(value):
     check_named("models", {"a": 1})
     with pytest.raises(TypeError, match="^models must be a dictionary with names as keys, got"):
         check_named("models", value)
+
+
+def test_letters_in_parts_are_put_together_and_that_is_said():
+    parts = unicodedata.normalize("NFD", "옛날 é")
+    said = "Here the letters of text, which came in parts (NFD), were put together (NFC)."
+    assert len(parts) > len("옛날 é") and Widget.text.allowed(parts) == ("옛날 é", said)
+    assert Widget.whole.allowed(parts) == (parts, "")
+    for text in ("\u212b", "\u0958", "\u1112\u119e", "ㅎㅏㄴ"):  # one letter by another name, or none at all
+        assert Widget.text.allowed(text) == (text, "")
+    cut, both = Widget.text.allowed(unicodedata.normalize("NFD", "가" * MOST_TEXT))
+    assert cut == "가" * (MOST_TEXT // 2) and both.endswith(f"of 10,000 characters. {said}")

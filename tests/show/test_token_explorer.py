@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+import unicodedata
 from types import SimpleNamespace
 
 import pytest
@@ -218,3 +219,14 @@ def test_a_text_that_is_lost_is_said_beside_its_tokens():
 def test_tokenizers_have_names_and_can_encode_and_decode(wrong, error):
     with pytest.raises(error, match="^tokenizers? must "):
         TokenExplorer(wrong)
+
+
+def test_letters_in_parts_are_shown_for_what_they_are(explorer):
+    explorer.text = parts = unicodedata.normalize("NFD", "옛날")
+    assert explorer.text == parts and len(parts) == 6
+    box = boxes(explorer)[0]
+    assert box.brackets == dict.fromkeys(parts, 3)  # each jamo a character of its own, in three tokens
+    said = "Its letters come in parts (NFD): put together (NFC) they are 2 characters in 6 bytes."
+    assert explorer.caption.startswith("6 characters in 18 bytes. ") and said in explorer.caption
+    explorer.text = "옛날"
+    assert "NFD" not in explorer.caption

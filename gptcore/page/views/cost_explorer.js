@@ -101,14 +101,15 @@ class LogAxis {
 const MEMORY_AXIS = new LogAxis(4, 11, bytesText); // 10 kB to 100 GB
 const TIME_AXIS = new LogAxis(-6, 1, secondsText); // 1 µs to 10 s
 const COST_LANES = { // what a lane shows: its heading and its axis
-  weights: [N_("Weights"), MEMORY_AXIS],
-  cache: [N_("KV cache"), MEMORY_AXIS],
-  seconds: [N_("Least time for a token"), TIME_AXIS],
+  weights: [t("Weights"), MEMORY_AXIS],
+  cache: [t("KV cache"), MEMORY_AXIS],
+  seconds: [t("Least time for a token"), TIME_AXIS],
 };
 
 function checkCostDtype(name, value) {
   if (COST_DTYPES.includes(value)) return;
-  throw new Error(`${name} must be one of ${COST_DTYPES.map((dtype) => `torch.${dtype}`).join(", ")}, got ${given(value)}`);
+  const names = COST_DTYPES.map((dtype) => `torch.${dtype}`).join(", ");
+  throw new Error(t("{name} must be one of {names}, got {value}", { name, names, value: given(value) }));
 }
 
 class CostExplorer extends LiveView {
@@ -151,7 +152,7 @@ class CostExplorer extends LiveView {
   look(position) {
     checkInteger("position", position, 0);
     const last = this.record.models.length - 1;
-    if (position > last) throw new Error(`position must be at most ${last}, got ${given(position)}`);
+    if (position > last) throw new Error(t("position must be at most {last}, got {value}", { last, value: given(position) }));
     this.record = new Costs(this.configs, this.values, position);
     this.show();
   }

@@ -42,7 +42,8 @@ function bytesReadPerStep(config, tokens, batchSize, dtype) {
 function secondsPerToken(config, tokens, batchSize, dtype, bandwidth) {
   asFloat("bandwidth", bandwidth);
   if (!(0 < bandwidth && bandwidth < Infinity)) {
-    throw new Error(`bandwidth must be above 0 bytes per second, and finite, got ${given(bandwidth)}`);
+    const values = { value: given(bandwidth) };
+    throw new Error(t("bandwidth must be above 0 bytes per second, and finite, got {value}", values));
   }
   return bytesReadPerStep(config, tokens, batchSize, dtype) / Number(bandwidth);
 }
@@ -74,8 +75,10 @@ const positionWeights = (config) => config.context_length * config.emb_dim;
 function checkSize(config, tokens, batchSize) {
   checkInteger("tokens", tokens, 0);
   checkInteger("batch_size", batchSize, 1);
-  const most = config.context_length;
-  if (tokens > most) throw new Error(`tokens must be at most ${most}, the context length, got ${given(tokens)}`);
+  const { context_length } = config;
+  if (tokens <= context_length) return;
+  const values = { context_length, value: given(tokens) };
+  throw new Error(t("tokens must be at most {context_length}, the context length, got {value}", values));
 }
 
 // ---------------------------------------------------------------------------------------------------- units

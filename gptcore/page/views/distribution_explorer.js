@@ -80,7 +80,7 @@ function drawMore(record, uniforms, tokenizer) {
 
 function checkRows(name, value) {
   checkInteger(name, value, 1);
-  if (value > MOST_ROWS) throw new Error(`${name} must be at most ${MOST_ROWS}, got ${value}`);
+  if (value > MOST_ROWS) throw new Error(t("{name} must be at most {most}, got {value}", { name, most: MOST_ROWS, value }));
 }
 
 class DistributionExplorer extends LiveView {

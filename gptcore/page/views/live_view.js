@@ -70,7 +70,9 @@ class LiveView {
   checked(settings) {
     const known = Object.keys(this.controls).filter((name) => name in this.constructor.settings);
     const unknown = Object.keys(settings).filter((name) => !known.includes(name)).sort();
-    if (unknown.length) throw new Error(`settings are ${known.join(", ")}, got ${unknown.join(", ")}`);
+    if (unknown.length) {
+      throw new Error(t("settings are {names}, got {other}", { names: known.join(", "), other: unknown.join(", ") }));
+    }
     const allowed = Object.entries(settings).map(([name, value]) => [name, ...this.setting(name).allowed(name, value)]);
     this.notice = allowed.map(([, , notice]) => notice).filter(Boolean).join(" ");
     return Object.fromEntries(allowed);

@@ -140,7 +140,10 @@ class Machine extends LiveView {
     const { vocab_size: size } = this.model.config;
     for (const tokenId of tokenIds) {
       checkInteger("token_id", tokenId, 0);
-      if (tokenId >= size) throw new Error(`token_id must be below ${grouped(size)}, got ${groupedInteger(tokenId)}`);
+      if (tokenId >= size) {
+        const values = { size: grouped(size), value: groupedInteger(tokenId) };
+        throw new Error(t("token_id must be below {size}, got {value}", values));
+      }
     }
     if (this.record === null) return;
     const written = tokenIds.length ? tokenIds : [this.record.dart.tokenId];

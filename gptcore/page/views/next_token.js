@@ -70,7 +70,10 @@ class NextToken extends LiveView {
     checkInteger("token_id", tokenId, 0);
     if (this.step === null) return;
     const { vocab_size: size } = this.model.config;
-    if (tokenId >= size) throw new Error(`token_id must be below ${grouped(size)}, got ${groupedInteger(tokenId)}`);
+    if (tokenId >= size) {
+      const values = { size: grouped(size), value: groupedInteger(tokenId) };
+      throw new Error(t("token_id must be below {size}, got {value}", values));
+    }
     this.add({ ...this.step, tokenId });
   }
 

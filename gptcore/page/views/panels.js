@@ -1,10 +1,8 @@
 // Three panels side by side, logit → scaled → probability: the same token in the same row, from one record.
 
 const STAGE_NAMES = {
-  masked: N_("impossible"), temperature: N_("temperature 0"), top_k: N_("top-k"), top_p: N_("top-p"), min_p: N_("min-p"),
+  masked: t("impossible"), temperature: t("temperature 0"), top_k: t("top-k"), top_p: t("top-p"), min_p: t("min-p"),
 };
-
-const stageName = (stage) => t(STAGE_NAMES[stage]);
 const LONGEST_LABEL = 28; // columns: a longer label is cut short
 
 // A label for a row: a very long one is cut short and ends in its id, so that no two are the same.
@@ -21,13 +19,13 @@ class Panels {
     panels.logits = ids.map((id) => logits[id]);
     panels.scaledLogits = ids.map((id) => scaledLogits[id]);
     panels.probs = ids.map((id) => probs[id]);
-    panels.cutBy = ids.map((id) => (removedBy[id] ? stageName(SAMPLING_STAGES[removedBy[id] - 1]) : ""));
+    panels.cutBy = ids.map((id) => (removedBy[id] ? STAGE_NAMES[SAMPLING_STAGES[removedBy[id] - 1]] : ""));
     panels.othersCount = probs.length - ids.length;
     panels.othersKept = panels.keptCount - panels.cutBy.filter((cut) => !cut).length;
     panels.others = panels.othersKept === 0 ? 0 : Math.max(0, 1 - sumOf(panels.probs));
     panels.removed = SAMPLING_STAGES.map((stage, i) => {
       const count = removedBy.reduce((sum, code) => sum + (code === i + 1), 0);
-      return { name: stageName(stage), mass: removedMass[stage], count };
+      return { name: STAGE_NAMES[stage], mass: removedMass[stage], count };
     }).filter(({ count }) => count);
     panels.keptMass = Math.max(0, 1 - sumOf(Object.values(removedMass)));
     panels.counts = counts === null ? ids.map(() => 0) : ids.map((id) => counts[id]);

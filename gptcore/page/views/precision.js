@@ -212,10 +212,12 @@ function firstRow(model, coarse, form) {
 
 function checkBits(name, value) {
   if (PRECISION_BITS.includes(value)) return;
-  throw new Error(`${name} must be one of ${PRECISION_BITS.join(", ")}, got ${given(value)}`);
+  const names = PRECISION_BITS.join(", ");
+  throw new Error(t("{name} must be one of {names}, got {value}", { name, names, value: given(value) }));
 }
 
 function checkGrouping(name, value) {
   if (GROUPINGS.includes(value)) return;
-  throw new Error(`${name} must be one of ${GROUPINGS.map(pythonRepr).join(", ")}, got ${given(value)}`);
+  const names = GROUPINGS.map(pythonRepr).join(", ");
+  throw new Error(t("{name} must be one of {names}, got {value}", { name, names, value: given(value) }));
 }

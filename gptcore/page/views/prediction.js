@@ -28,7 +28,8 @@ class Prediction extends LiveView {
     const options = this.record.options.map(([option]) => option);
     for (const choice of Object.values(checked)) {
       if (options.includes(choice)) continue;
-      throw new Error(`choice must be one of ${options.map(pythonRepr).join(", ")}, got ${given(choice)}`);
+      const values = { names: options.map(pythonRepr).join(", "), value: given(choice) };
+      throw new Error(t("choice must be one of {names}, got {value}", values));
     }
     return checked;
   }

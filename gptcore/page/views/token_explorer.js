@@ -12,11 +12,12 @@ class TokenizedText {
   get caption() {
     if (!this.text) return t("No text, no tokens. Type something.");
     const found = [...this.tokens].map(([name, tokens]) => `${this.prefix(name)}${tokens.size}`).join("; ");
-    const size = t("{characters} in {bytes}.", {
-      characters: counted(lengthOf(this.text), "character"), bytes: counted(byteLength(this.text), "byte"),
-    });
+    const size = t("{characters} in {bytes}.", sizes(this.text));
+    const whole = composed(this.text);
+    const put = () => t("Its letters come in parts (NFD): put together (NFC) they are {characters} in {bytes}.", sizes(whole));
+    const parts = whole === this.text ? [] : [put()];
     const end = this.text.endsWith(" ") ? [t("The text ends in a space, which is an unusual place to go on from.")] : [];
-    return [size, `${sliceOf(found, 0, 1).toUpperCase()}${sliceOf(found, 1)}.`, ...end].join(" ");
+    return [size, `${sliceOf(found, 0, 1).toUpperCase()}${sliceOf(found, 1)}.`, ...parts, ...end].join(" ");
   }
 
   // The name of a tokenizer before what is said of it, if there are several.
@@ -24,6 +25,10 @@ class TokenizedText {
     return this.tokens.size > 1 ? `${name}: ` : "";
   }
 }
+
+const sizes = (text) => ({
+  characters: counted(lengthOf(text), "character"), bytes: counted(byteLength(text), "byte"),
+});
 
 // What each of the tokenizers makes of `text`; half a character, which UTF-8 cannot hold, becomes a "?".
 function tokenize(text, vocabularies) {
@@ -55,7 +60,7 @@ function tokenizerOf(context, which) {
 
 class TokenExplorer extends LiveView {
   static front = "token_explorer";
-  static settings = { text: textSetting(MOST_TYPED) };
+  static settings = { text: textSetting(MOST_TYPED, true) };
 
   constructor(context, page) {
     super(context, page);
