@@ -3,10 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gptcore.language import _
+from gptcore.language import N_, _
 from gptcore.show.candidates import Candidates
 from gptcore.show.style import sentence
 
+STATES = {  # in which a text is described
+    "running": N_("running"),
+    "stopped": N_("stopped"),
+    "interrupted": N_("interrupted"),
+    "finished": N_("finished"),
+    "failed": N_("failed"),
+}
 MOST_SHOWN = 20_000  # characters: of a longer text only the end is shown
 
 
@@ -52,7 +59,8 @@ class Writing:
         if self.state == "ready":
             ready = _("ready to go on from {prompt}, up to {most} tokens")
             return ready.format(prompt=repr(self.prompt), most=self.max_length)
-        return _("{text}, {n} new tokens, {state}").format(text=repr(self.text), n=self.count, state=self.state)
+        said = _("{text}, {n} new tokens, {state}")
+        return said.format(text=repr(self.text), n=self.count, state=_(STATES[self.state]))
 
     def shown(self) -> dict[str, Any]:
         """The text, or if it is very long, its end, and the chances of its last token, for the page."""

@@ -101,7 +101,7 @@ class ModelComparison extends Comparison {
 function knownModel({ models }, name) {
   if (name === "untrained" && models.storyteller) models.untrained ??= untrained(models.storyteller.config, 0);
   if (models[name]) return models[name];
-  throw new Error(t("the page has no model called {name}", { name }));
+  throw new Error(`the page has no model called ${name}`);
 }
 
 views.ModelComparison = ModelComparison;
