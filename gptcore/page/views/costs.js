@@ -98,5 +98,6 @@ function threeDigits(value) {
 // `value` in the first of `units` in which it is at least 1 when rounded, or else in the last.
 function withUnit(value, units) {
   const [size, unit] = units.find(([size]) => value >= 0.9995 * size) ?? units.at(-1);
+  if (unit === "bytes") return t("{n} bytes", { n: threeDigits(value) });
   return `${threeDigits(value / size)} ${unit}`;
 }
