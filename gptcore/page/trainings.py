@@ -19,13 +19,13 @@ from unittest import mock
 import torch
 
 from gptcore import show
-from gptcore.language import _
+from gptcore.language import _, language
 from gptcore.show import TrainingMonitor
 from gptcore.show.front import to_page
 from gptcore.training import History, Progress
 
 FOLDER = Path(__file__).parent / "trainings"
-LESSONS = ("07_learning", "08_evaluating")
+LESSONS = ("07_learning", "08_evaluating", "ko/07_learning", "ko/08_evaluating")
 PLAYED = 12  # seconds in which a page plays a recording, however long the training took
 TRAINS = "await "  # in the source of a cell that trains and is watched
 
@@ -116,11 +116,12 @@ def record(notebook: Path) -> dict[str, Any]:
     """Run the cells of a lesson up to its last training, and return what its monitors have heard."""
     from IPython.core.interactiveshell import InteractiveShell  # in the course's environment, not needed by a page
 
-    shell = InteractiveShell.instance()
+    shell, before = InteractiveShell.instance(), language()
     with mock.patch.object(show, "TrainingMonitor", Recorder), mock.patch.object(Recorder, "made", []):
         for source in cells(notebook):
             shell.run_cell(source.replace("%matplotlib inline", "")).raise_error()  # there is nobody to see a chart
         trainings = [recorder.recorded() for recorder in Recorder.made]
+    language(before)  # the Korean edition has set its own
     return {
         "lesson": notebook.stem,
         "made": f"by python -m gptcore.page record on {date.today()}, with PyTorch "
@@ -147,6 +148,6 @@ def write(notebooks: Path) -> Iterator[Path]:
     """Record the trainings of all lessons in the folder `notebooks`; yields each file that it wrote."""
     FOLDER.mkdir(exist_ok=True)
     for lesson in LESSONS:
-        made, file = record(notebooks / f"{lesson}.ipynb"), FOLDER / f"{lesson}.json"
-        file.write_text(_in_lines(made), encoding="utf-8")
+        made, file = record(notebooks / f"{lesson}.ipynb"), FOLDER / f"{lesson.replace('/', '_')}.json"
+        file.write_text(_in_lines(made | {"lesson": lesson}), encoding="utf-8")
         yield file

@@ -96,8 +96,9 @@ def test_a_saved_widget_has_its_recording(widget, training):
 
 def test_every_monitor_of_a_lesson_was_recorded():
     lessons = [
-        notebook.stem
-        for notebook in sorted(NOTEBOOKS.glob("*.ipynb"))
+        notebook.relative_to(NOTEBOOKS).with_suffix("").as_posix()
+        for folder in (NOTEBOOKS, NOTEBOOKS / "ko")
+        for notebook in sorted(folder.glob("*.ipynb"))
         if "TrainingMonitor(" in notebook.read_text("utf-8")
     ]
     assert lessons == sorted(trainings.LESSONS) == [file["lesson"] for file in FILES]
