@@ -3,6 +3,7 @@
 import importlib
 import math
 import pkgutil
+import re
 
 import pytest
 import torch
@@ -110,3 +111,16 @@ def test_an_odd_answer_gets_one_line(says, table, answer):
 @every_table
 def test_a_stub_is_told_kindly(says, table):
     assert "eplace the dots" in says(table, ... if isinstance(table, Value) else lambda *arguments: ...)
+
+
+NO_PROSE = re.compile(
+    r"\w+Error: [^.]*\.|`[^`]*`|\S+\([^()]*\)|'[^']*'|\"[^\"]*\"|\[[^\]]*\]"
+)  # Python's words, and code
+
+
+@every_table
+def test_every_line_is_korean_in_korean(says, in_korean, table):
+    wrong = [mistake for _, *mistakes in table.mistakes for mistake in mistakes]
+    for answer in (table.reference, ..., lambda *arguments: ..., 7, "x", fails, *wrong):
+        prose = NO_PROSE.sub("", says(table, answer))
+        assert re.search("[가-힣]{2}", prose) and not re.search(r"([A-Za-z]+[ ,]+){3}[A-Za-z]", prose), prose
