@@ -51,6 +51,8 @@ def _of_letters(word: str) -> str:
         return {"l": "ㄹ", "r": "ㄹ", "m": "ㅁ", "n": "ㄴ"}.get(word, "")
     if word.endswith("l"):
         return "ㄹ"
+    if word == "nat":  # 나트
+        return ""
     return "ㅇ" if re.search(r"([mn]|ng|[^aeiou][aeiou][bckpt])$", word) else ""
 
 

@@ -21,6 +21,7 @@ WORDS = {
     "Mira": "Mira는 Mira가 Mira를 Mira와 Mira로 Mira라고 Mira예요 Mira여야",
     "fox": "fox는 fox가 fox를 fox와 fox로 fox라고 fox예요 fox여야",
     "cat": "cat은 cat이 cat을 cat과 cat으로 cat이라고 cat이에요 cat이어야",
+    "1.2 nat": "1.2 nat는 1.2 nat가 1.2 nat를 1.2 nat와 1.2 nat로 1.2 nat라고 1.2 nat예요 1.2 nat여야",
     "model": "model은 model이 model을 model과 model로 model이라고 model이에요 model이어야",
 }
 

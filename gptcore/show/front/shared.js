@@ -44,6 +44,7 @@ function finalConsonant(text) {
   const word = spoken.match(/[A-Za-z]+$/)[0].toLowerCase();
   if (word.length === 1) return { l: "ㄹ", r: "ㄹ", m: "ㅁ", n: "ㄴ" }[word] ?? "";
   if (word.endsWith("l")) return "ㄹ";
+  if (word === "nat") return ""; // 나트
   return /([mn]|ng|[^aeiou][aeiou][bckpt])$/.test(word) ? "ㅇ" : "";
 }
 
