@@ -18,10 +18,15 @@ PACKAGE = ROOT / "gptcore"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 CORE = ["config", "tokenizer", "model", "sampling", "recording"]  # generation.py calls the quick ways
 PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-HOW_TO_RUN = (
-    "Click here, then press **Shift+Enter**: each press runs one cell and moves on to the next. A widget answers only "
-    "after its cell has run. (**Run → Run All Cells** runs every cell, and leaves you at the last one.)"
-)
+LESSONS = [file for file in NOTEBOOKS if file.parent.name in ("notebooks", "ko")]
+HOW_TO_RUN = {
+    "en": "Click here, then press **Shift+Enter**: each press runs one cell and moves on to the next. A widget answers "
+    "only after its cell has run. (**Run → Run All Cells** runs every cell, and leaves you at the last one.)",
+    "ko": "여기를 클릭하고 **Shift+Enter**를 누르세요. 누를 때마다 셀(cell) 하나가 실행되고 다음 셀로 넘어가요. "
+    "위젯(widget)은 그 셀을 실행한 뒤에야 답해요. (**Run → Run All Cells**를 고르면 모든 셀이 실행되고 화면은 마지막 "
+    "셀로 가요.)",
+}
+ONLY_IN_COLAB = {"en": "Colab starts without this course", "ko": "Colab에는 이 레슨들이 없어요"}
 AROUND = {"page", "show", "exercises", "training", "benchmark", "storyteller", "stories"}
 
 
@@ -32,6 +37,11 @@ def imported(source: str) -> Iterator[tuple[str, str]]:
             yield from ((node.module, alias.name) for alias in node.names)
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names if alias.name.split(".")[0] == "gptcore")
+
+
+def language(notebook: Path) -> str:
+    """The language of a lesson, or of its solutions."""
+    return "ko" if "ko" in notebook.relative_to(ROOT).parts else "en"
 
 
 def rooms(file: Path) -> set[str]:
@@ -80,13 +90,13 @@ def test_notebooks_install_the_course_in_colab_from_the_one_address(file):
     first = next(cell for cell in cells if cell["cell_type"] == "code")
     assert "".join(first["source"]) == (
         "import sys\n\n"
-        'if "google.colab" in sys.modules:  # Colab starts without this course\n'
+        f'if "google.colab" in sys.modules:  # {ONLY_IN_COLAB[language(file)]}\n'
         f'    %pip install -q "gptcore[{extra}] @ git+{address}"'
     )
     assert sum(address in "".join(cell["source"]) for cell in cells) == 1
 
 
-@pytest.mark.parametrize("file", [file for file in NOTEBOOKS if file.parent.name == "notebooks"], ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", LESSONS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_lessons_ask_before_they_show(file):
     """Three to six questions in each, with a sentence for every answer, and then the cell that settles it."""
     cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
@@ -112,9 +122,9 @@ def test_notebooks_hold_no_state_of_widgets(file):
     assert "widgets" not in json.loads(file.read_text(encoding="utf-8"))["metadata"]
 
 
-@pytest.mark.parametrize("file", [file for file in NOTEBOOKS if file.parent.name == "notebooks"], ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", LESSONS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_every_lesson_begins_with_how_to_run_it(file):
     """Cell by cell: after Run All a page stands at its end, and the answers stand below their questions."""
     cells = ["".join(cell["source"]) for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]]
-    assert HOW_TO_RUN in cells[0]
+    assert HOW_TO_RUN[language(file)] in cells[0]
     assert not any("Run All" in cell for cell in cells[1:])

@@ -11,6 +11,7 @@ from tests.show.readable import faults
 from tests.show.test_all_widgets import KINDS
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSONS = sorted([*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("ko/*.ipynb")])
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -21,7 +22,7 @@ def test_the_picture_of_a_widget_can_be_read_on_any_page(name, model_of_noise, t
     assert isinstance(figure, Chart) and figure.words and faults(figure) == []
 
 
-@pytest.mark.parametrize("file", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", LESSONS, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_the_charts_of_a_lesson_fit_into_its_column_in_the_colours_of_the_project(file):
     cells = [cell.source for cell in nbformat.read(file, 4).cells if cell.cell_type == "code"]
     for cell in cells:
