@@ -513,6 +513,21 @@ def test_one_sentence_says_which_model_replaces_a_missing_one(capsys):
     assert capsys.readouterr().out.count("takes its place") == 2
 
 
+def test_a_download_speaks_korean(published, capsys, monkeypatch, in_korean):
+    published("gpt2")
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *arguments, **settings: 1 / 0)
+    with pytest.raises(Unavailable, match=r"^'gpt2'.* 함께 들어 있는 모델을 load\(\)로 써도 돼요$"):
+        load("gpt2")
+    told = capsys.readouterr().out
+    assert re.fullmatch(r"gpt2: Hugging Face 허브에서 .* kB를 한 번만 내려받아요\. 라이선스: .*\n", told)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert first_available("gpt2", "storyteller") == "storyteller"
+    assert capsys.readouterr().out == (
+        "'gpt2'가 캐시에 없고, HF_HUB_OFFLINE 때문에 네트워크도 쓸 수 없어요. 이 설정을 풀면\n"
+        "모델을 한 번 내려받아요. 그때까지는 함께 들어 있는 모델을 대신 써요.\n"
+    )
+
+
 def test_a_stopped_download_leaves_the_bundled_model(published, capsys, monkeypatch):
     published("gpt2")
 

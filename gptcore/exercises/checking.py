@@ -21,7 +21,8 @@ knows exceptions by their text.) Otherwise the line says what went in, what was 
 the case's `why` or the exercise's `reminder`, which hold whatever the learner wrote.
 
 A sentence of a table stands in `N_(…)`, and is said in the language of the interface when it is printed. A value is
-filled in by `N_("{n} darts", n=5)`; a sentence is never put together from pieces.
+filled in by `N_("{n} darts", n=5)`; a sentence is never put together from pieces. `given` is a noun phrase in Korean,
+since “을(를) 주면” follows it.
 """
 
 import copy
