@@ -153,7 +153,8 @@ def code_faults(english: str, korean: str, tags: Collection[str] = ()) -> Iterat
             if len(re.findall(r"[A-Za-z]{2,}", text)) >= 3 and not HANGUL.search(text) and SENTENCE.search(text):
                 yield f"it is in English: {text!r}"
     for text in (*_strings(other), *_comments(korean)):
-        yield from impolite(text)
+        if not text.startswith("옛날 옛적에"):  # a tale ends as tales do: 살았답니다
+            yield from impolite(text)
 
 
 def _parsed(source: str) -> ast.Module:
