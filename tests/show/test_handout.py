@@ -37,3 +37,8 @@ def test_the_pictures_of_a_handout_are_described(figure, model, tokenizer):
 def test_of_a_picture_without_words_the_page_says_so():
     figure, _ = chart(4, 2)
     assert words_of(figure) == ["No description has been provided for this image"]
+
+
+def test_a_handout_says_which_language_it_is_in(in_korean):
+    page, _ = Handout().from_notebook_node(nbformat.v4.new_notebook())
+    assert '<html lang="ko">' in page
