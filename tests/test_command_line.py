@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -88,3 +89,15 @@ def test_an_error_is_a_sentence_that_names_the_command_line(error, said):
 def test_what_was_done_ends_with_0(capsys):
     assert exit_code("it", lambda: print("done")) == 0
     assert capsys.readouterr().out == "done\n"
+
+
+@pytest.mark.parametrize("name", ["gptcore", "storyteller", "benchmark", "page", "lessons"])
+@pytest.mark.parametrize("arguments", [["--help"], ["--no-such-option"], ["--device", "--port", "--repeats"]])
+def test_help_and_mistakes_are_said_in_korean(in_korean, monkeypatch, capsys, name, arguments):
+    program = {"gptcore": "gptcore.__main__", "lessons": "gptcore.lessons"}.get(name, f"gptcore.{name}.__main__")
+    monkeypatch.setattr(sys, "argv", ["", *arguments])
+    with pytest.raises(SystemExit):
+        exit_code(name, import_module(program).main)
+    out, err = capsys.readouterr()
+    said = re.sub(r'"[^"]*"|(?<!\w)-[\w-]+(?: [A-Z_]+)?|\[[^]]*\]|python -m \S+', "", out + err)
+    assert "사용법: " in out + err and not re.search(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}", said)
