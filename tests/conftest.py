@@ -118,13 +118,16 @@ def of_transformers():
 
 @pytest.fixture
 def sentencepiece_like():
-    """sentencepiece_like(folder): a bare tokenizer.json, whose tokens are pieces of words that begin with "▁"."""
+    """sentencepiece_like(folder): a bare tokenizer.json, whose tokens are pieces of words that begin with "▁".
+
+    It knows the characters of a few sentences, and of those that it is given.
+    """
     from tokenizers import SentencePieceBPETokenizer
 
-    def make(folder: Path) -> SentencePieceBPETokenizer:
+    def make(folder: Path, *more: str) -> SentencePieceBPETokenizer:
         special = ["<s>", "</s>", "<usr>", "<pad>", "<sys>", "<unk>", "<mask>"]
         backend = SentencePieceBPETokenizer()
-        backend.train_from_iterator([*KOREAN[:2], ENGLISH[0]], 250, special_tokens=special, show_progress=False)
+        backend.train_from_iterator([*KOREAN[:2], ENGLISH[0], *more], 250, special_tokens=special, show_progress=False)
         backend.save(str(folder / "tokenizer.json"))
         return backend
 

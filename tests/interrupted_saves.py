@@ -43,6 +43,7 @@ def process(work: Callable[[], None]) -> int:
     """The id of a new process that does `work`."""
     if process_id := os.fork():
         return process_id
+    sys.stderr = None  # Python notes there what it drops: an interrupt that came in a destructor
     try:
         work()
     except KeyboardInterrupt:
@@ -51,6 +52,17 @@ def process(work: Callable[[], None]) -> int:
         print(error, flush=True)
         os._exit(1)
     os._exit(0)
+
+
+def end(process_id: int, number: int) -> None:
+    """Send a signal until the process has ended: Python may drop an interrupt, and it would save for ever."""
+    while True:
+        os.kill(process_id, number)
+        patience = time.monotonic() + 5
+        while time.monotonic() < patience:
+            if os.waitpid(process_id, os.WNOHANG)[0]:
+                return
+            time.sleep(0.002)
 
 
 def save_for_ever(folder: Path) -> None:
@@ -69,8 +81,7 @@ def ended_by(number: int, folder: Path, times: int) -> None:
     for i in range(times):
         process_id = process(lambda: save_for_ever(folder))
         time.sleep(luck.uniform(0, 2 * seconds))
-        os.kill(process_id, number)
-        os.waitpid(process_id, 0)
+        end(process_id, number)
         saved(folder)
         save(folder, *PAIRS[i % 2])
         assert saved(folder) == i % 2

@@ -620,7 +620,7 @@ def kogpt2_of_transformers(tmp_path, sentencepiece_like):
     folder = tmp_path / "kogpt2"
     folder.mkdir()
     torch.manual_seed(0)
-    vocab_size = sentencepiece_like(folder).get_vocab_size()
+    vocab_size = sentencepiece_like(folder, "세상에서 가장 높은 산은 어디에 있나요?").get_vocab_size()
     config = GPT2Config(vocab_size=vocab_size, n_embd=32, n_head=2, n_layer=2, bos_token_id=0, eos_token_id=1)
     GPT2LMHeadModel(config).save_pretrained(folder)
     (folder / "README.md").write_text("---\nlanguage: ko\nlicense: cc-by-nc-sa-4.0\n---\n")
