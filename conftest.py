@@ -9,6 +9,7 @@ _cache = tempfile.TemporaryDirectory(prefix="gptcore-tests-")  # earlier downloa
 os.environ["HF_HOME"] = _cache.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("GPTCORE_LANGUAGE", None)
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two processes share the cores: what waits must leave them
 
 
 @pytest.hookimpl(tryfirst=True)
