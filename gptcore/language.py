@@ -42,8 +42,8 @@ def languages() -> list[str]:
     return [ENGLISH, *sorted(file.parts[-3] for file in LOCALE.glob("*/LC_MESSAGES/gptcore.mo"))]
 
 
-def language(name: str | None = None) -> str:
-    """Set the language of widgets, hints and messages, "en" or "ko", and return it; without a name only return it.
+def language(name: str | None = None) -> str | None:
+    """Set the language of widgets, hints and messages, "en" or "ko"; without a name return it.
 
     It holds for what is made or said from then on. At first it is that of the environment variable `GPTCORE_LANGUAGE`,
     and otherwise English.
@@ -51,12 +51,13 @@ def language(name: str | None = None) -> str:
     Raises ValueError if there is no such language.
     """
     global _chosen
-    if name is not None:
-        if not isinstance(name, str) or name not in languages():
-            known = _(" or ").join(map(repr, languages()))
-            raise ValueError(_("name must be a language, {known}, got {value}").format(known=known, value=given(name)))
-        _chosen = name
-    return _chosen
+    if name is None:
+        return _chosen
+    if not isinstance(name, str) or name not in languages():
+        known = _(" or ").join(map(repr, languages()))
+        raise ValueError(_("name must be a language, {known}, got {value}").format(known=known, value=given(name)))
+    _chosen = name
+    return None  # the line of a cell that sets it shows nothing
 
 
 def _(sentence: str) -> str:

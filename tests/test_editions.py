@@ -120,7 +120,7 @@ def test_an_example_has_literals_of_its_own_and_no_other_code():
 
 def test_a_cell_that_sets_the_language_may_import_the_package_for_that():
     english = "from gptcore import stories"
-    setting = 'import gptcore\nfrom gptcore import stories\n\ngptcore.language("ko");'
+    setting = 'import gptcore\nfrom gptcore import stories\n\ngptcore.language("ko")'
     assert list(code_faults(english, setting)) == []
     assert list(code_faults(english, "import gptcore\nfrom gptcore import stories")) != []
     assert (

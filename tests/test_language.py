@@ -37,7 +37,7 @@ def korean(tmp_path, monkeypatch):
 
 def test_a_sentence_is_said_in_the_chosen_language(korean):
     assert gptcore.language() == "en" and _("Right.") == "Right."
-    assert gptcore.language("ko") == gptcore.language() == "ko"
+    assert gptcore.language("ko") is None and gptcore.language() == "ko"
     assert _("Right.") == "맞아요." and _("Wrong.") == "Wrong."
     assert _("Written: {label}.").format(label="“말”") == "“말”은 쓰였어요."
     assert _("Written: {label}.").format(label="“여우”") == "“여우”는 쓰였어요."

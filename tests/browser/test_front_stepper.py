@@ -127,10 +127,10 @@ def test_auto_play_asks_for_the_next_tokens_after_the_answer(browser, stepper, s
     )
     stepper.speed = speed
     with on_page(browser, stepper) as page:
-        page.get_by_role("button", name="Play").click()
+        page.get_by_role("button", name="Play", exact=True).click()
         page.wait_for_function("document.querySelectorAll('.gc-token').length >= 8")
         page.get_by_role("button", name="Pause").click()
-        page.get_by_role("button", name="Play").wait_for()
+        page.get_by_role("button", name="Play", exact=True).wait_for()
         count = len(stepper.tape)
         page.wait_for_timeout(500)
         assert len(stepper.tape) == count
@@ -146,10 +146,10 @@ def test_two_views_play_one_text_and_do_not_ask_for_the_same_token_twice(browser
     stepper.speed = 30
     with on_page(browser, stepper) as page:
         page.evaluate("another()")
-        page.get_by_role("button", name="Play").first.click()
+        page.get_by_role("button", name="Play", exact=True).first.click()
         page.wait_for_function("document.querySelectorAll('.gc-token').length >= 2 * 12")
         page.get_by_role("button", name="Pause").last.click()
-        page.get_by_role("button", name="Play").last.wait_for()
+        page.get_by_role("button", name="Play", exact=True).last.wait_for()
         assert max(sum(name == "forward" for _, _, name, _ in questions) for questions in asked) == 1
         wait_for(page, 2 * len(stepper.tape))
 
@@ -158,13 +158,13 @@ def test_auto_play_ends_where_the_text_ends(browser, storyteller):
     stepper = GenerationStepper(*storyteller, "Once upon a time", seed=1, max_new_tokens=7)
     stepper.speed = 60
     with on_page(browser, stepper) as page:
-        page.get_by_role("button", name="Play").click()
+        page.get_by_role("button", name="Play", exact=True).click()
         page.locator(".gc-caption").filter(has_text="The tape is full").wait_for()
         wait_for(page, 7)
         assert page.get_by_role("button", name="Forward").is_disabled() and not stepper.playing
         page.get_by_role("button", name="Back").click()
         wait_for(page, 6)
-        assert page.get_by_role("button", name="Play").is_enabled()
+        assert page.get_by_role("button", name="Play", exact=True).is_enabled()
 
 
 @pytest.mark.parametrize("uniform", [0.0, 0.4, 0.62, 1 - 1e-9])

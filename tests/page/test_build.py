@@ -130,7 +130,8 @@ def parsed(site) -> dict[str, Page]:
 
 
 def test_every_lesson_has_a_page_and_there_is_a_front_door(parsed):
-    assert sorted(parsed) == sorted([*(f"{name}.html" for name in LESSONS), "index.html", "widgets.html"])
+    names = [*(f"{name}.html" for name in LESSONS), "index.html", "widgets.html"]
+    assert sorted(parsed) == sorted([*names, *(f"ko/{name}" for name in names)])
     door = {link.get("href") for link in parsed["index.html"].all("a")}
     assert {f"{name}.html" for name in LESSONS} <= door
 
@@ -177,7 +178,7 @@ def test_a_page_of_a_lesson_is_light_to_fetch(site, parsed):
     """As servers send it, packed; scripts and styles included, pictures and the model not."""
     for name, page in parsed.items():
         files = [link["href"] for link in page.all("link")] + [script.get("src") for script in page.all("script")]
-        needed = [file for file in files if file and file.endswith((".css", ".js"))]
+        needed = [file.removeprefix("../") for file in files if file and file.endswith((".css", ".js"))]
         assert needed and sum(len(gzip.compress(site[file])) for file in (name, *needed)) <= 250_000, name
     assert max(map(len, site.values())) <= 10_000_000
 
@@ -213,7 +214,7 @@ def test_pages_are_whole_and_their_headings_are_in_order(parsed):
         levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
         assert levels.count(1) == 1 and levels[0] == 1, name
         assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), name
-        assert page.all("html") == [{"lang": "en"}] and len(page.all("main")) == 1
+        assert page.all("html") == [{"lang": "ko" if name.startswith("ko/") else "en"}] and len(page.all("main")) == 1
         assert page.all("a")[0] == {"class": "skip", "href": "#content"}
         assert all(image["alt"] for image in page.all("img")), name
         assert page.text("title")[0] and page.all("meta")[5]["content"], name
