@@ -150,7 +150,7 @@ def code_faults(english: str, korean: str, tags: Collection[str] = ()) -> Iterat
     yield from _tree(one, other, "example" in tags)
     if "english" not in tags:
         for text in (*_strings(other), *_comments(korean)):
-            if len(re.findall(r"[A-Za-z]{2,}", text)) >= 3 and not HANGUL.search(text) and SENTENCE.search(text):
+            if SENTENCE.search(text) and not HANGUL.search(text):
                 yield f"it is in English: {text!r}"
     for text in (*_strings(other), *_comments(korean)):
         if not text.startswith("옛날 옛적에"):  # a tale ends as tales do: 살았답니다

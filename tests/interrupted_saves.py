@@ -43,7 +43,6 @@ def process(work: Callable[[], None]) -> int:
     """The id of a new process that does `work`."""
     if process_id := os.fork():
         return process_id
-    sys.stderr = None  # Python notes there what it drops: an interrupt that came in a destructor
     try:
         work()
     except KeyboardInterrupt:
@@ -55,14 +54,15 @@ def process(work: Callable[[], None]) -> int:
 
 
 def end(process_id: int, number: int) -> None:
-    """Send a signal until the process has ended: Python may drop an interrupt, and it would save for ever."""
-    while True:
-        os.kill(process_id, number)
-        patience = time.monotonic() + 5
-        while time.monotonic() < patience:
-            if os.waitpid(process_id, os.WNOHANG)[0]:
-                return
-            time.sleep(0.002)
+    """Send a signal, which ends the process: what does not end within a minute has lost it."""
+    os.kill(process_id, number)
+    patience = time.monotonic() + 60
+    while not os.waitpid(process_id, os.WNOHANG)[0]:
+        if time.monotonic() > patience:
+            os.kill(process_id, signal.SIGKILL)
+            os.waitpid(process_id, 0)
+            raise AssertionError(f"{signal.Signals(number).name} did not end a save")
+        time.sleep(0.002)
 
 
 def save_for_ever(folder: Path) -> None:

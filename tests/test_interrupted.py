@@ -93,11 +93,13 @@ def python_hears_interrupts(hears_interrupts):
 
 
 def changed(before, after, name):
-    """What is no longer as it was. A file that an earlier test left to garbage may be closed by now."""
+    """What is no longer as it was, with the files that were opened or closed."""
     drawn = {"random state"} if name == "a new model" else set()  # its weights are random
-    opened = [*(Counter(after["open files"]) - Counter(before["open files"]))]
-    others = before.keys() - drawn - {"open files"}
-    return [what for what in others if before[what] != after[what]] + opened
+    files = [Counter(state["open files"]) for state in (before, after)]
+    others = [what for what in before if before[what] != after[what] and what not in drawn]
+    return (
+        others + [f"opened {file}" for file in files[1] - files[0]] + [f"closed {file}" for file in files[0] - files[1]]
+    )
 
 
 @pytest.mark.parametrize("name", ACTIVITIES)

@@ -9,7 +9,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-import gptcore
 from gptcore import lessons
 from gptcore.files import locked
 from gptcore.lessons import FIRST, NOTEBOOKS, hand_out, show_pictures
@@ -291,12 +290,8 @@ def test_the_command_opens_jupyterlab_with_what_follows_two_dashes(started, tmp_
 
 
 @pytest.mark.skipif(os.name != "posix", reason="started in another way there")
-def test_the_command_opens_the_lesson_of_the_language(started, tmp_path, capsys):
-    gptcore.language("ko")
-    try:
-        lessons.main([str(tmp_path / "copies")])
-    finally:
-        gptcore.language("en")
+def test_the_command_opens_the_lesson_of_the_language(started, tmp_path, capsys, in_korean):
+    lessons.main([str(tmp_path / "copies")])
     assert started[1][-1] == f"ko/{FIRST}" and "레슨은" in capsys.readouterr().out
 
 

@@ -9,6 +9,8 @@ from gptcore.lessons import NOTEBOOKS
 from tests.browser.bench import on_page
 from tests.browser.test_accessible import HIGHEST, PROJECTED, widgets  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.usefixtures("in_korean")
+
 KOREAN = NOTEBOOKS / "ko"
 VIEW = "application/vnd.jupyter.widget-view+json"
 TALE = "옛날 옛적에"
@@ -29,13 +31,6 @@ LEFT = f"(roots) => roots.flatMap({SAID}).filter({ENGLISH})"
 @pytest.fixture
 def theme():
     return "light"  # words do not depend on it
-
-
-@pytest.fixture(autouse=True)
-def korean():
-    gptcore.language("ko")
-    yield
-    gptcore.language("en")
 
 
 @pytest.mark.parametrize("width", [600, PROJECTED])
