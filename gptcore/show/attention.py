@@ -19,7 +19,7 @@ from gptcore.show.charts import DPI, HEIGHT, SMALL, WIDTH, Chart, drawable, styl
 from gptcore.show.front import Control
 from gptcore.show.plots import plot_shares
 from gptcore.show.recorded import Index, RecordedText, RecordedTextView, record_text
-from gptcore.show.settings import Shown
+from gptcore.show.settings import OPENING, Shown
 from gptcore.show.style import CHOSEN, KEPT, others_label, percent
 
 STRONGEST = 5  # how many positions have a row of their own
@@ -183,7 +183,7 @@ class AttentionView(RecordedTextView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        text: str = "Once upon a time",
+        text: str = OPENING,
         layer: int = 0,
         head: int = 0,
         position: int | None = None,

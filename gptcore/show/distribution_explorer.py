@@ -19,7 +19,7 @@ from gptcore.show.charts import HEIGHT, WIDTH, chart, drawable
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.panels import Panels, plot_panels, row_labels
-from gptcore.show.settings import Setting, Shown, TextSetting, check_length, check_sampling, check_seed
+from gptcore.show.settings import OPENING, Setting, Shown, TextSetting, check_length, check_sampling, check_seed
 from gptcore.show.style import ending, percent, sentence
 from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, token_label
@@ -194,7 +194,7 @@ class DistributionExplorer(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,

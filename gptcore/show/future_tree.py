@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gptcore.checks import as_float, check_integer, given, is_integer
-from gptcore.language import _
+from gptcore.language import N_, Marked, _
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.seeds import Uniforms
@@ -25,6 +25,7 @@ from gptcore.show.ways import Reader, Way
 from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, decode
 
+OPENING = Marked(N_("Once upon a time there"), {})
 MOST_WIDTH, MOST_DEPTH = 12, 6
 LETTERS = 56  # for the labels of one way in a chart
 
@@ -67,7 +68,7 @@ class FutureTree(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time there",
+        prompt: str = OPENING,
         width: int = 6,
         depth: int = 4,
         temperature: float = 1.0,

@@ -20,7 +20,7 @@ from gptcore.recording import lens_logits
 from gptcore.show.charts import HEIGHT, SMALL, WIDTH, chart, drawable, say, styled, write_beside
 from gptcore.show.front import Control
 from gptcore.show.recorded import Index, RecordedText, RecordedTextView, record_text
-from gptcore.show.settings import Shown
+from gptcore.show.settings import OPENING, Shown
 from gptcore.show.style import CHOSEN, KEPT, columns, others_label, percent
 from gptcore.tokenizer import token_label
 
@@ -246,7 +246,7 @@ class LogitLens(RecordedTextView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        text: str = "Once upon a time",
+        text: str = OPENING,
         position: int | None = None,
         row: int | None = None,
     ):

@@ -23,7 +23,7 @@ from gptcore.show.dart import Dart
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.recorded import RecordedText
-from gptcore.show.settings import Setting, Shown, TextSetting, check_sampling, check_seed, next_seed
+from gptcore.show.settings import OPENING, Setting, Shown, TextSetting, check_sampling, check_seed, next_seed
 from gptcore.show.style import CHOSEN, KEPT, counted, ending, percent
 from gptcore.text_generation import start_ids, text_steps
 from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, token_label
@@ -180,7 +180,7 @@ class Machine(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         temperature: float = 1.0,
         top_k: int | None = None,
         seed: int = 1,

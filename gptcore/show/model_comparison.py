@@ -23,6 +23,7 @@ from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
     LARGEST_LOSS,
     MOST_LENGTH,
+    OPENING,
     Setting,
     Shown,
     TextSetting,
@@ -157,7 +158,7 @@ class ModelComparison(LiveView):
         self,
         models: Mapping[str, GPTModel],
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         temperature: float = 0.7,
         top_k: int | None = 10,
         seed: int = 1,

@@ -19,7 +19,7 @@ from gptcore.show.charts import after, chart
 from gptcore.show.dart import Dart
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.settings import Setting, Shown, TextSetting, check_any_seed, check_sampling, next_seed
+from gptcore.show.settings import OPENING, Setting, Shown, TextSetting, check_any_seed, check_sampling, next_seed
 from gptcore.show.style import percent
 from gptcore.show.texts import distribution_after
 from gptcore.text_generation import text_steps
@@ -108,7 +108,7 @@ class NextToken(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         seed: int | None = 1,
         temperature: float = 1.0,
         top_k: int | None = None,

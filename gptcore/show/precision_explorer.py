@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from gptcore.language import _
+from gptcore.language import _, language
 from gptcore.model import GPTModel, check_model
 from gptcore.sampling import Sampling
 from gptcore.show import precision
@@ -19,6 +19,7 @@ from gptcore.show.precision_record import Precision, plot_precision, plot_row
 from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
     MOST_LENGTH,
+    OPENING,
     Setting,
     Shown,
     TextSetting,
@@ -67,7 +68,7 @@ class PrecisionExplorer(LiveView):
         bits: int = 8,
         grouping: str | int = "row",
         text: str | None = None,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         temperature: float = 0.7,
         top_k: int | None = 10,
         seed: int = 1,
@@ -86,7 +87,11 @@ class PrecisionExplorer(LiveView):
             **{name: Control() for name in ("text", "prompt", "seed", "temperature", "top_k", "max_length")},
         )
         settings = {"bits": bits, "grouping": grouping, "prompt": prompt, "seed": seed, "max_length": max_length}
-        settings |= {"text": sample("en", 3) if text is None else text, "temperature": temperature, "top_k": top_k}
+        settings |= {
+            "text": sample(language(), 3) if text is None else text,
+            "temperature": temperature,
+            "top_k": top_k,
+        }
         self._put(**self._checked(settings))
         self._update(settings.keys())
         if self.record is None:

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gptcore.checks import check_integer, check_text, given, is_integer, is_number
-from gptcore.language import _
+from gptcore.language import N_, Marked, _
 from gptcore.letters import composed_notice
 from gptcore.sampling import Sampling
 from gptcore.seeds import LIMIT, Uniforms
+
+# Where a caller gives no text: the first words of the tales, in the language that is set.
+OPENING = Marked(N_("Once upon a time"), {})
 
 MOST_TEXT = 5_000  # characters: of a longer text a model would see no more than the end
 
@@ -90,7 +93,7 @@ class TextSetting(Setting):
         self.as_is = as_is
 
     def allowed(self, value: Any) -> tuple[Any, str]:
-        text, cut = super().allowed(value)
+        text, cut = super().allowed(str(_(value)) if isinstance(value, Marked) else value)
         whole, put_together = (text, "") if self.as_is else composed_notice(self.name, text)
         return whole, " ".join(filter(None, (cut, put_together)))
 

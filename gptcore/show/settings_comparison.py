@@ -22,6 +22,7 @@ from gptcore.show.live import LiveView
 from gptcore.show.prompts import fitting
 from gptcore.show.settings import (
     MOST_LENGTH,
+    OPENING,
     Setting,
     Shown,
     TextSetting,
@@ -197,7 +198,7 @@ class SettingsComparison(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         settings: Sequence[Mapping[str, Any]] = DEFAULT,
         seed: int = 1,
         max_length: int = 40,

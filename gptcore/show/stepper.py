@@ -17,7 +17,7 @@ from gptcore.show.charts import after, chart
 from gptcore.show.dart import plot_dart
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.settings import Setting, Shown, TextSetting, check_any_seed, check_length, check_sampling
+from gptcore.show.settings import OPENING, Setting, Shown, TextSetting, check_any_seed, check_length, check_sampling
 from gptcore.show.tape import Stepping, TapeToken, is_written, look, write
 from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, decode
@@ -63,7 +63,7 @@ class GenerationStepper(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,

@@ -18,6 +18,7 @@ from gptcore.show.charts import DPI, WIDTH, chart, say
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.settings import (
+    OPENING,
     Setting,
     Shown,
     TextSetting,
@@ -168,7 +169,7 @@ class Story(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         temperature: float = 0.7,
         top_k: int | None = None,
         seed: int | None = 1,

@@ -23,7 +23,7 @@ from gptcore.show.charts import after, chart
 from gptcore.show.dart import Dart
 from gptcore.show.front import Control
 from gptcore.show.live import LiveView
-from gptcore.show.settings import Setting, TextSetting, check_any_seed, check_length, check_sampling
+from gptcore.show.settings import OPENING, Setting, TextSetting, check_any_seed, check_length, check_sampling
 from gptcore.show.writing import Writing
 from gptcore.text_generation import text_steps
 from gptcore.tokenizer import check_tokenizer, decode, end_token_ids, stream_decode, token_label
@@ -80,7 +80,7 @@ class StreamingGenerator(LiveView):
         self,
         model: GPTModel,
         tokenizer: Any,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         max_length: int = 200,
         temperature: float = 1.0,
         top_k: int | None = 10,

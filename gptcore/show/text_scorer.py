@@ -14,7 +14,7 @@ from gptcore.show.front import Control
 from gptcore.show.live import LiveView
 from gptcore.show.scored_place import MOST_LINES, ScoredPlace, look_at, piece_lines, plot_expected, plot_surprise
 from gptcore.show.scored_text import Score, ScoredText, score_text
-from gptcore.show.settings import Setting, Shown, TextSetting, check_length
+from gptcore.show.settings import OPENING, Setting, Shown, TextSetting, check_length
 from gptcore.tokenizer import check_tokenizer, decode
 
 
@@ -39,7 +39,7 @@ class TextScorer(LiveView):
     front, hands = "text_scorer", ("replace",)
     _remembered = "record", "scored"
 
-    def __init__(self, model: GPTModel, tokenizer: Any, text: str = "Once upon a time", position: int | None = None):
+    def __init__(self, model: GPTModel, tokenizer: Any, text: str = OPENING, position: int | None = None):
         check_model(model)
         check_tokenizer(tokenizer)
         self.model, self.tokenizer = model, tokenizer

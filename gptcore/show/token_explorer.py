@@ -14,7 +14,7 @@ from gptcore.show.charts import HEIGHT, INK, SMALL, WIDTH, chart, drawable, say,
 from gptcore.show.front import Control
 from gptcore.show.identity import tokenizer_given
 from gptcore.show.live import LiveView
-from gptcore.show.settings import TextSetting
+from gptcore.show.settings import OPENING, TextSetting
 from gptcore.show.style import HUES, columns, short_label
 from gptcore.show.tokens import Piece, Token, Tokens, Vocabulary, tokenize
 from gptcore.tokenizer import check_tokenizer, visible
@@ -149,7 +149,7 @@ class TokenExplorer(LiveView):
     text = TextSetting(most=MOST_TYPED, as_is=True)
     front = "token_explorer"
 
-    def __init__(self, tokenizers: Any, text: str = "Once upon a time"):
+    def __init__(self, tokenizers: Any, text: str = OPENING):
         tokenizers = _named(tokenizers)
         self._vocabularies = {name: Vocabulary(tokenizer) for name, tokenizer in tokenizers.items()}
         self._open(text=Control(""))

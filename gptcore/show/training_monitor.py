@@ -24,6 +24,7 @@ from gptcore.show.front import Control
 from gptcore.show.kernel import hear_widgets
 from gptcore.show.live import LiveView
 from gptcore.show.settings import (
+    OPENING,
     Setting,
     Shown,
     TextSetting,
@@ -75,7 +76,7 @@ class TrainingMonitor(LiveView):
         model: GPTModel,
         tokenizer: Any,
         floor: float | None = None,
-        prompt: str = "Once upon a time",
+        prompt: str = OPENING,
         sample_length: int = 60,
         temperature: float = 0.7,
         top_k: int | None = 10,

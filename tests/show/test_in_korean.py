@@ -44,6 +44,17 @@ def test_the_picture_of_a_widget(told, in_korean, name):
     assert english(widget.picture(), widget.describe(), widget.caption) <= {name, *NO_ENGLISH}
 
 
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if {"prompt", "text"} & kind.good.keys()])
+def test_a_widget_without_a_text_begins_in_korean(told, in_korean, name):
+    widget = KINDS[name].make(*told)
+    begins = {getattr(widget, key)[:6] for key in ("prompt", "text") if key in KINDS[name].good}
+    assert begins == {"옛날 옛적에"}
+
+
+def test_who_asks_for_english_gets_it(told, in_korean):
+    assert gptcore.show.NextToken(*told, "Once upon a time").prompt == "Once upon a time"
+
+
 def test_what_the_lessons_draw(told, in_korean):
     model, tokenizer = told
     with torch.no_grad():
