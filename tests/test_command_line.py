@@ -91,7 +91,7 @@ def test_what_was_done_ends_with_0(capsys):
     assert capsys.readouterr().out == "done\n"
 
 
-@pytest.mark.parametrize("name", ["gptcore", "storyteller", "benchmark", "page", "lessons"])
+@pytest.mark.parametrize("name", ["gptcore", "storyteller", "benchmark", "page", "lessons", "classroom"])
 @pytest.mark.parametrize("arguments", [["--help"], ["--no-such-option"], ["--device", "--port", "--repeats"]])
 def test_help_and_mistakes_are_said_in_korean(in_korean, monkeypatch, capsys, name, arguments):
     program = {"gptcore": "gptcore.__main__", "lessons": "gptcore.lessons"}.get(name, f"gptcore.{name}.__main__")

@@ -27,7 +27,7 @@ HOW_TO_RUN = {
     "셀로 가요.)",
 }
 ONLY_IN_COLAB = {"en": "Colab starts without this course", "ko": "Colab에는 이 레슨들이 없어요"}
-AROUND = {"page", "show", "exercises", "training", "benchmark", "storyteller", "stories"}
+AROUND = {"page", "show", "exercises", "training", "benchmark", "storyteller", "stories", "classroom"}
 
 
 def imported(source: str) -> Iterator[tuple[str, str]]:
@@ -61,7 +61,7 @@ def test_imports_point_one_way():
             assert not {room.split(".")[0] for room in rooms(file)} & AROUND, file
     for file in (PACKAGE / "fast").glob("*.py"):
         assert not rooms(file) & {"generation", "checkpoint", "hub", "recording"}, file
-    for folder in AROUND - {"page", "show", "exercises", "benchmark"}:
+    for folder in AROUND - {"page", "show", "exercises", "benchmark", "classroom"}:
         for file in (PACKAGE / folder).glob("*.py"):
             assert not {room.split(".")[0] for room in rooms(file)} & {"page", "show", "exercises", "benchmark"}, file
 
