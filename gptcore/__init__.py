@@ -5,29 +5,48 @@
 >>> gptcore.generate_text(model, "Once upon a time", tokenizer, max_length=12, seed=1)
 'Once upon a time, when the hills were new, a merry rabbit named Mira'
 
-Importing gptcore imports torch and nothing slower; everything else is imported when it is first used.
+Importing gptcore imports nothing slow; PyTorch comes with the first name that needs it.
 """
 
 from importlib import import_module
 
-from gptcore import costs
-from gptcore.config import GPT2_SIZES, GPT_CONFIG_124M, GPT_CONFIG_355M, GPT_CONFIG_774M, GPT_CONFIG_1558M, GPTConfig
-from gptcore.generation import Step, generate, generate_steps
-from gptcore.language import language
-from gptcore.model import GPTModel, KVCache
-from gptcore.recording import Recording, lens_logits, record
-from gptcore.sampling import STAGES, Distribution, Sampling, draw, next_token_distribution
-from gptcore.text_generation import generate_text, stream_text
-from gptcore.tokenizer import END_OF_TEXT, Tokenizer, byte_level_bpe, stream_decode, token_bytes, token_label
+from gptcore.language import language  # the function, which hides the file of its name
 
-_LATER = {
+_HOME = {  # where each public name is found when it is first used
+    "GPT2_SIZES": "gptcore.config",
+    "GPT_CONFIG_124M": "gptcore.config",
+    "GPT_CONFIG_355M": "gptcore.config",
+    "GPT_CONFIG_774M": "gptcore.config",
+    "GPT_CONFIG_1558M": "gptcore.config",
+    "GPTConfig": "gptcore.config",
+    "GPTModel": "gptcore.model",
+    "KVCache": "gptcore.model",
+    "END_OF_TEXT": "gptcore.tokenizer",
+    "Tokenizer": "gptcore.tokenizer",
+    "byte_level_bpe": "gptcore.tokenizer",
+    "stream_decode": "gptcore.tokenizer",
+    "token_bytes": "gptcore.tokenizer",
+    "token_label": "gptcore.tokenizer",
+    "STAGES": "gptcore.sampling",
+    "Distribution": "gptcore.sampling",
+    "Sampling": "gptcore.sampling",
+    "draw": "gptcore.sampling",
+    "next_token_distribution": "gptcore.sampling",
+    "Step": "gptcore.generation",
+    "generate": "gptcore.generation",
+    "generate_steps": "gptcore.generation",
+    "generate_text": "gptcore.text_generation",
+    "stream_text": "gptcore.text_generation",
+    "Recording": "gptcore.recording",
+    "lens_logits": "gptcore.recording",
+    "record": "gptcore.recording",
     "first_available": "gptcore.hub",
     "licence": "gptcore.hub",
     "load": "gptcore.checkpoint",
     "load_model": "gptcore.checkpoint",
     "load_tokenizer": "gptcore.checkpoint",
-    "quantize": "gptcore.fast.quantization",
     "save": "gptcore.checkpoint",
+    "quantize": "gptcore.fast.quantization",
     "evaluate": "gptcore.training",
     "fit": "gptcore.training",
     "fit_steps": "gptcore.training",
@@ -37,47 +56,16 @@ _LATER = {
     "AutoTokenizer": "transformers",
     "GPT2Tokenizer": "transformers",
 }
+_FILES = ["costs", "stories"]
 
-__all__ = [
-    "GPT2_SIZES",
-    "GPT_CONFIG_124M",
-    "GPT_CONFIG_355M",
-    "GPT_CONFIG_774M",
-    "GPT_CONFIG_1558M",
-    "END_OF_TEXT",
-    "STAGES",
-    "Distribution",
-    "GPTConfig",
-    "GPTModel",
-    "KVCache",
-    "Recording",
-    "Sampling",
-    "Step",
-    "Tokenizer",
-    "byte_level_bpe",
-    "costs",
-    "draw",
-    "generate",
-    "generate_steps",
-    "generate_text",
-    "language",
-    "lens_logits",
-    "next_token_distribution",
-    "record",
-    "stories",
-    "stream_decode",
-    "stream_text",
-    "token_bytes",
-    "token_label",
-    *_LATER,
-]
+__all__ = ["language", *_FILES, *_HOME]
 
 
 def __getattr__(name: str):
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    if name == "stories":
-        return import_module("gptcore.stories")
+    if name in _HOME:
+        return globals().setdefault(name, getattr(import_module(_HOME[name]), name))
+    if name in _FILES:
+        return import_module(f"gptcore.{name}")
     raise AttributeError(f"module 'gptcore' has no attribute {name!r}")
 
 

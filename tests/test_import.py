@@ -8,6 +8,7 @@ import gptcore
 import gptcore.show
 
 SLOW = [
+    "torch",
     "transformers",
     "tokenizers",
     "safetensors",
@@ -24,10 +25,15 @@ def modules_after(code: str) -> set[str]:
     return set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
 
 
-def test_importing_gptcore_imports_torch_and_nothing_slower():
-    modules = modules_after("import gptcore")
+def test_importing_gptcore_imports_nothing_slow():
+    """The server of a lesson, and what lays out notebooks, need no tensors."""
+    assert not modules_after("import gptcore, gptcore.lessons") & {*SLOW, "numpy", "gptcore.show"}
+
+
+def test_a_model_needs_torch_and_nothing_slower():
+    modules = modules_after("import gptcore; gptcore.GPTModel, gptcore.generate_text")
     assert "torch" in modules
-    assert not modules & {*SLOW, "gptcore.checkpoint", "gptcore.training", "gptcore.show"}
+    assert not modules & {*SLOW[1:], "gptcore.checkpoint", "gptcore.training", "gptcore.show"}
 
 
 def test_a_widget_that_says_what_it_is_needs_neither_the_tales_nor_a_trainer():
