@@ -38,6 +38,7 @@ import torch
 from torch import Tensor, nn
 
 from gptcore.checks import is_number
+from gptcore.exercises import share
 from gptcore.exercises.outcomes import difference, named, same, show
 from gptcore.language import N_, _, english, language
 
@@ -87,17 +88,22 @@ class _Check:
 
     def __call__(self, answer: Any = None) -> None:
         """Print whether `answer` is right, and if not, why."""
-        try:
-            problem = self._problem(answer)
-        except _NotYet as found:
-            problem = str(found)
-        except Exception as error:  # nothing that a learner writes may end in a traceback from here
-            problem = _("this answer could not be read, {error}.").format(error=named(error))
+        problem = self.problem(answer)
         if problem is None:
+            share.note(self)
             line = _("Right: {right}").format(right=_(self.right))
         else:
             line = _("Not yet: {problem}").format(problem=problem)
         print(" ".join(part.strip() for part in line.splitlines()))  # one line; 'a  b' keeps its two spaces
+
+    def problem(self, answer: Any = None) -> str | None:
+        """What is wrong with `answer`, in a sentence; None if it is right."""
+        try:
+            return self._problem(answer)
+        except _NotYet as found:
+            return str(found)
+        except Exception as error:  # nothing that a learner writes may end in a traceback from here
+            return _("this answer could not be read, {error}.").format(error=named(error))
 
     def _problem(self, answer: Any) -> str | None:
         raise NotImplementedError
