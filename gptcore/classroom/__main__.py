@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from gptcore.classroom import check
+from gptcore.classroom import check, prefork
 from gptcore.command_line import Parser, exit_code
 from gptcore.language import _
 
-COMMANDS = {"check": check}
+COMMANDS = {"check": check, "prefork": prefork}
 
 
 def _parser() -> argparse.ArgumentParser:
