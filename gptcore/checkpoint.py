@@ -121,26 +121,30 @@ def _read_folder(folder: Path, read: Callable[[Path], T]) -> T:
 
 @keeping_gradients
 def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -> GPTModel:
-    if dtype == torch.int8:
-        return quantize(_read_model(folder, device, None))
     config = read_config(folder)
     weights = read_weights(folder, config)
     _check_saved(folder, config, weights)
     config, state = from_hugging_face(weights, config, folder)
     model = _without_weights(config)
+    if dtype == torch.int8:  # straight from the file, layer by layer
+        return quantize(_with_weights(model, state)).to(device)
     dtype = torch.float32 if dtype is None else dtype
     instead = _("take a smaller model, or load it with dtype=torch.bfloat16")
     check_room(
         _("the model in {folder}").format(folder=folder), num_parameters(config) * dtype.itemsize, device, instead
     )
-    mapped = {weight.untyped_storage().data_ptr() for weight in weights.values()}  # the file itself, not a copy of it
-    copies = {
-        id(value): value.to(device, dtype, copy=value.untyped_storage().data_ptr() in mapped)
-        for value in state.values()
-    }
-    state = {key: copies[id(value)] for key, value in state.items()}
+    # What is in `state` is the file itself, as the system shows it in memory, and no copy of it.
+    copies = {id(value): _copy(value, device, dtype) for value in state.values()}
+    return _with_weights(model, {key: copies[id(value)] for key, value in state.items()})
+
+
+def _copy(weight: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.empty(weight.shape, device=device, dtype=dtype).copy_(weight)
+
+
+def _with_weights(model: GPTModel, state: Mapping[str, Tensor]) -> GPTModel:
     model.load_state_dict(state, assign=True)
-    if config.tie_embeddings:
+    if model.config.tie_embeddings:
         model.head.weight = model.token_embedding.weight
     return model.requires_grad_(True).eval()
 

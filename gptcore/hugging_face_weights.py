@@ -204,7 +204,7 @@ def from_hugging_face(
             ).format(folder=folder, config=CONFIG, head=_HEAD, embedding=_EMBEDDING)
         )
         config = GPTConfig(**{**config, "tie_embeddings": False})
-    state = {ours: _transposed(ours, found[theirs]).contiguous() for ours, theirs, _ in _layout(config)}
+    state = {ours: _transposed(ours, found[theirs]) for ours, theirs, _ in _layout(config)}
     state["head.weight"] = state["token_embedding.weight"] if config.tie_embeddings else head
     for layer, scale in enumerate(query_scales(folder, config)):
         weight, bias = (f"blocks.{layer}.attention.qkv.{part}" for part in ("weight", "bias"))

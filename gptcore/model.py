@@ -147,13 +147,14 @@ class GPTModel(nn.Module):
         self.config = config = GPTConfig.of(config)
         check_model_fits(config)
         self.token_embedding = nn.Embedding(config.vocab_size, config.emb_dim)
+        head = Linear(config.emb_dim, config.vocab_size, bias=False)
+        if config.tie_embeddings:
+            head.weight = self.token_embedding.weight  # now: its own would take memory while the blocks are made
         self.position_embedding = nn.Embedding(config.context_length, config.emb_dim)
         self.dropout = Dropout(config.drop_rate)
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
         self.final_norm = nn.LayerNorm(config.emb_dim, eps=config.layer_norm_epsilon)
-        self.head = Linear(config.emb_dim, config.vocab_size, bias=False)
-        if config.tie_embeddings:
-            self.head.weight = self.token_embedding.weight
+        self.head = head
         self._init_weights()
         self._num_parameters = sum(parameter.numel() for parameter in self.parameters())
 

@@ -137,6 +137,8 @@ def test_the_memory_of_a_gpu_counts():
 
 SMALL_CONFIG = GPTConfig(vocab_size=340, context_length=20, emb_dim=16, n_heads=2, n_layers=3)
 WEIGHTS = 340 * 16 + 20 * 16 + 3 * (12 * 16 * 16 + 13 * 16) + 2 * 16  # counted by hand
+# In groups: 340 rows of the embedding are 4 of 88, the last not full, and a group has 8 bytes of scales for each input.
+INT8 = 16 * 4 * 96 + 3 * (16 * (56 + 24 + 72) + 64 * 24) + 4 * (20 * 16 + 3 * 13 * 16 + 2 * 16)
 TOKENS = torch.arange(200) % 50
 
 
@@ -160,7 +162,8 @@ TAKING = {
     "generate": (lambda model, folder: generate(model, TOKENS[:8].view(2, 4), 14), 4 * 2 * 3 * 2 * 18 * 16),
     "load": (lambda model, folder: gptcore.load_model(folder, "cpu"), 4 * WEIGHTS),
     "load in bfloat16": (lambda model, folder: gptcore.load_model(folder, "cpu", torch.bfloat16), 2 * WEIGHTS),
-    "quantize": (lambda model, folder: quantize(model), 4 * WEIGHTS),
+    "quantize": (lambda model, folder: quantize(model), INT8),
+    "load in int8": (lambda model, folder: gptcore.load_model(folder, "cpu", torch.int8), INT8),
     "record": (lambda model, folder: record(model, TOKENS[:9]), 4 * (2 * 3 * 2 * 81 + 2 * 4 * 9 * 16 + 9 * 340)),
     "evaluate": (lambda model, folder: evaluate(model, TOKENS, batch_size=4), 4 * 20 * 2 * 4 * 340),
     "fit": (

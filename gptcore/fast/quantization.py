@@ -26,6 +26,7 @@ from gptcore.modes import keeping_gradients
 
 SCALES = 8  # bytes at the end of a row
 LARGEST = torch.finfo(torch.float32).max / 2  # of a weight: a group's largest times 128/127 must be a float32
+AT_ONCE = 2**21  # weights that are rounded at a time, so that little memory is taken beside the table
 FEW_ROWS = 8  # with more rows it is quicker to turn the weights back into float32 first
 
 
@@ -50,17 +51,14 @@ def quantize(model: GPTModel) -> GPTModel:
                     largest=LARGEST, wrong=wrong, name=name
                 )
             )
-    what = _("the copy of model that becomes int8")
-    check_room(what, weight_bytes(model.config), model.device, _("take a smaller one"))
-    quantized = copy.deepcopy(model).float().eval()
-    for module in list(quantized.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.Linear):
-                setattr(module, name, Int8Linear(child))
-    tied = model.config.tie_embeddings
-    table = quantized.head.weight if tied else _parameter(to_int8(quantized.token_embedding.weight))
-    quantized.token_embedding = Int8Embedding(table)
-    return quantized.requires_grad_(False)
+    what = _("model in int8")
+    check_room(what, weight_bytes(model.config, torch.int8), model.device, _("take a smaller one"))
+    instead = {id(layer): Int8Linear(layer) for layer in model.modules() if isinstance(layer, nn.Linear)}
+    embedding, head = model.token_embedding, instead[id(model.head)]
+    tied = head.weight if model.config.tie_embeddings else _parameter(to_int8(embedding.weight))
+    instead[id(embedding)] = Int8Embedding(tied)
+    # All else is copied; what stands in `instead` counts as copied already, so no matrix is held twice in float32.
+    return copy.deepcopy(model, instead).float().eval().requires_grad_(False)
 
 
 def to_int8(weight: Tensor) -> Tensor:
@@ -69,13 +67,18 @@ def to_int8(weight: Tensor) -> Tensor:
     A weight is off by at most half the scale of its group, which is 1/254 of the largest weight there.
     """
     groups, in_features, row = int8_shape(*weight.shape)
-    filled = weight.new_zeros(groups * (row - SCALES), in_features, dtype=torch.float32)
-    filled[: len(weight)] = weight.detach()
-    values = filled.unflatten(0, (groups, -1)).transpose(1, 2)  # (groups, in_features, outputs)
-    scale = values.abs().amax(dim=-1, keepdim=True) / 127
-    integers = (values / scale.clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-127, 127)
-    scales = torch.cat([scale, -128 * scale], dim=-1).view(torch.uint8)
-    return torch.cat([(integers + 128).to(torch.uint8), scales], dim=-1)
+    outputs = row - SCALES
+    table = weight.new_empty(groups, in_features, row, dtype=torch.uint8)
+    at_once = max(1, AT_ONCE // (outputs * in_features))  # groups
+    for some, weights in zip(table.split(at_once), weight.detach().split(at_once * outputs), strict=True):
+        filled = weight.new_zeros(len(some) * outputs, in_features, dtype=torch.float32)
+        filled[: len(weights)] = weights
+        values = filled.unflatten(0, (len(some), -1)).transpose(1, 2)  # (groups, in_features, outputs)
+        scale = values.abs().amax(dim=-1, keepdim=True) / 127
+        integers = (values / scale.clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-127, 127)
+        some[..., :-SCALES] = integers + 128
+        some[..., -SCALES:] = torch.cat([scale, -128 * scale], dim=-1).view(torch.uint8)
+    return table
 
 
 def from_int8(table: Tensor) -> Tensor:
@@ -95,7 +98,7 @@ class Int8Linear(nn.Module):
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.weight = _parameter(to_int8(linear.weight))
-        self.bias = linear.bias
+        self.bias = None if linear.bias is None else _parameter(linear.bias.detach().float().clone())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.product(x.numel() // x.shape[-1])(x)
