@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,6 +20,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         import matplotlib.font_manager  # noqa: F401  builds the cache
 
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """No notebook takes more memory than `preflight` says that its lesson needs."""
+    from gptcore.memory import peak_bytes
+    from gptcore.show.preflight import NEEDED_MEMORY
+
+    last_cell = item.path.suffix == ".ipynb" and (nextitem is None or nextitem.path != item.path)
+    peak = peak_bytes(item.parent.kernel.km.provisioner.pid) if last_cell else None
+    yield  # the kernel ends here
+    if peak and peak > (needed := NEEDED_MEMORY[item.path.name[:2]]):
+        pytest.fail(f"{item.path.name} took {peak:,} bytes of memory, and its lesson is said to need {needed:,}")
 
 
 @pytest.fixture(autouse=True)

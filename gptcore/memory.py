@@ -1,5 +1,6 @@
 """How much memory is free, asked before much of it is taken: the system may end a process that takes too much."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,15 @@ def free_bytes(device: torch.device | str = "cpu") -> int | None:
         return max(0, min([_left_on_machine(), *_left_in_groups(), *_left_below_limits()]))
     except Exception:  # a system that does not tell: what is not known refuses nothing
         return None
+
+
+def peak_bytes(process: int | str = "self") -> int | None:
+    """The most memory that a process has had at any time, as far as it was resident; None where nothing tells, as on
+    other systems than Linux.
+    """
+    status = Path(f"/proc/{process}/status")
+    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.is_file() else None
+    return int(found[1]) * 1024 if found else None
 
 
 def _left_on_machine() -> int:

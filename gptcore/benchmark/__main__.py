@@ -22,7 +22,7 @@ ABOUT = {  # what each section says of itself
     "prompt": N_("GPT-2's size, 124M: the first token after a prompt of 1,000, and one more token as the text grows."),
     "window": N_("Past the context of the bundled model: one token beside one reading of the whole window."),
     "start": N_("A whole process, from the command to its end, beside one that only imports torch."),
-    "memory": N_("Resident memory of a kernel in which a lesson has run, in MiB. Needs the notebooks and nbclient."),
+    "memory": N_("The most memory that a kernel has while a lesson runs. Needs the notebooks and nbclient."),
     "widgets": N_(
         "From a slider to new pixels, in JupyterLab in headless Chromium. Needs the tests, Playwright and Chromium."
     ),

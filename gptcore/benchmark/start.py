@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gptcore.benchmark.measure import Row, durations, interleaved_seconds, not_measured
 from gptcore.language import _
+from gptcore.units import bytes_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,14 +27,16 @@ def start(repeats: int) -> list[Row]:
 
 
 def memory(repeats: int) -> list[Row]:
-    """Resident memory of a kernel in which a lesson has run, in MiB. Needs the notebooks and nbclient."""
+    """The most memory that a kernel has while a lesson runs. Needs the notebooks and nbclient."""
     folder = ROOT / "notebooks"
     if not folder.is_dir() or find_spec("nbclient") is None:
         return not_measured(_("the notebooks, or nbclient, are missing"))
-    return [
-        Row(_("kernel after Run All of {name}").format(name=file.stem), _kernel_memory(file) / 2**20, "MiB")
-        for file in sorted(folder.glob("*.ipynb"))
-    ]
+    rows = []
+    for file in sorted(folder.glob("*.ipynb")):
+        peak, after = _kernel_memory(file)
+        note = _("at its end {size}").format(size=bytes_text(after))
+        rows.append(Row(_("kernel in Run All of {name}").format(name=file.stem), peak / 1e6, "MB", note=note))
+    return rows
 
 
 def _run(command: list[str]) -> None:
@@ -67,15 +70,20 @@ def _shown(code: str) -> None:
         manager.shutdown_kernel(now=True)
 
 
-def _kernel_memory(file: Path) -> int:
-    """Bytes of resident memory of a kernel that has run all cells of the notebook `file`."""
+def _kernel_memory(file: Path) -> tuple[int, int]:
+    """Bytes of resident memory of a kernel that has run all cells of the notebook `file`: at most, and at the end."""
     import nbclient
     import nbformat
 
     notebook = nbformat.read(file, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell("import psutil\nprint(psutil.Process().memory_info().rss)"))
+    question = (
+        "import psutil\nfrom gptcore.memory import peak_bytes\nrss = psutil.Process().memory_info().rss\n"
+        "print(peak_bytes() or rss, rss)"  # the end alone where the system tells no more
+    )
+    notebook.cells.append(nbformat.v4.new_code_cell(question))
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}).execute()
-    return int(notebook.cells[-1].outputs[0]["text"])
+    peak, after = map(int, notebook.cells[-1].outputs[0]["text"].split())
+    return peak, after
 
 
 def widgets(repeats: int) -> list[Row]:
