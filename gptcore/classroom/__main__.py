@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from gptcore.classroom import check, prefork
+from gptcore.classroom import check, password, prefork, start, students
 from gptcore.command_line import Parser, exit_code
 from gptcore.language import _
 
-COMMANDS = {"check": check, "prefork": prefork}
+COMMANDS = {"students": students, "password": password, "check": check, "start": start, "prefork": prefork}
 
 
 def _parser() -> argparse.ArgumentParser:
