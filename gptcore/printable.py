@@ -32,6 +32,11 @@ def printable(text: str) -> str:
     return "".join(part if i % 2 else "".join(map(_printable, part)) for i, part in enumerate(parts))
 
 
+def columns(text: str) -> int:
+    """The width of a text in columns of Latin letters; Hangul and its like take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def without_spaces(text: str) -> str:
     """`text` without the spaces that tokenizers of words leave before punctuation, as `transformers` removes them."""
     for before in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):

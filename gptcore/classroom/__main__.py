@@ -9,11 +9,19 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from gptcore.classroom import check, password, prefork, start, students
+from gptcore.classroom import check, finished, nbgrader, password, prefork, start, students
 from gptcore.command_line import Parser, exit_code
 from gptcore.language import _
 
-COMMANDS = {"students": students, "password": password, "check": check, "start": start, "prefork": prefork}
+COMMANDS = {
+    "students": students,
+    "password": password,
+    "check": check,
+    "start": start,
+    "finished": finished,
+    "nbgrader": nbgrader,
+    "prefork": prefork,
+}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,7 +31,9 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Any
 
 import torch
@@ -85,25 +87,22 @@ class _Check:
     reference: Any
     mistakes: Sequence[tuple[Any, ...]] = ()  # (hint, mistake, other ways to write the same mistake …)
     reminder: str = ""
+    name: str = ""  # of one that is made anew for each answer: the function that makes it, "lesson05.check_seed"
 
     def __call__(self, answer: Any = None) -> None:
         """Print whether `answer` is right, and if not, why."""
-        problem = self.problem(answer)
+        try:
+            problem = self._problem(answer)
+        except _NotYet as found:
+            problem = str(found)
+        except Exception as error:  # nothing that a learner writes may end in a traceback from here
+            problem = _("this answer could not be read, {error}.").format(error=named(error))
         if problem is None:
             share.note(self)
             line = _("Right: {right}").format(right=_(self.right))
         else:
             line = _("Not yet: {problem}").format(problem=problem)
         print(" ".join(part.strip() for part in line.splitlines()))  # one line; 'a  b' keeps its two spaces
-
-    def problem(self, answer: Any = None) -> str | None:
-        """What is wrong with `answer`, in a sentence; None if it is right."""
-        try:
-            return self._problem(answer)
-        except _NotYet as found:
-            return str(found)
-        except Exception as error:  # nothing that a learner writes may end in a traceback from here
-            return _("this answer could not be read, {error}.").format(error=named(error))
 
     def _problem(self, answer: Any) -> str | None:
         raise NotImplementedError
@@ -243,6 +242,17 @@ class Exercise(_Check):
         names = inspect.signature(self.reference).parameters
         words = [f"{name} {show(value)}" for name, value in zip(names, case.arguments, strict=True)]
         return _(case.given) or _(" and ").join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def require(check: Callable[..., None], *answer: Any) -> None:
+    """Raise AssertionError with the line that `check` prints, unless it says that the answer is right.
+
+    It is for a machine that grades; a learner reads the line.
+    """
+    with redirect_stdout(StringIO()) as said:
+        check(*answer)
+    if not said.getvalue().startswith(_("Right: {right}").partition("{")[0]):
+        raise AssertionError(said.getvalue().strip())
 
 
 def _copy(argument: Any) -> Any:

@@ -320,6 +320,7 @@ def check_seed(seed: Any, model: GPTModel, tokenizer: Any, prompt: str = "옛날
         return N_("the same {count}", count=int((cold == hot).cumprod(0).sum()))
 
     Value(
+        name="lesson05.check_seed",
         right=N_("with this luck both temperatures write the same first {count} tokens.", count=count),
         what=N_("a seed, such as 7"),
         reference=N_("the same {count}", count=count),

@@ -1,7 +1,6 @@
 """One look for all widgets and charts: the colours of the stylesheet, and how labels and values read."""
 
 import re
-import unicodedata
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from gptcore.checks import given
 from gptcore.language import N_, _
+from gptcore.printable import columns
 
 CSS = Path(__file__).with_name("front").joinpath("style.css").read_text(encoding="utf-8")
 KEPT, CHOSEN, OTHERS = (re.search(rf"--{name}: (#\w+);", CSS)[1] for name in ("kept", "chosen", "others"))
@@ -59,11 +59,6 @@ def others_label(count: int) -> str:
 
 
 @lru_cache(maxsize=4096)  # the labels of a widget stay the same while a slider moves
-def columns(text: str) -> int:
-    """The width of a text in columns of Latin letters; Hangul and its like take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
 def short_label(label: str, token_id: int) -> str:
     """A label for a row: a very long one is cut short and ends in its id, so that no two are the same."""
     return label if columns(label) <= LONGEST else f"{label[: LONGEST // 2]}… id {token_id}"

@@ -11,7 +11,7 @@ import torch
 from torch import nn, tensor
 
 import gptcore
-from gptcore.exercises.checking import ENOUGH, Exercise, Value, case
+from gptcore.exercises.checking import ENOUGH, Exercise, Value, case, require
 
 double = Exercise(
     right="each value is doubled.",
@@ -291,3 +291,14 @@ def test_a_value_in_korean(says, in_korean):
     assert says(answer_to_all, 7) == "아직이에요. 답으로 7을 줬어요. Multiply.\n"
     assert says(answer_to_all, "42") == "아직이에요. 여기에는 수가 와야 하는데 '42'가 왔어요.\n"
     assert says(answer_to_all, 42) == "맞아요. 6 × 7.\n"
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_machine_that_grades_gets_the_line_as_an_error(language, in_korean, capsys):
+    gptcore.language(language)
+    require(double, lambda row: 2 * row)
+    with pytest.raises(AssertionError, match="4, 6"):
+        require(double, lambda row: row)
+    with pytest.raises(AssertionError):
+        require(double, None)
+    assert capsys.readouterr().out == ""

@@ -6,8 +6,9 @@ from threading import Thread
 
 import pytest
 
-from gptcore.exercises import lesson01, lesson02, share
-from gptcore.exercises.checking import Value
+from gptcore import load
+from gptcore.exercises import lesson01, lesson02, lesson05, share
+from gptcore.exercises.checking import Value, require
 
 
 @pytest.fixture
@@ -50,6 +51,21 @@ def test_an_exercise_of_no_lesson_is_not_kept(home, says):
     share.start()
     says(Value(right="6 × 7.", reference=42), 42)
     assert kept(home) == {}
+
+
+def test_an_exercise_that_is_made_anew_for_each_answer_has_its_name(home):
+    model, tokenizer = load()
+    share.start()
+    lesson05.check_seed(next(seed for seed in range(500) if _is_right(seed, model, tokenizer)), model, tokenizer)
+    assert kept(home) == {"lesson05.check_seed": date.today().isoformat()}
+
+
+def _is_right(seed, model, tokenizer):
+    try:
+        require(lesson05.check_seed, seed, model, tokenizer)
+    except AssertionError:
+        return False
+    return True
 
 
 def test_stopping_deletes_it_and_keeps_nothing_more(home, says):
