@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
         _forget(normalized(options.forget))
     have_one = with_password()
     for name in students():
-        print(f"{printable(name):{LONGEST}} {_('has a password') if name in have_one else _('was not here yet')}")
+        state = _("has a password") if name in have_one else _("was not here yet")
+        print(f"{printable(name):{LONGEST}} {state}")
     return 0
 
 
