@@ -27,7 +27,7 @@ def configure(
     address: str = "http://127.0.0.1:8000",
     student_memory: float = 2.0,
     process_memory: float = 1.25,
-    idle_minutes: int = 60,
+    idle_minutes: float = 60,
     terminals: bool = False,
 ) -> None:
     """Set up JupyterHub's configuration `c` for a class.
@@ -82,7 +82,7 @@ def _prefork() -> dict[str, Any]:
 
 
 def _culler(idle_minutes: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={60 * idle_minutes}"]
+    command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={round(60 * idle_minutes)}"]
     return {"name": "culler", "command": command}
 
 

@@ -35,7 +35,7 @@ def skip_unless_possible() -> None:
 class Hub:
     """The running hub; `students` are on its list. `more` are lines below the configuration."""
 
-    def __init__(self, names: list[str], more: str = "", config: str | None = None):
+    def __init__(self, names: list[str], more: str = "", config: str | None = None, idle_minutes: float = 60):
         self.place = Path(tempfile.mkdtemp(prefix="gptcore-class-"))
         self.place.chmod(0o755)
         self.code = self._readable_code()
@@ -53,7 +53,8 @@ class Hub:
             f"c.JupyterHub.hub_port = {free_port()}\nc.ConfigurableHTTPProxy.api_url = 'http://127.0.0.1:{free_port()}'"
         )
         file = self.place / "jupyterhub_config.py"
-        file.write_text(config.replace(ADDRESS, self.url) + f"\n{ports}\n{more}\n", encoding="utf-8")
+        config = config.replace(ADDRESS, self.url).replace("idle_minutes=60", f"idle_minutes={idle_minutes}")
+        file.write_text(f"{config}\n{ports}\n{more}\n", encoding="utf-8")
         self.log = self.place / "log"
         with self.log.open("w") as log:
             command = [sys.executable, "-m", "jupyterhub", "-f", str(file)]

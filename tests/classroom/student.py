@@ -32,7 +32,7 @@ class Student:
     def is_in(self) -> bool:
         """Whether the hub knows who this is."""
         found = self.session.get(f"{self.url}/hub/home", timeout=SECONDS, allow_redirects=False)
-        return found.status_code == 200 and self.name in found.text
+        return found.status_code == 200 and self.name in found.content.decode()
 
     def xsrf(self, path: str) -> str:
         """The value that a page below `path` sends back, so that no other page can ask in its place."""
