@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from gptcore.language import LOCALE
-from tests.editions import bare, code_faults, english_left, faults, impolite, not_bold
+from tests.editions import FENCE, bare, code_faults, english_left, faults, impolite, not_bold
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, KOREAN = ROOT / "notebooks", ROOT / "notebooks" / "ko"
@@ -210,15 +210,30 @@ def test_the_interface_keeps_to_the_glossary_and_to_one_tone():
     assert [fault for text in catalogue() for fault in impolite(text)] == []
 
 
-def test_the_korean_readme_says_what_the_english_one_says_with_the_same_commands():
-    english, korean = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", README.name))
-    commands = re.compile(r"^\| [^|]+ \| `([^`]+)` \|$", re.M)
-    assert commands.findall(korean) == commands.findall(english) != []
-    for kind in ("^#+ ", r"^\|", "^- ", "!\\["):
-        assert len(re.findall(kind, korean, re.M)) == len(re.findall(kind, english, re.M)), kind
+@pytest.mark.parametrize("folder", ["", "classroom"])
+def test_a_korean_readme_says_what_the_english_one_says_with_the_same_commands(folder):
+    english, korean = ((ROOT / folder / name).read_text(encoding="utf-8") for name in ("README.md", README.name))
+    for commands in (re.compile(r"^\| [^|]+ \| `([^`]+)` \|$", re.M), re.compile("^```sh\n(.*?)^```", re.M | re.S)):
+        assert commands.findall(korean) == commands.findall(english)
+    assert re.search(r"^\| [^|]+ \| `([^`]+)` \|$", english, re.M)
+    for kind in ("^#+ ", r"^\|", "^- ", r"^\d\. ", "!\\["):
+        assert len(re.findall(kind, english, re.M)) == len(re.findall(kind, korean, re.M)), kind
     for codes in zip(
         *(re.findall("^```python\n(.*?)^```", text, re.M | re.S) for text in (english, korean)), strict=True
     ):
         assert list(code_faults(*codes)) == []
     assert [*english_left(korean), *impolite(korean), *not_bold(korean), *not_in_the_glossary(bare(korean))] == []
     assert "(README.ko.md)" in english and "(README.md)" in korean
+
+
+@pytest.mark.parametrize("file", ["README.md", "README.ko.md", "classroom/README.md", "classroom/README.ko.md"])
+def test_what_a_readme_links_to_in_the_project_is_there(file):
+    text = FENCE.sub("", (ROOT / file).read_text(encoding="utf-8"))
+    places = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)", text)
+    assert places
+    for name, heading in places:
+        target = (ROOT / file).parent / name if name else ROOT / file
+        assert target.exists(), name
+        if heading:
+            headings = re.findall("^#+ (.*)$", target.read_text(encoding="utf-8"), re.M)
+            assert heading in {re.sub(r"[^\w\s-]", "", found.lower()).replace(" ", "-") for found in headings}

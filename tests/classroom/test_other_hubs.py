@@ -151,16 +151,26 @@ def test_the_hub_of_the_chart_can_log_students_in_with_what_its_first_container_
     assert container["image"] == f"{image['name']}:{image['tag']}"
     shutil.copytree(ROOT / "gptcore", tmp_path / "gptcore", ignore=shutil.ignore_patterns("__pycache__"))
     name = hub["config"]["JupyterHub"]["authenticator_class"]
-    code = f"import sys\nfrom {name.rpartition('.')[0]} import {name.rpartition('.')[2]} as found\n"
-    code += "import gptcore\nprint(gptcore.__file__, 'torch' in sys.modules)"
+    code = (
+        "import sys\nsys.modules.update(dict.fromkeys(['torch', 'numpy', 'filelock', 'psutil']))\n"  # as if not there
+    )
+    code += (
+        f"from {name.rpartition('.')[0]} import {name.rpartition('.')[2]}\nimport gptcore\nprint(gptcore.__file__)\n"
+    )
+    code += "from gptcore.classroom.__main__ import main\nsys.exit(main(['students', '-']))"
     found = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "GPTCORE_CLASS": str(tmp_path / "class")},
         cwd=tmp_path,
+        input="Anna\n",
         capture_output=True,
         text=True,
     )
-    assert found.stdout.split() == [str(tmp_path / "gptcore" / "__init__.py"), "False"], found.stderr
+    file, student = found.stdout.splitlines()
+    assert file == str(tmp_path / "gptcore" / "__init__.py") and student.split(maxsplit=1) == [
+        "anna",
+        "was not here yet",
+    ]
 
 
 def test_a_server_starts_with_the_lessons_and_what_a_student_changed_stays(tmp_path, monkeypatch):
