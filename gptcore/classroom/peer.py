@@ -141,7 +141,7 @@ def become(peer: Peer) -> None:
             _join_control_groups(peer.control_groups)
             Path("/proc/self/oom_score_adj").write_text(str(max(peer.oom_score, int(_read("self", "oom_score_adj")))))
         os.sched_setaffinity(0, peer.cores & os.sched_getaffinity(0) or peer.cores)
-        os.setpriority(os.PRIO_PROCESS, 0, max(peer.niceness, os.getpriority(os.PRIO_PROCESS, 0)))
+        os.setpriority(os.PRIO_PROCESS, 0, peer.niceness)
         os.setsid()
         os.umask(0o077)
         if os.geteuid() == 0:

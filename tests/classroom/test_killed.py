@@ -1,0 +1,112 @@
+"""A kernel that was ended: the student reads in the cell that ran what happened, and goes on."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from gptcore.classroom.memory_errors import is_of_memory, sentence
+from tests.classroom.accounts import ROOT
+
+pytest.importorskip("jupyter_server")
+websocket = pytest.importorskip("websocket")
+from gptcore.classroom import killed  # noqa: E402
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is ended by signals")
+
+
+class Page:
+    """What JupyterLab does to run cells: a kernel by HTTP, its messages by a websocket."""
+
+    def __init__(self, address, token):
+        request = urllib.request.Request(f"{address}api/kernels?token={token}", b"{}", method="POST")
+        kernel = json.load(urllib.request.urlopen(request))["id"]
+        place = f"{address.replace('http', 'ws')}api/kernels/{kernel}/channels?session_id=page&token={token}"
+        self.socket = websocket.create_connection(place, timeout=120)
+
+    def run(self, code):
+        """Begin a cell: its number."""
+        header = {"msg_id": secrets.token_hex(8), "msg_type": "execute_request", "session": "page", "username": ""}
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "content": content}
+        self.socket.send(json.dumps(message))
+        return header["msg_id"]
+
+    def until(self, ends):
+        """(cell, kind, content) of each message, up to the first for which `ends(kind, content)`."""
+        while True:
+            message = json.loads(self.socket.recv())
+            kind, content = message["header"]["msg_type"], message["content"]
+            yield message["parent_header"].get("msg_id"), kind, content
+            if ends(kind, content):
+                return
+
+
+@pytest.fixture(params=["en", "ko"])
+def page(request, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GPTCORE_LANGUAGE": request.param, "HOME": str(tmp_path)}
+    environment |= {"JUPYTER_RUNTIME_DIR": str(tmp_path / "run"), "IPYTHONDIR": str(tmp_path / "ipython")}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    token, options = secrets.token_hex(8), ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    chosen = f"--ServerApp.kernel_websocket_connection_class={killed.Connection.__module__}.Connection"
+    command = [sys.executable, "-m", "jupyter_server", f"--IdentityProvider.token={token}", chosen, *options]
+    server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert any("is running at" in line for line in server.stderr)
+        yield request.param, Page(f"http://127.0.0.1:{port}/", token)
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+WORDS = {
+    "en": {9: "needed more memory than there is", 7: "has ended while this cell ran"},
+    "ko": {9: "메모리가 모자라서", 7: "실행되는 동안"},
+}
+
+
+def test_a_student_reads_what_happened_and_goes_on(page):
+    tongue, page = page
+    for how, code in ((9, "os.kill(os.getpid(), 9)"), (7, "os._exit(7)")):
+        page.run("1 + 1")
+        list(page.until(lambda kind, content: kind == "execute_reply"))
+        ended = page.run(f"import os; {code}")
+        heard = list(page.until(lambda kind, content: content.get("execution_state") == "restarting"))
+        said = [content["text"] for cell, kind, content in heard if cell == ended and kind == "stream"]
+        assert len(said) == 1 and WORDS[tongue][how] in said[0] and "Run All Above Selected Cell" in said[0]
+        list(page.until(lambda kind, content: content.get("execution_state") == "starting"))
+        page.run("2 + 3")
+        shown = list(page.until(lambda kind, content: kind in ("execute_result", "error")))[-1]
+        assert shown[2]["data"]["text/plain"] == "5"
+
+
+def test_only_a_kill_is_blamed_on_memory():
+    assert "memory" in killed.sentence(-signal.SIGKILL)
+    assert all("memory" not in killed.sentence(status) for status in (None, 0, 1, -signal.SIGTERM, -signal.SIGSEGV))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_one"),
+    [
+        (MemoryError(), True),
+        (MemoryError("a model of 12 layers needs more"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), True),
+        (RuntimeError("shape '[2]' is invalid for input of size 3"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_errors_of_memory_are_told_from_others(error, is_one):
+    assert is_of_memory(error) == is_one
+
+
+def test_what_gptcore_says_of_memory_stays():
+    said = sentence(MemoryError("a model of 12 layers needs at least 500 bytes: choose smaller sizes in config"))
+    assert said.startswith("a model of 12 layers needs at least 500 bytes: choose smaller sizes in config. Nothing is")
