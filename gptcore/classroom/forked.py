@@ -158,4 +158,7 @@ def _run_kernel(arguments: list[str]) -> None:
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["ipykernel_launcher", *arguments]
+    # The daemon looks nowhere that others can write; a student's own modules lie beside the notebook.
+    before = (place for place, folder in enumerate(sys.path) if folder.endswith(("site-packages", "dist-packages")))
+    sys.path.insert(next(before, 0), "")
     IPKernelApp.launch_instance([*arguments, "--IPKernelApp.parent_handle=1"])  # whose end the daemon looks after

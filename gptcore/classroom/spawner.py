@@ -81,6 +81,7 @@ class ClassSpawner(LocalProcessSpawner):
             f"--ServerApp.terminals_enabled={self.terminals}",
             "--KernelManager.transport=ipc",  # a port of this machine is open to all who are on it
             *(["--KernelProvisionerFactory.default_provisioner_name=gptcore-prefork"] if _can_fork() else []),
+            "--ServerApp.kernel_websocket_connection_class=gptcore.classroom.killed.Connection",
             f"--MappingKernelManager.cull_idle_timeout={CLOSED}",
         ]
 

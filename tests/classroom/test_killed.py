@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -26,7 +28,12 @@ class Page:
 
     def __init__(self, address, token):
         request = urllib.request.Request(f"{address}api/kernels?token={token}", b"{}", method="POST")
-        kernel = json.load(urllib.request.urlopen(request))["id"]
+        while True:
+            try:
+                kernel = json.load(urllib.request.urlopen(request))["id"]
+                break
+            except urllib.error.URLError:  # it says that it runs before it listens
+                time.sleep(0.1)
         place = f"{address.replace('http', 'ws')}api/kernels/{kernel}/channels?session_id=page&token={token}"
         self.socket = websocket.create_connection(place, timeout=120)
 
