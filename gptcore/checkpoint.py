@@ -30,7 +30,7 @@ from gptcore.modes import keeping_gradients
 from gptcore.sampling import with_float64
 from gptcore.tokenizer import Tokenizer, end_token_ids
 from gptcore.tokenizer_files import TOKENIZER_FILES, read_tokenizer, save_tokenizer
-from gptcore.weight_files import WEIGHTS, checksum
+from gptcore.weight_files import WEIGHTS, checksum, stored_metadata
 
 T = TypeVar("T")
 
@@ -134,7 +134,8 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -
         _("the model in {folder}").format(folder=folder), num_parameters(config) * dtype.itemsize, device, instead
     )
     # What is in `state` is the file itself, as the system shows it in memory, and no copy of it.
-    copies = {id(value): _copy(value, device, dtype) for value in state.values()}
+    each = {id(value): value for value in state.values()}  # once, though two names may share it
+    copies = {key: _copy(value, device, dtype) for key, value in each.items()}
     return _with_weights(model, {key: copies[id(value)] for key, value in state.items()})
 
 
@@ -175,13 +176,10 @@ def _check_saved(folder: Path, config: GPTConfig, weights: Mapping[str, Tensor])
 
     Weights of other programs have no checksum.
     """
-    from safetensors import safe_open
-
     file = folder / WEIGHTS
     if not file.is_file():
         return  # in several files, so of another program
-    with safe_open(file, framework="pt") as saved:
-        metadata = saved.metadata() or {}
+    metadata = stored_metadata(file)
     if "crc32" not in metadata:
         return
     settings = metadata.get("settings", "")

@@ -1,6 +1,7 @@
 """The safetensors files of a folder. What tensors they hold is known from their first bytes, before any is read."""
 
 import ctypes
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +49,17 @@ def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 def stored_tensors(folder: Path) -> dict[str, Tensor]:
     """Every tensor in the weight files. Raises ValueError, in one sentence, as `stored_shapes` does."""
     return dict(_each(folder, lambda file, name: file.get_tensor(name)))
+
+
+def stored_metadata(file: Path) -> dict[str, str]:
+    """The texts that a valid safetensors file holds beside its tensors.
+
+    Its header is read here and not by the library, which takes as many addresses as the file has bytes: where memory is
+    limited, those of a second look at a large file may be refused.
+    """
+    with file.open("rb") as opened:
+        header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+    return header.get("__metadata__") or {}
 
 
 def _each(folder: Path, read: Callable[[Any, str], T]) -> Iterator[tuple[str, T]]:

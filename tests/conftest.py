@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import gptcore
 from gptcore import GPTConfig, GPTModel, Tokenizer, save
@@ -132,6 +133,31 @@ def sentencepiece_like():
         return backend
 
     return make
+
+
+class Made(TorchDispatchMode):
+    """While this lasts, `sizes` collects how many values each new floating-point tensor of the CPU holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes: list[int] = []
+        self._seen: dict[int, torch.Tensor] = {}  # kept, so that no address comes twice
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        known = {tensor.untyped_storage().data_ptr() for tensor in args if isinstance(tensor, torch.Tensor)}
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.device.type == "cpu" and result.is_floating_point():
+            address = result.untyped_storage().data_ptr()
+            if address not in known and address not in self._seen:
+                self._seen[address] = result
+                self.sizes.append(result.numel())
+        return result
+
+
+@pytest.fixture
+def made():
+    """with made() as tensors: …, and then tensors.sizes"""
+    return Made
 
 
 @pytest.fixture

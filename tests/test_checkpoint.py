@@ -55,6 +55,14 @@ def test_a_loaded_model_does_not_change_with_its_file(tmp_path, tiny_folder):
     assert torch.equal(model(token_ids), before)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_weight_is_copied_once(tiny_folder, made, dtype):
+    with made() as tensors:
+        model = load_model(tiny_folder, "cpu", dtype)
+    large = [size for size in tensors.sizes if size > 300]  # smaller ones are sums that look for NaN
+    assert sorted(large) == sorted(weight.numel() for weight in model.parameters() if weight.numel() > 300)
+
+
 def test_an_interrupted_save_leaves_the_old_files_intact_and_nothing_else(tmp_path, tiny_folder, monkeypatch):
     shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}

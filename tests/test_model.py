@@ -1,9 +1,15 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 import gptcore
 from gptcore import GPT_CONFIG_124M, GPTConfig, GPTModel, KVCache
 from gptcore.model import check_model, resolve_device
+
+ROOT = Path(__file__).parents[1]
 
 CONFIG = GPTConfig(vocab_size=13, context_length=12, emb_dim=16, n_heads=4, n_layers=2, drop_rate=0.5)
 
@@ -231,3 +237,19 @@ def test_a_model_that_is_not_what_its_config_says_is_refused_by_every_function(t
             ):
                 call()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no such limit")
+def test_a_new_model_takes_little_more_memory_than_it_keeps():
+    """A head that shares the embedding is made with weights of its own first: here another 41 MB."""
+    code = (
+        "import resource, psutil, torch\n"
+        "from gptcore import GPTConfig, GPTModel, costs\n"
+        "config = GPTConfig(20_000, 8, emb_dim=512, n_heads=2, n_layers=12)\n"
+        "GPTModel({**config, 'vocab_size': 8, 'n_layers': 1})\n"  # what a first model imports is there
+        "taken = psutil.Process().memory_info().data\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (taken + costs.weight_bytes(config) + 25_000_000,) * 2)\n"
+        "print(GPTModel(config).num_parameters())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip().isdigit(), done.stderr

@@ -6,7 +6,7 @@ from torch import nn
 import gptcore
 from gptcore import GPTConfig, GPTModel
 from gptcore.costs import int8_shape
-from gptcore.fast.quantization import FEW_ROWS, Int8Embedding, Int8Linear, from_int8, quantize, to_int8
+from gptcore.fast.quantization import AT_ONCE, FEW_ROWS, Int8Embedding, Int8Linear, from_int8, quantize, to_int8
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,16 @@ def test_load_asks_for_int8(storyteller):
     assert torch.equal(loaded.head.weight, quantize(storyteller).head.weight)
     with pytest.raises(ValueError, match="dtype must be .* got torch.int32"):
         gptcore.load_model(dtype=torch.int32)
+
+
+@pytest.mark.parametrize("quantized", [quantize, lambda model: gptcore.load_model(model.folder, "cpu", torch.int8)])
+def test_no_matrix_is_held_in_float32_a_second_time(quantized, made, tmp_path):
+    model = GPTModel(GPTConfig(vocab_size=9000, context_length=8, emb_dim=512, n_heads=2, n_layers=1))
+    gptcore.save(tmp_path, model, gptcore.load_tokenizer())
+    model.folder = tmp_path
+    with made() as tensors, torch.no_grad():
+        quantized(model)
+    assert max(tensors.sizes) <= AT_ONCE < 9000 * 512 / 2
 
 
 def test_twice_is_refused_and_so_is_saving(storyteller, tmp_path):
