@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROCESSES = 512  # of one student, threads counted: some forty kernels, and no fork bomb
 _MINE, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+_SYSTEMD = Path("/run/systemd/system")  # is there where systemd runs
 _NO_NEW_PRIVILEGES = 38  # of prctl: nothing that is run gains a right, as with sudo
 
 
@@ -55,10 +56,19 @@ def lent_groups() -> Path | None:
 
 
 def _around(own: str) -> Path | None:
-    """The group that was lent; never the root of all, which is the system's."""
+    """The group that was lent, as systemd marks it; without systemd that of a container, never the root of all."""
     folder = _GROUPS / own
     folder = folder.parent if folder.name == "hub" else folder
-    return None if folder == _GROUPS and (_GROUPS / "init.scope").exists() else folder
+    if not (folder / "memory.max").exists():  # the root of all has no limit
+        return None
+    return folder if not _SYSTEMD.exists() or _is_delegated(folder) else None
+
+
+def _is_delegated(folder: Path) -> bool:
+    try:
+        return os.getxattr(folder, "trusted.delegate") == b"1"
+    except OSError:
+        return False
 
 
 def bound(process_memory: int, group: Path | None) -> Callable[[], None]:

@@ -116,6 +116,10 @@ class Hub:
             command, user=user.pw_uid, group=user.pw_gid, extra_groups=[], cwd="/", capture_output=True, text=True
         )
 
+    def give(self, folder: str, user: pwd.struct_passwd) -> None:
+        """Make all that is in a folder the user's."""
+        subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", folder], check=True)
+
     def stop(self) -> None:
         """End the hub, and take its users off the system again."""
         self.process.send_signal(signal.SIGTERM)

@@ -21,6 +21,12 @@ class Student:
         self.url, self.name, self.password, self.class_password = url.rstrip("/"), name, password, class_password
         self.session = requests.Session()
         self.home = f"{self.url}/user/{quote(name)}"
+        self.folder = ""  # of the lessons, on the student's server
+
+    def become(self, name: str, password: str, folder: str) -> None:
+        """Be another, on a hub that names its students and lays out its lessons otherwise."""
+        self.__init__(self.url, name, password)
+        self.folder = folder
 
     def log_in(self) -> requests.Response:
         """Fill in the page of the login; the answer is the page that follows it."""
@@ -40,9 +46,9 @@ class Student:
             (cookie.value for cookie in self.session.cookies if (cookie.name, cookie.path) == ("_xsrf", path)), ""
         )
 
-    def start_server(self) -> None:
+    def start_server(self, patience: float = SECONDS) -> None:
         """Ask for the server, and wait until its page is there."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + patience
         self.session.get(f"{self.url}/hub/spawn", timeout=SECONDS)
         while True:
             page = self.session.get(f"{self.home}/lab", timeout=SECONDS)
@@ -105,6 +111,21 @@ class Kernel:
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
         self.socket.send(json.dumps({**message, "channel": channel, "buffers": []}))
         return header["msg_id"]
+
+    def tell(self, widget: str, state: dict) -> str:
+        """What a hand on a widget sends."""
+        return self.send(
+            "comm_msg", {"comm_id": widget, "data": {"method": "update", "state": state, "buffer_paths": []}}
+        )
+
+    def until_idle(self, request: str) -> Iterator[dict]:
+        """What the kernel says to a message that has no reply, until it is idle."""
+        while True:
+            message = json.loads(self.socket.recv())
+            if message["parent_header"].get("msg_id") == request:
+                yield message
+                if message["content"].get("execution_state") == "idle":
+                    return
 
     def answers(self, request: str) -> Iterator[dict]:
         """What the kernel says to a request, until it has answered and is idle."""
