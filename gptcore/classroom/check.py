@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -158,15 +158,18 @@ def _hub() -> Iterator[str]:
             address=address
         )
     if parts.hostname in LOCAL:
-        yield _("only this machine can reach {address}: say in jupyterhub_config.py what the students type").format(
-            address=address
+        said = _(
+            "only this machine can reach {address}: say in jupyterhub_config.py what the students type, unless another "
+            "server passes it on"
         )
+        yield said.format(address=address)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # its certificate is for another name
     try:
-        urlopen(f"http://127.0.0.1:{parts.port or 80}/hub/health", timeout=10).close()
-    except (HTTPError, URLError, OSError) as error:
-        if parts.scheme == "http":
-            said = _("it does not answer at {address} ({problem}): start it, and read its log")
-            yield said.format(address=address, problem=error)
+        urlopen(f"{address}/hub/health", timeout=10, context=context).close()
+    except OSError as error:  # what urllib raises among them
+        said = _("it does not answer at {address} ({problem}): start it, and read its log")
+        yield said.format(address=address, problem=error)
 
 
 def _address() -> str | None:

@@ -110,6 +110,8 @@ def test_a_hub_that_does_not_answer_or_has_no_tls_is_told(hub, folder):
     assert "has never run" in next(check._hub())
     assert "type" in (said := hub("http://127.0.0.1:{port}"))[0] and len(said) == 1
     assert "in the clear" in (said := hub("http://0.0.0.0:{port}"))[0] and len(said) == 1
+    (problem,) = hub("https://0.0.0.0:{port}")  # it speaks no TLS
+    assert "does not answer" in problem
     hub.answers.status = 500
     assert "does not answer" in hub("http://0.0.0.0:{port}")[1]
 
