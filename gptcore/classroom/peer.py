@@ -155,6 +155,9 @@ def become(peer: Peer) -> None:
         raise Refused(_("the process that asks has ended"))
     os.close(peer.process)
     _prctl(PR_SET_NAME, b"gptcore-kernel")
+    # Until now no process of the student's could have taken hold of this one, which was not yet bounded. What the
+    # daemon had in memory is no secret.
+    _prctl(PR_SET_DUMPABLE, 1)
 
 
 def _drop(peer: Peer) -> None:
@@ -165,7 +168,6 @@ def _drop(peer: Peer) -> None:
     os.setresgid(peer.gid, peer.gid, peer.gid)
     os.setresuid(peer.uid, peer.uid, peer.uid)
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(PR_SET_DUMPABLE, 1)  # as any process of the student's: what the daemon had in memory is no secret
     status = _status("self")
     kept = [name for name in ("CapInh", "CapPrm", "CapEff", "CapAmb") if int(status[name], 16)]
     mine = os.getresuid() == (peer.uid,) * 3 and os.getresgid() == (peer.gid,) * 3

@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable
+from compileall import compile_dir
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         command = ["-P", "-s", "-m", "gptcore.classroom", "prefork", "--socket", str(options.socket.absolute())]
         os.execve(sys.executable, [sys.executable, *command], bare)
-    os.umask(0o077)
+    os.umask(0o022)  # what is compiled here is for all to read
     preload()
     check_alone()
     with listening(options.socket) as listener:
@@ -108,6 +109,7 @@ def preload() -> None:
         os.environ["MPLCONFIGDIR"] = folder
         for name in MODULES:
             import_module(name)
+        compile_dir(Path(__file__).parents[1], quiet=2)  # students could not keep what they compile
         show = import_module("gptcore.show")
         for name in show.__all__:
             getattr(show, name)
@@ -252,7 +254,12 @@ def _fork(connection: socket.socket, uid: int) -> Kernel:
     if pid == 0:
         connection.setblocking(True)
         forked.run(connection)
-    return Kernel(pid, uid, os.pidfd_open(pid), connection)
+    try:
+        return Kernel(pid, uid, os.pidfd_open(pid), connection)
+    except OSError:  # too many are open: a kernel that cannot be waited for is none
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 def _ended(daemon: Daemon, poll: select.poll, kernel: Kernel) -> None:

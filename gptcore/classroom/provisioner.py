@@ -67,10 +67,10 @@ class ForkedKernel:
         return self.returncode
 
     def _told(self) -> int:
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(Unforked, OSError, ValueError, KeyError, TypeError):
             self._connection.settimeout(1)
             return int(_line(self._connection)[0]["exit"])
-        return 1  # the daemon has ended before the kernel
+        return 1  # the daemon had ended before the kernel, which goes on without it
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit status, once the kernel has ended."""

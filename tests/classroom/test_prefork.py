@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -306,6 +307,37 @@ def test_root_and_nobody_get_no_kernel(daemon):
             check=True,
         )
         assert "nothing is forked for root" in json.loads(done.stdout)["refused"]
+
+
+def test_what_was_compiled_for_the_daemon_serves_all(daemon):
+    for file in (ROOT / "gptcore").rglob("*.py"):
+        compiled = Path(cache_from_source(str(file)))
+        assert compiled.stat().st_mode & 0o004, compiled
+        assert compiled.parent.stat().st_mode & 0o005 == 0o005
+
+
+OWN = """
+import subprocess, sys, time
+place = os.environ["GPTCORE_PREFORK"]
+daemon = subprocess.Popen([sys.executable, "-m", "gptcore.classroom", "prefork", "--socket", place])
+while not os.path.exists(place):
+    assert daemon.poll() is None
+    time.sleep(0.1)
+manager = started()
+result = [cell(manager, "import os; os.getppid()") == daemon.pid]
+daemon.terminate()
+daemon.wait()
+result += [cell(manager, "1 + 1"), type(manager.provisioner.process).__name__]
+manager.shutdown_kernel()
+manager = started()
+result += [type(manager.provisioner.process).__name__]
+manager.shutdown_kernel()
+"""
+
+
+def test_a_daemon_of_ones_own_needs_no_root_and_its_kernels_outlive_it(students):
+    place = f"{students[0].pw_dir}/own.sock"
+    assert run_as(students[0], KERNEL.format(OWN), GPTCORE_PREFORK=place) == [True, 2, "ForkedKernel", "Popen"]
 
 
 def test_where_there_is_no_daemon_an_ordinary_kernel_starts(students):

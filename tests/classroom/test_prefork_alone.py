@@ -131,26 +131,3 @@ def test_a_kernel_of_this_python_is_asked_for(options):
 def test_any_other_kernel_starts_as_always(command):
     with pytest.raises(Unforked):
         _arguments(command)
-
-
-def test_a_daemon_of_ones_own_forks_for_oneself(tmp_path):
-    """Without root: for root the daemon is always the one of a class."""
-    if os.geteuid() == 0:
-        pytest.skip("as root, the daemon is that of a class, which forks nothing for root")
-    from tests.classroom.kernels import cell, started
-
-    file = tmp_path / "own.sock"
-    command = [sys.executable, "-m", "gptcore.classroom", "prefork", "--socket", str(file)]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    try:
-        while not file.is_socket():
-            assert process.poll() is None
-        os.environ["GPTCORE_PREFORK"] = str(file)
-        manager = started()
-        assert type(manager.provisioner.process).__name__ == "ForkedKernel"
-        assert cell(manager, "import os; os.getppid()") == process.pid
-        manager.shutdown_kernel()
-    finally:
-        os.environ.pop("GPTCORE_PREFORK", None)
-        process.terminate()
-        process.wait()
