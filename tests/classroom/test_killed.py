@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import secrets
 import signal
 import socket
@@ -105,6 +106,7 @@ def test_only_a_kill_is_blamed_on_memory():
         (MemoryError(), True),
         (MemoryError("a model of 12 layers needs more"), True),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("unable to mmap 497774320 bytes from file <gpt2>: Cannot allocate memory (12)"), True),
         (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), True),
         (RuntimeError("shape '[2]' is invalid for input of size 3"), False),
         (ValueError("out of memory"), False),
@@ -112,6 +114,25 @@ def test_only_a_kill_is_blamed_on_memory():
 )
 def test_errors_of_memory_are_told_from_others(error, is_one):
     assert is_of_memory(error) == is_one
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are not asked")
+def test_what_a_cell_has_freed_goes_back_to_the_system():
+    code = (
+        "import psutil, torch\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "shell.run_line_magic('load_ext', 'gptcore.classroom.memory_errors')\n"
+        "def taken(): return psutil.Process().memory_info().rss\n"
+        "shell.run_cell('import torch; torch.ones(2**22).sum(); None')\n"  # such blocks lie among others from now on
+        "shell.run_cell('both = [(torch.ones(2**20), torch.ones(9)) for _ in range(50)]')\n"
+        "shell.run_cell('small = [second for _, second in both]')\n"
+        "before = taken()\n"
+        "shell.run_cell('del both')\n"
+        "print(before - taken())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert int(done.stdout.split()[-1]) > 150_000_000, done.stderr
 
 
 def test_what_gptcore_says_of_memory_stays():
