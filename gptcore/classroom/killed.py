@@ -50,8 +50,8 @@ def sentence(status: int | None) -> str:
     else:
         happened = _("The kernel has ended while this cell ran, and a new one has started.")
     to_do = _(
-        "Nothing that you have written is lost; only the variables are gone. To go on, click the cell below and choose "
-        "Run → Run All Above Selected Cell. If it happens again, shut down the kernels of other notebooks, or choose "
-        "smaller values."
+        "Nothing that you have written is lost; only the variables are gone. To go on, click this cell and choose "
+        "Run → Run All Above Selected Cell. Before you run it again, choose smaller values, or shut down the kernels "
+        "of other notebooks."
     )
     return f"{happened} {to_do}"
