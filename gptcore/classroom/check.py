@@ -37,7 +37,7 @@ WIDTH = 14  # columns of a name
 MODULES = ["jupyterhub", "firstuseauthenticator", "jupyterhub_idle_culler", "jupyterlab", "ipywidgets", "anywidget"]
 MODULES += ["matplotlib", "koreanize_matplotlib"]  # of the last only the font is used
 
-STUDENT = 250 * 2**20  # bytes: a server and two kernels that were forked; classroom/README.md has the measurement
+STUDENT = 250 * 2**20  # bytes: a server and two kernels that were forked; python -m gptcore.benchmark classroom
 HOME = 200 * 2**20  # bytes of disk: the lessons with their outputs, and what is saved again and again
 PER_CORE = 15  # students who begin at once: thirty were tried on two cores
 TRIAL = 300  # seconds for lesson 00; it takes ten
