@@ -6,11 +6,14 @@ JupyterLab alone says that the kernel "appears to have died", and nothing of mem
 """
 
 import signal
+from textwrap import fill
 from typing import Any
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 from gptcore.language import _
+
+COLUMNS = 76
 
 
 class Connection(ZMQChannelsWebsocketConnection):
@@ -36,7 +39,8 @@ class Connection(ZMQChannelsWebsocketConnection):
         """Say in the cell what has happened, before the page forgets that it runs."""
         if self._cell is not None:
             process = getattr(self.kernel_manager.provisioner, "process", None)
-            self.write_stderr(sentence(getattr(process, "returncode", None)), self._cell)
+            said = sentence(getattr(process, "returncode", None))
+            self.write_stderr(fill(said, COLUMNS), self._cell)  # a page would break lines inside words
             self._cell = None
         super().on_kernel_restarted()
 

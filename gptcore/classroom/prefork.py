@@ -12,8 +12,10 @@ Without root, `python -m gptcore.classroom prefork --socket FILE` forks for its 
 
 import argparse
 import gc
+import grp
 import json
 import os
+import pwd
 import resource
 import select
 import signal
@@ -27,6 +29,7 @@ from collections.abc import Iterable
 from compileall import compile_dir
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -128,17 +131,26 @@ def check_trusted(places: Iterable[str | Path]) -> None:
 
     A folder around it may have the sticky bit, as /tmp has: in it nobody can replace what is another's.
     """
-    owners = {0, os.stat(sys.prefix).st_uid}
+    owners = frozenset({0, os.stat(sys.prefix).st_uid})
     paths = {path for place in places for path in (Path(place).absolute(), Path(place).resolve())}
     for part in sorted(paths.union(*(path.parents for path in paths))):
         if not part.exists():
             continue
         about = part.stat()
-        by_others = about.st_mode & (stat.S_IWOTH | (0 if about.st_gid in owners else stat.S_IWGRP))
+        by_others = about.st_mode & stat.S_IWOTH or (
+            about.st_mode & stat.S_IWGRP and not _members(about.st_gid) <= owners
+        )
         is_sticky = part.is_dir() and part not in paths and about.st_mode & stat.S_ISVTX
         if about.st_uid not in owners or (by_others and not is_sticky):
             said = _("{file} can be written by others than root: install the class where only root can write")
             raise ValueError(said.format(file=part))
+
+
+@cache
+def _members(gid: int) -> set[int]:
+    """Who is in a group: on Debian that of /usr/local is there for others than root, and empty."""
+    names = grp.getgrgid(gid).gr_mem
+    return {user.pw_uid for user in pwd.getpwall() if user.pw_gid == gid or user.pw_name in names}
 
 
 def check_alone() -> None:

@@ -88,6 +88,7 @@ def test_a_student_reads_what_happened_and_goes_on(page):
         ended = page.run(f"import os; {code}")
         heard = list(page.until(lambda kind, content: content.get("execution_state") == "restarting"))
         said = [content["text"] for cell, kind, content in heard if cell == ended and kind == "stream"]
+        said = [" ".join(text.split()) for text in said]
         assert len(said) == 1 and WORDS[tongue][how] in said[0] and "Run All Above Selected Cell" in said[0]
         list(page.until(lambda kind, content: content.get("execution_state") == "starting"))
         page.run("2 + 3")

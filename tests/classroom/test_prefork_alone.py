@@ -79,6 +79,24 @@ def test_what_a_link_leads_to_is_looked_at(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+def test_a_group_may_write_if_nobody_else_is_in_it(tmp_path):
+    import grp
+    import pwd
+
+    mine = {user.pw_gid for user in pwd.getpwall()}
+    empty = next(group.gr_gid for group in grp.getgrall() if not group.gr_mem and group.gr_gid not in mine)
+    full = next(user.pw_gid for user in pwd.getpwall() if user.pw_uid)
+    file = tmp_path / "module.py"
+    file.touch()
+    file.chmod(0o664)
+    os.chown(file, 0, empty)
+    check_trusted([file])
+    os.chown(file, 0, full)
+    with pytest.raises(ValueError, match="can be written by others"):
+        check_trusted([file])
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
 def test_what_belongs_to_another_is_not_imported(tmp_path):
     file = tmp_path / "module.py"
     file.touch()
