@@ -45,7 +45,7 @@ def configure(
     c.Authenticator.refresh_pre_spawn = True
     c.Authenticator.auth_refresh_age = 60
     c.JupyterHub.spawner_class = ClassSpawner
-    c.Spawner.cmd = [sys.executable, "-P", "-m", "jupyterhub.singleuser"]
+    c.Spawner.cmd = [sys.executable, "-P", "-m", "gptcore.classroom.server"]
     c.Spawner.start_timeout = c.Spawner.http_timeout = PATIENCE
     c.JupyterHub.concurrent_spawn_limit = 0  # the spawner has a queue, and turns nobody away
     c.ClassSpawner.student_memory = int(student_memory * 2**30)

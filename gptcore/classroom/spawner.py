@@ -23,6 +23,7 @@ RUNTIME = Path("/run/gptcore-class")  # short, because the name of a kernel's so
 SETTINGS = Path(__file__).with_name("jupyter")
 FOLDER = "gptcore-lessons"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+UNUSED = '{"jupyter_lsp": False, "notebook_shim": False}'  # language servers, and Notebook 7: they slow each start
 CLOSED = 20 * 60  # seconds after which a kernel ends whose notebook nobody has open
 
 
@@ -79,6 +80,7 @@ class ClassSpawner(LocalProcessSpawner):
             f"--ServerApp.root_dir={Path(pwd.getpwnam(account_name(self.user.name)).pw_dir) / FOLDER}",
             f"--ServerApp.default_url=/lab/tree/{first}",
             f"--ServerApp.terminals_enabled={self.terminals}",
+            f"--ServerApp.jpserver_extensions={UNUSED}",
             "--KernelManager.transport=ipc",  # a port of this machine is open to all who are on it
             *(["--KernelProvisionerFactory.default_provisioner_name=gptcore-prefork"] if _can_fork() else []),
             "--ServerApp.kernel_websocket_connection_class=gptcore.classroom.killed.Connection",

@@ -41,7 +41,7 @@ def keep(page):
 def kernels(hub: Hub) -> list[psutil.Process]:
     """The kernels of the student: all that is hers, and not her server."""
     hers = [process for process in psutil.process_iter(["uids"]) if process.info["uids"].real == hub.user(0).pw_uid]
-    return [process for process in hers if "jupyterhub.singleuser" not in process.cmdline()]
+    return [process for process in hers if "gptcore.classroom.server" not in process.cmdline()]
 
 
 def test_a_student_signs_in_meets_the_first_widget_and_goes_on_after_a_kernel_was_ended(hub, page, keep):

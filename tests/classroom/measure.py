@@ -38,13 +38,13 @@ c.Authenticator.allow_all = True
 """
 SLIDER = """
 import gptcore
-from gptcore.show import TokenExplorer
+from gptcore.show import DistributionExplorer
 model, tokenizer = gptcore.load(device="cpu")
-explorer = TokenExplorer(model, tokenizer, "Once upon a time")
+explorer = DistributionExplorer(model, tokenizer, "Once upon a time")
 print(explorer.view.model_id)
 """
 MOVES, BESIDE, REST = 40, 10, 0.3  # of the slider, students who work meanwhile, and seconds between two moves
-PATIENCE = 240  # seconds that a student waits for a server
+PATIENCE = 150  # seconds that a student waits for a server
 
 
 @dataclass

@@ -123,7 +123,7 @@ def test_no_student_is_an_admin(hub, students):
 def server_of(hub: Hub, number: int) -> psutil.Process:
     uid = hub.user(number).pw_uid
     mine = (process for process in psutil.process_iter() if process.uids().real == uid)
-    return next(process for process in mine if "jupyterhub.singleuser" in process.cmdline())
+    return next(process for process in mine if "gptcore.classroom.server" in process.cmdline())
 
 
 def ports(process: psutil.Process) -> set[int]:
