@@ -26,7 +26,7 @@ from gptcore.modes import keeping_gradients
 
 SCALES = 8  # bytes at the end of a row
 LARGEST = torch.finfo(torch.float32).max / 2  # of a weight: a group's largest times 128/127 must be a float32
-AT_ONCE = 2**21  # weights that are rounded at a time, so that little memory is taken beside the table
+AT_ONCE = 2**20  # weights that are floats at the same time, on the way to int8 or back: of a large matrix a part
 FEW_ROWS = 8  # with more rows it is quicker to turn the weights back into float32 first
 
 
@@ -69,8 +69,8 @@ def to_int8(weight: Tensor) -> Tensor:
     groups, in_features, row = int8_shape(*weight.shape)
     outputs = row - SCALES
     table = weight.new_empty(groups, in_features, row, dtype=torch.uint8)
-    at_once = max(1, AT_ONCE // (outputs * in_features))  # groups
-    for some, weights in zip(table.split(at_once), weight.detach().split(at_once * outputs), strict=True):
+    parts = _parts(table)
+    for some, weights in zip(parts, weight.detach().split(len(parts[0]) * outputs), strict=True):
         filled = weight.new_zeros(len(some) * outputs, in_features, dtype=torch.float32)
         filled[: len(weights)] = weights
         values = filled.unflatten(0, (len(some), -1)).transpose(1, 2)  # (groups, in_features, outputs)
@@ -79,6 +79,12 @@ def to_int8(weight: Tensor) -> Tensor:
         some[..., :-SCALES] = integers + 128
         some[..., -SCALES:] = torch.cat([scale, -128 * scale], dim=-1).view(torch.uint8)
     return table
+
+
+def _parts(table: Tensor) -> tuple[Tensor, ...]:
+    """Some of the groups of a table, and the next ones, each of up to `AT_ONCE` weights."""
+    _groups, in_features, row = table.shape
+    return table.split(max(1, AT_ONCE // (in_features * (row - SCALES))))
 
 
 def from_int8(table: Tensor) -> Tensor:
@@ -107,7 +113,8 @@ class Int8Linear(nn.Module):
         """The function that `forward` applies to inputs of so many rows, chosen once."""
         table, bias, out_features = self.weight, self.bias, self.out_features
         quick = table.device.type == "cpu" and 0 < rows <= FEW_ROWS
-        times_table = _sums(table, rows) if quick else lambda x: x @ from_int8(table)
+        parts = _parts(table)
+        times_table = _sums(table, rows) if quick else lambda x: torch.cat([x @ from_int8(part) for part in parts])
 
         def product(x: Tensor) -> Tensor:
             y = times_table(x.reshape(-1, x.shape[-1]))  # (groups, rows, outputs)
