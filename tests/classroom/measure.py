@@ -9,6 +9,7 @@ their homes.
 
 import argparse
 import shutil
+import signal
 import statistics
 import sys
 import threading
@@ -145,6 +146,7 @@ def measure(name: str, count: int, is_stock: bool, before_the_bell: bool) -> Ite
             found = list(all_at_once.map(come_and_learn, students))
         whole, mine, busy = time.monotonic() - begun, time.process_time() - mine, busy_seconds() - busy
         peak = sampler.stop()
+        servers = list(server_seconds(sampler.uids))
         finished = [times for times in found if not times.problem]
         problems = sorted({times.problem for times in found} - {""})
         yield f"{name}: finished, of {count}", len(finished), "students", "; ".join(problems)[:300]
@@ -155,6 +157,9 @@ def measure(name: str, count: int, is_stock: bool, before_the_bell: bool) -> Ite
         )
         note = f"processor {busy:.0f} s in all, {mine:.0f} of them the simulated browsers"
         yield f"{name}: whole", whole, "s", note
+        kernels = [sum(lesson["processor"] for lesson in times.lessons) for times in finished]
+        yield from both(f"{name}: processor of a student's kernels", kernels)
+        yield from both(f"{name}: processor of a student's server", servers)
         yield f"{name}: memory for each student", peak / count / 2**20, "MiB", "the most, shared parts divided"
         if finished:
             waits = slider(students[0], students[1 : BESIDE + 1])
@@ -169,6 +174,15 @@ def both(name: str, values: list[float], unit: str = "s") -> Iterator[tuple[str,
         yield name, statistics.median(values), unit, f"p95 {p95:.4g} {unit}, {len(values)} of them"
 
 
+def server_seconds(uids: set[int]) -> Iterator[float]:
+    """What each server of a student has done."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            if process.uids().real in uids and ("classroom.server" in command or "jupyterhub-singleuser" in command):
+                yield sum(process.cpu_times())
+
+
 def busy_seconds() -> float:
     """What all processors of this machine have done since it was started."""
     times = psutil.cpu_times()
@@ -180,6 +194,7 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=30)
     parser.add_argument("--only", choices=["stock", "ours", "before"], help="one of the three")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the system's users go again, whatever happens
     kinds = {
         "stock": ("JupyterHub as it comes", True, False),
         "ours": ("classroom/", False, False),
