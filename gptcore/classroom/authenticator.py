@@ -84,19 +84,19 @@ class ClassAuthenticator(FirstUseAuthenticator):
         if name not in with_password():
             if not self._is_class_password(data.get("otp") or ""):
                 return self._refusal()
-            if unusable := self._unusable(password):
+            if unusable := self._unusable(password, password == data["otp"]):
                 return unusable
         elif not is_readable(password):
             return self._refusal()
         found = asyncio.run(super().authenticate(handler, {"username": name, "password": password}))
         return "" if found == name else self._refusal()
 
-    def _unusable(self, password: str) -> str:
+    def _unusable(self, password: str, is_class_password: bool) -> str:
         """Why nobody can have this password."""
         if len(password) < self.min_password_length or not is_readable(password):
             said = _("Choose a password of {least} characters or more, and {most} bytes at most.")
             return said.format(least=self.min_password_length, most=LONGEST)
-        if self._is_class_password(password):
+        if is_class_password:
             return _("Everybody knows the class password: choose another one for yourself.")
         return ""
 
@@ -110,7 +110,9 @@ class ClassAuthenticator(FirstUseAuthenticator):
 
     def reset_password(self, username, new_password):
         """Change a password, and return what the page says of it."""
-        return self._unusable(new_password) or super().reset_password(username, new_password)
+        return self._unusable(new_password, self._is_class_password(new_password)) or super().reset_password(
+            username, new_password
+        )
 
     def _refusal(self) -> str:
         return _(

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import psutil
 
@@ -99,7 +100,7 @@ def class_of(count: int, is_stock: bool) -> Iterator[tuple[Hub, list[Student]]]:
         hub.stop()
 
 
-def come_and_learn(student: Student) -> Times:
+def come_and_learn(student: Student, lessons: list[str]) -> Times:
     times, begun = Times(), time.monotonic()
     try:
         student.log_in()
@@ -107,7 +108,7 @@ def come_and_learn(student: Student) -> Times:
         times.log_in = time.monotonic() - begun
         student.start_server(PATIENCE)
         times.server = time.monotonic() - begun
-        for lesson in LESSONS:
+        for lesson in lessons:
             times.lessons.append(student.finish(student.folder + lesson))
     except Exception as error:  # any: a class goes on without the one who is stuck
         times.problem = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
@@ -134,7 +135,9 @@ def slider(student: Student, others: list[Student]) -> list[float]:
     return waits
 
 
-def measure(name: str, count: int, is_stock: bool, before_the_bell: bool) -> Iterator[tuple[str, float, str, str]]:
+def measure(
+    name: str, count: int, lessons: list[str], is_stock: bool, before_the_bell: bool
+) -> Iterator[tuple[str, float, str, str]]:
     with class_of(count, is_stock) as (hub, students):
         if before_the_bell:
             begun = time.monotonic()
@@ -143,7 +146,7 @@ def measure(name: str, count: int, is_stock: bool, before_the_bell: bool) -> Ite
         sampler = Sampler({account(each).pw_uid for each in hub.names})
         begun, mine, busy = time.monotonic(), time.process_time(), busy_seconds()
         with ThreadPoolExecutor(count) as all_at_once:
-            found = list(all_at_once.map(come_and_learn, students))
+            found = list(all_at_once.map(partial(come_and_learn, lessons=lessons), students))
         whole, mine, busy = time.monotonic() - begun, time.process_time() - mine, busy_seconds() - busy
         peak = sampler.stop()
         servers = list(server_seconds(sampler.uids))
@@ -192,6 +195,7 @@ def busy_seconds() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--students", type=int, default=30)
+    parser.add_argument("--lessons", type=int, default=len(LESSONS), help="how many of the four")
     parser.add_argument("--only", choices=["stock", "ours", "before"], help="one of the three")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the system's users go again, whatever happens
@@ -202,7 +206,7 @@ def main() -> None:
     }
     for kind, (name, is_stock, before_the_bell) in kinds.items():
         if options.only in (None, kind):
-            for row in measure(name, options.students, is_stock, before_the_bell):
+            for row in measure(name, options.students, LESSONS[: options.lessons], is_stock, before_the_bell):
                 print(*row, sep="\t", flush=True)
 
 
