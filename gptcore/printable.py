@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 _ESCAPES = ("0x", "U+", "id ")  # what follows "<" where a label names a byte, a character or an id
@@ -32,6 +33,7 @@ def printable(text: str) -> str:
     return "".join(part if i % 2 else "".join(map(_printable, part)) for i, part in enumerate(parts))
 
 
+@lru_cache(maxsize=4096)  # the labels of a widget stay the same while a slider moves
 def columns(text: str) -> int:
     """The width of a text in columns of Latin letters; Hangul and its like take two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

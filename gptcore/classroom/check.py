@@ -4,12 +4,10 @@ At the end lesson 00 is run as the first student on the list would run it.
 """
 
 import argparse
-import json
 import os
 import pwd
 import shutil
 import socket
-import ssl
 import stat
 import subprocess
 import sys
@@ -17,15 +15,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from gptcore.classroom.accounts import HOMES, REMARK, account, account_name
+from gptcore.classroom.address import how_to_ask, in_the_clear, is_local, of_this_machine
 from gptcore.classroom.folder import class_folder
 from gptcore.classroom.limits import bound
 from gptcore.classroom.password import FILE as CLASS_PASSWORD
 from gptcore.classroom.prefork import SOCKET
-from gptcore.classroom.start import HOW_TO_ASK
 from gptcore.classroom.students import students
 from gptcore.language import N_, _
 from gptcore.lessons import FIRST, NOTEBOOKS
@@ -41,7 +38,6 @@ STUDENT = 250 * 2**20  # bytes: a server and two kernels that were forked; pytho
 HOME = 200 * 2**20  # bytes of disk: the lessons with their outputs, and what is saved again and again
 PER_CORE = 15  # students who begin at once: thirty were tried on two cores
 TRIAL = 300  # seconds for lesson 00; it takes ten
-LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,35 +145,23 @@ def _disk() -> Iterator[str]:
 
 
 def _hub() -> Iterator[str]:
-    if (address := _address()) is None:
+    if (how := how_to_ask()) is None:
         yield _("it has never run: start it with  jupyterhub -f classroom/jupyterhub_config.py")
         return
-    parts = urlsplit(address)
-    if parts.hostname not in LOCAL and parts.scheme != "https":
-        yield _("passwords travel in the clear to {address}: classroom/README.md says how to have TLS").format(
-            address=address
-        )
-    if parts.hostname in LOCAL:
+    address = how["address"]
+    if problem := in_the_clear(address):
+        yield problem
+    if is_local(address):
         said = _(
             "only this machine can reach {address}: say in jupyterhub_config.py what the students type, unless another "
             "server passes it on"
         )
         yield said.format(address=address)
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # its certificate is for another name
     try:
-        urlopen(f"{address}/hub/health", timeout=10, context=context).close()
+        urlopen(f"{address}/hub/health", timeout=10, context=of_this_machine()).close()
     except OSError as error:  # what urllib raises among them
         said = _("it does not answer at {address} ({problem}): start it, and read its log")
         yield said.format(address=address, problem=error)
-
-
-def _address() -> str | None:
-    """Where the hub listens, or listened when it last ran."""
-    try:
-        return json.loads((class_folder() / HOW_TO_ASK).read_text(encoding="utf-8"))["address"]
-    except FileNotFoundError:
-        return None
 
 
 def _prefork() -> Iterator[str]:

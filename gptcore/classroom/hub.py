@@ -5,20 +5,17 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from gptcore.classroom.address import HOW_TO_ASK, in_the_clear
 from gptcore.classroom.authenticator import ClassAuthenticator
 from gptcore.classroom.folder import closed_folder, write_closed
 from gptcore.classroom.spawner import ClassSpawner
-from gptcore.classroom.start import HOW_TO_ASK
 from gptcore.command_line import say
 from gptcore.language import _
 
 NAME = "gptcore.classroom"
 PATIENCE = 300  # seconds for a server to start, when thirty start at once
 BEFORE_THE_BELL = "before-the-bell"
-
-LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 
 def configure(
@@ -60,14 +57,8 @@ def configure(
         },
         {"name": BEFORE_THE_BELL, "services": [BEFORE_THE_BELL], "scopes": ["admin:users", "admin:servers"]},
     ]
-    parts = urlsplit(address)
-    if parts.hostname not in LOCAL and parts.scheme != "https":
-        say(
-            NAME,
-            _("passwords travel in the clear to {address}: classroom/README.md says how to have TLS").format(
-                address=address
-            ),
-        )
+    if problem := in_the_clear(address):
+        say(NAME, problem)
 
 
 def _welcome() -> str:

@@ -58,7 +58,8 @@ def sentence(status: int | None) -> str:
     """What has happened to a kernel that ended with an exit status, and what to do."""
     if status == -signal.SIGKILL:
         happened = _(
-            "This cell needed more memory than there is, so the system has ended the kernel, and a new one has started."
+            "The system has ended the kernel while this cell ran, most likely because it needed more memory than there "
+            "is. A new one has started."
         )
     else:
         happened = _("The kernel has ended while this cell ran, and a new one has started.")

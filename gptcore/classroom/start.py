@@ -2,19 +2,17 @@
 
 import argparse
 import json
-import ssl
 import time
 import urllib.error
 import urllib.request
 from urllib.parse import quote
 
-from gptcore.classroom.folder import class_folder
+from gptcore.classroom.address import how_to_ask, of_this_machine
 from gptcore.classroom.students import students
 from gptcore.language import N_, _
 from gptcore.printable import printable
 
 ABOUT = N_("start the server of each student before the bell")
-HOW_TO_ASK = "before-the-bell.json"
 SECONDS = 900  # for all of them
 
 
@@ -43,25 +41,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _ask(method: str, path: str) -> dict:
     """What the hub answers; nothing where there is nothing to do any more. Raises ValueError if there is no hub."""
-    file = class_folder() / HOW_TO_ASK
+    not_there = _("the hub does not run: start it with jupyterhub -f classroom/jupyterhub_config.py")
+    if (how := how_to_ask()) is None:
+        raise ValueError(not_there)
     try:
-        how = json.loads(file.read_text(encoding="utf-8"))
         headers = {"Authorization": f"token {how['token']}"}
         request = urllib.request.Request(f"{how['address']}/hub/api/{path}", method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=60, context=_own_machine()) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=of_this_machine()) as answer:
             return json.loads(answer.read() or "{}")
     except urllib.error.HTTPError as error:
         if error.code in (400, 409):  # there is such a user, or her server has started
             return {}
         raise ValueError(_("the hub answers: {problem}").format(problem=error)) from None
-    except (FileNotFoundError, urllib.error.URLError):
-        raise ValueError(
-            _("the hub does not run: start it with jupyterhub -f classroom/jupyterhub_config.py")
-        ) from None
-
-
-def _own_machine() -> ssl.SSLContext:
-    """The hub is on this machine, and its certificate is for another name."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+    except urllib.error.URLError:
+        raise ValueError(not_there) from None

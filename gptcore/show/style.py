@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,6 @@ def others_label(count: int) -> str:
     return counted(count, "other") if count else _("no others")
 
 
-@lru_cache(maxsize=4096)  # the labels of a widget stay the same while a slider moves
 def short_label(label: str, token_id: int) -> str:
     """A label for a row: a very long one is cut short and ends in its id, so that no two are the same."""
     return label if columns(label) <= LONGEST else f"{label[: LONGEST // 2]}… id {token_id}"
