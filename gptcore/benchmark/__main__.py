@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from gptcore.benchmark import classroom, generation, start, training
+from gptcore.benchmark.engines import ENGINES
 from gptcore.benchmark.measure import Row
 from gptcore.command_line import Parser, exit_code
 from gptcore.language import N_, _
@@ -50,7 +51,8 @@ WHOLE_MACHINE = {"classroom"}  # run only where they are asked for: they take th
 
 def machine() -> dict[str, str | int]:
     """What the figures depend on: versions and hardware."""
-    packages = ("torch", "transformers", "llms-from-scratch", "gptcore")
+    engines = (package for engine in ENGINES.values() for package in engine.needs.values())
+    packages = dict.fromkeys(["torch", "transformers", "llms-from-scratch", *engines, "gptcore"])
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in packages},

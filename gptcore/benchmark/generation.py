@@ -1,5 +1,6 @@
 """How fast a text is generated, and how close that is to what the machine allows."""
 
+import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from gptcore import stories
 from gptcore.benchmark import peers
-from gptcore.benchmark.measure import Row, durations, interleaved_seconds, rates
+from gptcore.benchmark.engines import ENGINES, installed, missing
+from gptcore.benchmark.measure import Row, durations, interleaved_seconds, not_measured, rates
 from gptcore.checkpoint import load_model, load_tokenizer, save
 from gptcore.config import GPT_CONFIG_124M
 from gptcore.costs import seconds_per_token
@@ -25,6 +27,7 @@ from gptcore.units import bytes_text
 TEMPERATURE, TOP_K = 0.7, 10
 PROMPT = torch.tensor([[7, 8, 9, 10]])
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "int8": torch.int8}
+Scorer = Callable[[Tensor], Tensor]  # token ids (1, T) → logits (T, vocab_size)
 
 
 def ours(model: GPTModel, **settings) -> peers.Writer:
@@ -65,6 +68,9 @@ def writers(folder: Path) -> dict[str, peers.Writer]:
     plain = peers.plain_model(model)
     found[_("the first lesson's loop, float32")] = peers.lesson_loop(plain, TEMPERATURE, TOP_K)
     found[_("nanoGPT's shape of loop, float32")] = peers.cropped_loop(plain, TEMPERATURE, TOP_K)
+    if model.device.type == "cpu":
+        for name, engine in installed().items():
+            found |= {f"{name}, {kind}": engine(folder, kind, TEMPERATURE, TOP_K).write for kind in ("float32", "int8")}
     return {name: writer for name, writer in found.items() if writer is not None}
 
 
@@ -109,39 +115,50 @@ def formats(repeats: int) -> list[Row]:
     model, tokenizer = load_model(device="cpu"), load_tokenizer()
     tales = [stories.sample(language, seed) for language in stories.LANGUAGES for seed in range(15)]
     texts = [torch.tensor([tokenizer.encode(tale)]) for tale in tales]
+    written = [generate(model, text[:, :12], 64, 0) for text in texts]
     rows = []
-    for name, dtype in FORMATS.items():
-        other = load_model(device="cpu", dtype=dtype)
-        same = sum(torch.equal(*(generate(m, text[:, :12], 64, 0) for m in (model, other))) for text in texts)
+    for name, (greedy, others) in _roundings().items():
+        same = sum(torch.equal(expected, greedy(expected[:, :12], 64)) for expected in written)
         rows.append(
             Row(_("{name}: unchanged greedy texts").format(name=name), same, _("of {count}").format(count=len(texts)))
         )
-        if dtype != torch.float32:
-            rows.append(
-                Row(
-                    _("{name}: KL from float32").format(name=name),
-                    kl_divergence(model, other, texts[::3]),
-                    "nats/token",
-                )
-            )
-    return rows
+        if name != "float32":
+            kl = kl_divergence(logits(model), others, texts[::3])
+            rows.append(Row(_("{name}: KL from float32").format(name=name), kl, "nats/token"))
+    return rows + _not_installed()
 
 
-def kl_divergence(model: GPTModel, other: GPTModel, texts: list[Tensor]) -> float:
-    """Mean KL divergence, in nats per token, of the probabilities of `other` from those of `model`."""
+def _roundings() -> dict[str, tuple[peers.Writer, Scorer]]:
+    """The bundled model in each format, and in each engine with int8: how it writes greedily, and how it scores."""
+    found = {}
+    for name, dtype in FORMATS.items():
+        model = load_model(device="cpu", dtype=dtype)
+        found[name] = partial(generate, model, temperature=0), logits(model)
+    for name, engine in installed().items():
+        theirs = engine(STORYTELLER, "int8", 1.0, 1)
+        found[f"{name}, int8"] = theirs.write, theirs.logits
+    return found
+
+
+def kl_divergence(scores: Scorer, others: Scorer, texts: list[Tensor]) -> float:
+    """Mean KL divergence, in nats per token, of the probabilities by `others` from those by `scores`."""
     total, count = 0.0, 0
     for text in texts:
-        p, q = (_log_probs(m, text) for m in (model, other))
+        p, q = (scorer(text).double().log_softmax(-1) for scorer in (scores, others))
         total += (p.exp() * (p - q)).sum().item()
         count += len(p)
     return total / count
 
 
-def _log_probs(model: GPTModel, text: Tensor) -> Tensor:
-    cache = KVCache(model.config, 1, text.shape[1], model.device, model.dtype)
-    with evaluating(model):
-        rows = [model(text[:, i : i + 1], cache)[0] for i in range(text.shape[1])]
-    return torch.cat(rows).double().log_softmax(-1)
+def logits(model: GPTModel) -> Scorer:
+    """What `model` says when it reads one token at a time, as in writing."""
+
+    def score(text: Tensor) -> Tensor:
+        cache = KVCache(model.config, 1, text.shape[1], model.device, model.dtype)
+        with evaluating(model):
+            return torch.cat([model(text[:, i : i + 1], cache)[0] for i in range(text.shape[1])])
+
+    return score
 
 
 def prompt(repeats: int) -> list[Row]:
@@ -195,4 +212,29 @@ def _tokens_per_second(found: dict[str, peers.Writer], count: int, repeats: int,
     token_ids = PROMPT.to("cuda" if torch.cuda.is_available() else "cpu")
     interleaved_seconds({name: partial(write, token_ids, warm_up) for name, write in found.items()}, 1)
     jobs = {name: partial(write, token_ids, count) for name, write in found.items()}
-    return rates(interleaved_seconds(jobs, repeats), count, "tokens/s", "transformers, float32")
+    seconds = interleaved_seconds(jobs, repeats)
+    rows = rates(seconds, count, "tokens/s", "transformers, float32")
+    if torch.cuda.is_available():
+        return rows + not_measured(_("{names} are measured on a CPU only").format(names=", ".join(ENGINES)))
+    return rows + _beside_the_best(seconds, count) + _not_installed()
+
+
+def _beside_the_best(seconds: dict[str, list[float]], count: int) -> list[Row]:
+    """gptcore again, beside the quickest engine that has weights of the same kind."""
+    rows = []
+    for kind in ("float32", "int8"):
+        theirs = [f"{name}, {kind}" for name in ENGINES if f"{name}, {kind}" in seconds]
+        if theirs:
+            best, ours = min(theirs, key=lambda name: statistics.median(seconds[name])), f"gptcore, {kind}"
+            rows += rates({ours: seconds[ours], best: seconds[best]}, count, "tokens/s", best)[:1]
+    return rows
+
+
+def _not_installed() -> list[Row]:
+    """A row for each engine that cannot run here, and what to install for it."""
+    rows = []
+    for name, engine in ENGINES.items():
+        if packages := missing(engine):
+            why = _("{name} is not installed: pip install {packages}").format(name=name, packages=" ".join(packages))
+            rows += not_measured(why)
+    return rows
