@@ -29,6 +29,7 @@ _NAME, _RECORD, _LOCK = "gptcore.lessons", ".gptcore-lessons.json", ".gptcore-le
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 Version = list[str]  # two digests: of a file, and of what a person wrote in it
+_seen: dict[str, str] = {}  # the second digest by the first
 
 
 def hand_out(folder: str | os.PathLike, notebooks: Path = NOTEBOOKS) -> list[str]:
@@ -87,12 +88,15 @@ def _sentences(folder: Path, places: dict[str, str | None]) -> Iterator[str]:
 
 def _update(folder: Path, name: str, data: bytes, record: dict[str, Version]) -> str | None:
     """Bring one copy up to date, and return the name under which a newer one was written, if there is one."""
-    version, handed_out, mine = _version(data), record.get(name), _version_of(folder / name)
-    place = None
-    if mine is None or (version != handed_out and handed_out and mine[1] == handed_out[1]):
+    version, handed_out, copy, place = _version(data), record.get(name), folder / name, None
+    if not copy.exists():
         _write(folder / (place := name), data)
-    elif version != handed_out and mine[1] != version[1]:
-        place = _put_beside(folder, name, data, record)
+    elif version != handed_out:
+        mine = _version(copy.read_bytes())
+        if handed_out and mine[1] == handed_out[1]:
+            _write(folder / (place := name), data)
+        elif mine[1] != version[1]:
+            place = _put_beside(folder, name, data, record)
     record[name] = version
     return place
 
@@ -120,8 +124,17 @@ def _read_record(folder: Path) -> dict[str, Version]:
         return {}
 
 
+def look(notebooks: Path = NOTEBOOKS) -> None:
+    """Read the lessons once, for the processes that are forked from this one to lay them out."""
+    for _name, data in _lessons(notebooks):
+        _version(data)
+
+
 def _version(data: bytes) -> Version:
-    return [hashlib.sha256(part).hexdigest() for part in (data, _written(data))]
+    digest = hashlib.sha256(data).hexdigest()
+    if digest not in _seen:  # to read a notebook takes longer than all the rest
+        _seen[digest] = hashlib.sha256(_written(data)).hexdigest()
+    return [digest, _seen[digest]]
 
 
 def _version_of(file: Path) -> Version | None:
