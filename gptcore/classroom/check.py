@@ -19,10 +19,10 @@ from urllib.request import urlopen
 
 from gptcore.classroom.accounts import HOMES, REMARK, account, account_name
 from gptcore.classroom.address import how_to_ask, in_the_clear, is_local, of_this_machine
+from gptcore.classroom.asking import SOCKETS
 from gptcore.classroom.folder import class_folder
 from gptcore.classroom.limits import bound
 from gptcore.classroom.password import FILE as CLASS_PASSWORD
-from gptcore.classroom.prefork import SOCKET
 from gptcore.classroom.students import students
 from gptcore.language import N_, _
 from gptcore.lessons import FIRST, NOTEBOOKS
@@ -38,6 +38,11 @@ STUDENT = 250 * 2**20  # bytes: a server and two kernels that were forked; pytho
 HOME = 200 * 2**20  # bytes of disk: the lessons with their outputs, and what is saved again and again
 PER_CORE = 15  # students who begin at once: thirty were tried on two cores
 TRIAL = 300  # seconds for lesson 00; it takes ten
+
+NOT_FORKED = {
+    "kernels": N_("no daemon forks kernels, so each takes seconds to start: the hub starts it, and its log says more"),
+    "servers": N_("no daemon forks servers, so each takes seconds to start: the hub starts it, and its log says more"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,11 +170,12 @@ def _hub() -> Iterator[str]:
 
 
 def _prefork() -> Iterator[str]:
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(str(SOCKET))
-        except OSError:
-            yield _("no daemon forks kernels, so each takes seconds to start: the hub starts it, and its log says more")
+    for what, place in SOCKETS.items():
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(place)
+            except OSError:
+                yield _(NOT_FORKED[what])
 
 
 def _trial() -> Iterator[str]:
@@ -227,6 +233,6 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
     N_("processor"): _processor,
     N_("disk"): _disk,
     N_("hub"): _hub,
-    N_("quick kernels"): _prefork,
+    N_("quick starts"): _prefork,
     N_("lesson 00"): _trial,
 }

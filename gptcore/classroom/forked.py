@@ -1,4 +1,7 @@
-"""What a forked kernel does before it is one: it becomes the student's, and only then reads what the student asks."""
+"""What a forked process does first: it becomes the student's, and only then reads what the student asks.
+
+What it is to be, a kernel or a server, the module says that the daemon was started with.
+"""
 
 import atexit
 import json
@@ -11,7 +14,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from functools import cache
+from types import ModuleType
 from typing import Any, NoReturn
 
 from gptcore.classroom.peer import Refused, become, peer_of
@@ -24,23 +27,25 @@ READ_AT_START = ("PYTHON", "LD_")
 READ_LATER = {"PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE"}  # or of no weight
 
 
-def run(connection: socket.socket) -> NoReturn:
-    """Be the kernel of the process at the other end of `connection`. This is the child; it never returns."""
+def run(connection: socket.socket, kind: ModuleType) -> NoReturn:
+    """Be what the process at the other end of `connection` asks for. This is the child; it never returns."""
     code = 1
     try:
         signal.alarm(SECONDS)  # ends this process, also where bytes come one by one
-        atexit._clear()  # what the daemon does at its end is not the kernel's to do
+        atexit._clear()  # what the daemon does at its end is not the child's to do
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         _close_all_but(connection)
-        become(peer_of(connection))
+        become(peer_of(connection), kind.NAME)
         request = _received(connection)
         signal.alarm(0)
         adopt(request)
+        kind.adopt()
         process = os.pidfd_open(os.getpid())
         _send(connection, {"pid": os.getpid()}, process)
         os.close(process)
         connection.close()
-        _run_kernel(request["arguments"])
+        kind.begin(request["arguments"])
         code = 0
     except Refused as refused:
         with suppress(OSError):
@@ -59,7 +64,7 @@ def run(connection: socket.socket) -> NoReturn:
 
 
 def _close_all_but(connection: socket.socket) -> None:
-    """Close the descriptors of the daemon and of other students' kernels."""
+    """Close the descriptors of the daemon and of other students' processes."""
     kept, most = connection.fileno(), os.sysconf("SC_OPEN_MAX")
     os.closerange(3, kept)
     os.closerange(kept + 1, most)
@@ -94,6 +99,9 @@ def _received(connection: socket.socket) -> dict[str, Any]:
         os.dup2(descriptor, standard)
     for descriptor in descriptors:
         os.close(descriptor)
+    # The daemon's own know whether they could seek in what was theirs.
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     return request
 
 
@@ -105,7 +113,7 @@ def adopt(request: dict[str, Any]) -> None:
     """Take over the environment and the folder of the student, and forget what the daemon's were."""
     environment = request["environment"]
     if request["prefix"] != sys.prefix or _at_start(environment) != _at_start(os.environ):
-        raise Refused(_("the kernel is to run in another Python, or with other settings of it"))
+        raise Refused(_("it is to run in another Python, or with other settings of it"))
     try:
         os.environ.clear()
         os.environ.update(environment)
@@ -116,9 +124,7 @@ def adopt(request: dict[str, Any]) -> None:
     time.tzset()
     tempfile.tempdir = None
     language(environment["GPTCORE_LANGUAGE"] if environment.get("GPTCORE_LANGUAGE") in languages() else "en")
-    _reseed()
-    _adopt_threads(environment.get("OMP_NUM_THREADS", ""))
-    _adopt_folders_of_matplotlib()
+    random.seed()
 
 
 def _at_start(environment: Any) -> dict[str, str]:
@@ -127,38 +133,3 @@ def _at_start(environment: Any) -> dict[str, str]:
         for name, value in environment.items()
         if name.startswith(READ_AT_START) and name not in READ_LATER and value
     }
-
-
-def _reseed() -> None:
-    """No two kernels draw alike, although all were forked from one."""
-    import numpy
-    import torch
-
-    random.seed()
-    numpy.random.seed()
-    torch.seed()
-
-
-def _adopt_threads(asked: str) -> None:
-    import torch
-
-    torch.set_num_threads(int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0)))
-
-
-def _adopt_folders_of_matplotlib() -> None:
-    import matplotlib
-
-    for name in ("get_configdir", "get_cachedir"):  # they remember the daemon's
-        setattr(matplotlib, name, cache(getattr(matplotlib, name).__wrapped__))
-    matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
-
-
-def _run_kernel(arguments: list[str]) -> None:
-    from ipykernel.kernelapp import IPKernelApp
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = ["ipykernel_launcher", *arguments]
-    # The daemon looks nowhere that others can write; a student's own modules lie beside the notebook.
-    before = (place for place, folder in enumerate(sys.path) if folder.endswith(("site-packages", "dist-packages")))
-    sys.path.insert(next(before, 0), "")
-    IPKernelApp.launch_instance([*arguments, "--IPKernelApp.parent_handle=1"])  # whose end the daemon looks after

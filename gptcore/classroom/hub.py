@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gptcore.classroom.address import HOW_TO_ASK, in_the_clear
+from gptcore.classroom.asking import SOCKETS
 from gptcore.classroom.authenticator import ClassAuthenticator
 from gptcore.classroom.folder import closed_folder, write_closed
 from gptcore.classroom.spawner import ClassSpawner
+from gptcore.classroom.words import PAGES, in_our_words
 from gptcore.command_line import say
-from gptcore.language import _
+from gptcore.language import _, language
 
 NAME = "gptcore.classroom"
 PATIENCE = 300  # seconds for a server to start, when thirty start at once
@@ -37,7 +39,12 @@ def configure(
     c.JupyterHub.cookie_secret_file = str(folder / "cookie_secret")
     c.ConfigurableHTTPProxy.pid_file = str(folder / "proxy.pid")
     c.JupyterHub.authenticator_class = ClassAuthenticator
-    c.JupyterHub.template_vars = {"announcement_login": _welcome()}
+    c.JupyterHub.template_paths = [str(PAGES)]
+    c.JupyterHub.template_vars = {
+        "announcement_login": _welcome(),
+        "class_language": language(),
+        "in_our_words": lambda user: in_our_words,  # JupyterHub calls what can be called
+    }
     c.Authenticator.admin_users = set()
     c.Authenticator.refresh_pre_spawn = True
     c.Authenticator.auth_refresh_age = 60
@@ -48,7 +55,7 @@ def configure(
     c.ClassSpawner.student_memory = int(student_memory * 2**30)
     c.ClassSpawner.process_memory = int(process_memory * 2**30)
     c.ClassSpawner.terminals = terminals
-    c.JupyterHub.services = [_prefork(), _culler(idle_minutes), _before_the_bell(folder, address)]
+    c.JupyterHub.services = [*map(_prefork, SOCKETS), _culler(idle_minutes), _before_the_bell(folder, address)]
     c.JupyterHub.load_roles = [
         {
             "name": "culler",
@@ -68,8 +75,9 @@ def _welcome() -> str:
     )
 
 
-def _prefork() -> dict[str, Any]:
-    return {"name": "prefork", "command": [sys.executable, "-P", "-m", "gptcore.classroom", "prefork"]}
+def _prefork(what: str) -> dict[str, Any]:
+    command = [sys.executable, "-P", "-m", "gptcore.classroom", "prefork", what]
+    return {"name": f"prefork-{what}", "command": command}
 
 
 def _culler(idle_minutes: int) -> dict[str, Any]:

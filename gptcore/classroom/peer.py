@@ -1,6 +1,6 @@
-"""Who asks for a kernel, as Linux itself tells, and how a process of root's becomes a process of theirs.
+"""Who asks for a process, as Linux itself tells, and how a process of root's becomes a process of theirs.
 
-Nothing here reads what the other side sends. A forked kernel takes over what a child of the asking process would have:
+Nothing here reads what the other side sends. A forked process takes over what a child of the asking process would have:
 its user and groups, its limits, niceness, cores and control groups. Where it could not (another namespace, another
 root folder, a filter of system calls, a label of SELinux or AppArmor), it would free its owner of a bound, and is
 refused. Landlock's bounds cannot be seen from outside.
@@ -30,7 +30,7 @@ LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.start
 
 
 class Refused(Exception):
-    """No kernel is forked; the message says why, in one sentence."""
+    """Nothing is forked; the message says why, in one sentence."""
 
 
 def credentials(connection: socket.socket) -> tuple[int, int, int]:
@@ -101,7 +101,7 @@ def _status(pid: int | str) -> dict[str, str]:
 
 
 def _bounds(pid: int | str) -> dict[str, object]:
-    """What a process lives in, and a forked kernel cannot be put into."""
+    """What a process lives in, and a forked one cannot be put into."""
     status, root = _status(pid), os.stat(f"/proc/{pid}/root")
     known = (name for name in NAMESPACES if os.path.exists(f"/proc/self/ns/{name}"))
     bounds: dict[str, object] = {name: os.readlink(f"/proc/{pid}/ns/{name}") for name in known}
@@ -131,8 +131,8 @@ def _groups(connection: socket.socket, user: pwd.struct_passwd, gid: int) -> tup
     return tuple(group for group in os.getgrouplist(user.pw_name, gid) if group in theirs)
 
 
-def become(peer: Peer) -> None:
-    """Turn this process, root's, into one of the peer's, for good.
+def become(peer: Peer, name: str) -> None:
+    """Turn this process, root's, into one of the peer's called `name`, for good.
 
     Raises Refused, and nothing of the peer's may be run, if anything of root's is left.
     """
@@ -154,7 +154,7 @@ def become(peer: Peer) -> None:
     if select.select([peer.process], [], [], 0)[0]:
         raise Refused(_("the process that asks has ended"))
     os.close(peer.process)
-    _prctl(PR_SET_NAME, b"gptcore-kernel")
+    _prctl(PR_SET_NAME, name.encode())
     # Until now no process of the student's could have taken hold of this one, which was not yet bounded. What the
     # daemon had in memory is no secret.
     _prctl(PR_SET_DUMPABLE, 1)
@@ -186,7 +186,7 @@ def _lower(mine: int, theirs: int) -> int:
 
 
 def _join_control_groups(theirs: str) -> None:
-    """Move into the control groups of /proc/…/cgroup `theirs`, so that what bounds the peer bounds the kernel."""
+    """Move into the control groups of /proc/…/cgroup `theirs`, so that what bounds the peer bounds this process."""
     mine = _read("self", "cgroup").splitlines()
     for line in theirs.splitlines():
         if line in mine:

@@ -1,4 +1,4 @@
-"""Kernels in a fraction of a second: a daemon imports what the lessons need once, and forks it for each student.
+"""Kernels and servers in a fraction of a second: a daemon imports what they need once, and forks for each student.
 
 It runs as root, because it makes processes of every student, and so it does as little as can be:
 
@@ -22,7 +22,6 @@ import signal
 import socket
 import stat
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -30,18 +29,19 @@ from compileall import compile_dir
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
-from gptcore.classroom import forked
+from gptcore.classroom import forked, kernels, servers
+from gptcore.classroom.asking import FOLDER, SOCKETS
 from gptcore.classroom.peer import NOBODY, Refused, credentials
 from gptcore.command_line import say
 from gptcore.language import N_, _
 
-ABOUT = N_("fork kernels in which everything is imported already; the hub starts it as a service")
+ABOUT = N_("fork kernels, or servers, in which everything is imported already; the hub starts both as services")
 NAME = "gptcore.classroom"
-SOCKET = Path("/run/gptcore-class/prefork.sock")
-KERNELS, STARTS, SECONDS = 24, 24, 10  # of one user: kernels at once, and how many may be asked for in how many seconds
+KINDS = {"kernels": kernels, "servers": servers}
+PROCESSES, STARTS, SECONDS = 24, 24, 10  # of one user: how many at once, and how many starts in how many seconds
 BACKLOG = 128
 
 # All that is left of the environment in which the daemon is started: a hub's has the secrets of its services.
@@ -53,46 +53,32 @@ ADDED = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-# What the lessons import, but nothing that reads a user's settings while it is imported, as huggingface_hub does.
-MODULES = (
-    "torch",
-    "numpy",
-    "tokenizers",
-    "psutil",
-    "matplotlib.font_manager",
-    "matplotlib_inline.backend_inline",
-    "ipywidgets",
-    "anywidget",
-    "ipykernel.ipkernel",
-    "ipykernel.kernelapp",
-    "ipykernel.zmqshell",
-    "gptcore.checkpoint",
-    "gptcore.exercises",
-    "gptcore.stories",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The one argument of the command."""
-    parser.add_argument("--socket", type=Path, default=SOCKET, help=_("where it listens (default: %(default)s)"))
+    """What is forked, and where one asks for it."""
+    said = _("what is forked (default: %(default)s)")
+    parser.add_argument("what", nargs="?", choices=list(KINDS), default="kernels", help=said)
+    parser.add_argument("--socket", type=Path, help=_("where it listens (default: {folder})").format(folder=FOLDER))
 
 
 def run(options: argparse.Namespace) -> int:
     """Begin anew with a bare environment, import, listen, and fork until the process is ended."""
     if not sys.platform.startswith("linux"):
-        say(NAME, _("kernels are forked on Linux alone; elsewhere they start as always"))
+        say(NAME, _("nothing is forked but on Linux; elsewhere kernels and servers start as always"))
         return 1
+    kind, place = KINDS[options.what], options.socket or Path(SOCKETS[options.what])
     bare = bare_environment(dict(os.environ))
     if bare != os.environ or not sys.flags.safe_path:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        command = ["-P", "-s", "-m", "gptcore.classroom", "prefork", "--socket", str(options.socket.absolute())]
+        command = ["-P", "-s", "-m", "gptcore.classroom", "prefork", options.what, "--socket", str(place.absolute())]
         os.execve(sys.executable, [sys.executable, *command], bare)
     os.umask(0o022)  # what is compiled here is for all to read
-    preload()
-    check_alone()
-    with listening(options.socket) as listener:
-        say(NAME, _("listens on {file}").format(file=options.socket))
-        serve(listener)
+    with listening(place) as listener:  # at once: whoever asks before it can fork waits
+        preload(kind)
+        check_alone()
+        say(NAME, _("listens on {file}").format(file=place))
+        serve(listener, kind)
     return 0
 
 
@@ -101,29 +87,19 @@ def bare_environment(environment: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name in KEPT} | ADDED
 
 
-def preload() -> None:
-    """Import what the lessons need, under settings that are nobody's.
+def preload(kind: ModuleType) -> None:
+    """Import what a kind of process needs, under settings that are nobody's.
 
     Raises ValueError if someone other than root could have written any of it.
     """
     if os.geteuid() == 0:
         check_trusted(sys.path)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MPLCONFIGDIR"] = folder
-        for name in MODULES:
-            import_module(name)
-        compile_dir(Path(__file__).parents[1], quiet=2)  # students could not keep what they compile
-        show = import_module("gptcore.show")
-        for name in show.__all__:
-            getattr(show, name)
-        del os.environ["MPLCONFIGDIR"]
-    import torch
-
-    torch.set_num_threads(1)
+    kind.preload()
+    compile_dir(Path(__file__).parents[1], quiet=2)  # students could not keep what they compile
     if os.geteuid() == 0:
         check_trusted(filter(None, (getattr(module, "__file__", None) for module in list(sys.modules.values()))))
     gc.collect()
-    gc.freeze()  # so that a collection in a kernel does not write on, and copy, every page
+    gc.freeze()  # so that a collection in a child does not write on, and copy, every page
 
 
 def check_trusted(places: Iterable[str | Path]) -> None:
@@ -186,7 +162,7 @@ def listening(file: Path) -> socket.socket:
 
 
 @dataclass
-class Kernel:
+class Child:
     """A forked process, and the connection over which its exit status is told."""
 
     pid: int
@@ -197,26 +173,26 @@ class Kernel:
 
 @dataclass
 class Daemon:
-    """The kernels that run, by the descriptors of their processes and of their connections, and who asked when."""
+    """The children that run, by the descriptors of their processes and of their connections, and who asked when."""
 
-    kernels: dict[int, Kernel] = field(default_factory=dict)
-    connections: dict[int, Kernel] = field(default_factory=dict)
+    children: dict[int, Child] = field(default_factory=dict)
+    connections: dict[int, Child] = field(default_factory=dict)
     asked: dict[int, deque[float]] = field(default_factory=dict)
     warned: set[int] = field(default_factory=set)  # users of whose refusal the log knows: none can fill it
 
     def check_budget(self, uid: int) -> None:
-        """Raise Refused if the user has too many kernels, or asks too often."""
+        """Raise Refused if the user has too many processes, or asks too often."""
         times = self.asked.setdefault(uid, deque(maxlen=STARTS))
         now = time.monotonic()
-        if sum(kernel.uid == uid for kernel in self.kernels.values()) >= KERNELS:
-            raise Refused(_("{count} kernels of one user run already").format(count=KERNELS))
+        if sum(child.uid == uid for child in self.children.values()) >= PROCESSES:
+            raise Refused(_("{count} processes of one user run already").format(count=PROCESSES))
         if len(times) == STARTS and now - times[0] < SECONDS:
             raise Refused(_("one user asks too often"))
         times.append(now)
 
 
-def serve(listener: socket.socket) -> None:
-    """Fork a kernel for each connection, and tell its exit status there; end those whose other side is gone."""
+def serve(listener: socket.socket, kind: ModuleType) -> None:
+    """Fork a child for each connection, and tell its exit status there; end those whose other side is gone."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     daemon, poll = Daemon(), select.poll()
@@ -224,15 +200,15 @@ def serve(listener: socket.socket) -> None:
     while True:
         ready = {descriptor for descriptor, _event in poll.poll()}
         for descriptor in ready:
-            if descriptor in daemon.kernels:
-                _ended(daemon, poll, daemon.kernels.pop(descriptor))
+            if descriptor in daemon.children:
+                _ended(daemon, poll, daemon.children.pop(descriptor))
             elif descriptor in daemon.connections:
                 _left(daemon, poll, daemon.connections.pop(descriptor))
         if listener.fileno() in ready:  # last: a new connection may get the number of one that has just been closed
-            _accept(daemon, poll, listener)
+            _accept(daemon, poll, listener, kind)
 
 
-def _accept(daemon: Daemon, poll: select.poll, listener: socket.socket) -> None:
+def _accept(daemon: Daemon, poll: select.poll, listener: socket.socket, kind: ModuleType) -> None:
     try:
         connection, _address = listener.accept()
     except BlockingIOError:
@@ -247,7 +223,7 @@ def _accept(daemon: Daemon, poll: select.poll, listener: socket.socket) -> None:
         if os.geteuid() == 0 and uid in (0, NOBODY):
             raise Refused(_("nothing is forked for root, or for a user whom this machine does not know"))
         daemon.check_budget(uid)
-        kernel = _fork(connection, uid)
+        child = _fork(connection, uid, kind)
         daemon.warned.discard(uid)
     except (Refused, OSError) as refused:
         if uid not in daemon.warned:
@@ -256,44 +232,44 @@ def _accept(daemon: Daemon, poll: select.poll, listener: socket.socket) -> None:
         _tell(connection, {"refused": str(refused)})
         connection.close()
         return
-    daemon.kernels[kernel.process] = daemon.connections[connection.fileno()] = kernel
-    poll.register(kernel.process, select.POLLIN)
+    daemon.children[child.process] = daemon.connections[connection.fileno()] = child
+    poll.register(child.process, select.POLLIN)
     poll.register(connection, 0)  # nothing is read: a hang-up is reported all the same
 
 
-def _fork(connection: socket.socket, uid: int) -> Kernel:
+def _fork(connection: socket.socket, uid: int, kind: ModuleType) -> Child:
     pid = os.fork()
     if pid == 0:
         connection.setblocking(True)
-        forked.run(connection)
+        forked.run(connection, kind)
     try:
-        return Kernel(pid, uid, os.pidfd_open(pid), connection)
-    except OSError:  # too many are open: a kernel that cannot be waited for is none
+        return Child(pid, uid, os.pidfd_open(pid), connection)
+    except OSError:  # too many are open: a child that cannot be waited for is none
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise
 
 
-def _ended(daemon: Daemon, poll: select.poll, kernel: Kernel) -> None:
-    """Tell the exit status of a kernel."""
-    _pid, status = os.waitpid(kernel.pid, 0)
-    poll.unregister(kernel.process)
-    os.close(kernel.process)
-    if kernel.connection is not None:
-        poll.unregister(kernel.connection)
-        del daemon.connections[kernel.connection.fileno()]
-        _tell(kernel.connection, {"exit": os.waitstatus_to_exitcode(status)})
-        kernel.connection.close()
+def _ended(daemon: Daemon, poll: select.poll, child: Child) -> None:
+    """Tell the exit status of a child."""
+    _pid, status = os.waitpid(child.pid, 0)
+    poll.unregister(child.process)
+    os.close(child.process)
+    if child.connection is not None:
+        poll.unregister(child.connection)
+        del daemon.connections[child.connection.fileno()]
+        _tell(child.connection, {"exit": os.waitstatus_to_exitcode(status)})
+        child.connection.close()
 
 
-def _left(daemon: Daemon, poll: select.poll, kernel: Kernel) -> None:
-    """End a kernel whose server has ended, with what it has started: nobody could ever speak with it again."""
-    poll.unregister(kernel.connection)
-    kernel.connection.close()
-    kernel.connection = None
-    signal.pidfd_send_signal(kernel.process, signal.SIGKILL)
+def _left(daemon: Daemon, poll: select.poll, child: Child) -> None:
+    """End a child whose other side has ended, with what it has started: nobody could ever speak with it again."""
+    poll.unregister(child.connection)
+    child.connection.close()
+    child.connection = None
+    signal.pidfd_send_signal(child.process, signal.SIGKILL)
     with suppress(ProcessLookupError):
-        os.killpg(kernel.pid, signal.SIGKILL)
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _tell(connection: socket.socket, answer: dict) -> None:

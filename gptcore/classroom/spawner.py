@@ -1,11 +1,9 @@
-"""A server for each student: as a system user of her own, bounded, with the lessons laid out, one after another."""
+"""A server for each student: as a system user of her own, bounded, one after another."""
 
 import asyncio
 import os
 import pwd
 import shutil
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -14,14 +12,15 @@ from jupyterhub.spawner import LocalProcessSpawner, set_user_setuid
 from traitlets import Bool, Int
 
 from gptcore.classroom.accounts import account, account_name
+from gptcore.classroom.asking import FOLDER
 from gptcore.classroom.limits import bound, group_of
 from gptcore.language import ENGLISH, _, language
 from gptcore.lessons import FIRST
+from gptcore.lessons import FOLDER as LESSONS
 from gptcore.units import bytes_text
 
-RUNTIME = Path("/run/gptcore-class")  # short, because the name of a kernel's socket can have 107 bytes at most
+RUNTIME = Path(FOLDER)  # short, because the name of a kernel's socket can have 107 bytes at most
 SETTINGS = Path(__file__).with_name("jupyter")
-FOLDER = "gptcore-lessons"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 UNUSED = '{"jupyter_lsp": False, "notebook_shim": False}'  # language servers, and Notebook 7: they slow each start
 CLOSED = 20 * 60  # seconds after which a kernel ends whose notebook nobody has open
@@ -43,7 +42,6 @@ class ClassSpawner(LocalProcessSpawner):
             _make_closed(self._runtime(user), user)
             self._group = group_of(user.pw_name, self.student_memory)
             self.log.info("%s", self._bounds())
-            await self._lay_out(user)
             address = await super().start()
             await self._listens(*address)
             return address
@@ -55,6 +53,10 @@ class ClassSpawner(LocalProcessSpawner):
         for process in psutil.process_iter(["uids"]):
             if process.info["uids"] and process.info["uids"].real == uid:
                 process.kill()
+
+    async def progress(self):
+        """What the page says that waits for the server."""
+        yield {"progress": 50, "message": _("Your server is starting up.")}
 
     def make_preexec_fn(self, name):
         """The limits come before the change of user: afterwards they could not be set."""
@@ -77,7 +79,7 @@ class ClassSpawner(LocalProcessSpawner):
         first = FIRST if language() == ENGLISH else f"{language()}/{FIRST}"
         return [
             *super().get_args(),
-            f"--ServerApp.root_dir={Path(pwd.getpwnam(account_name(self.user.name)).pw_dir) / FOLDER}",
+            f"--ServerApp.root_dir={Path(pwd.getpwnam(account_name(self.user.name)).pw_dir, Path(LESSONS).name)}",
             f"--ServerApp.default_url=/lab/tree/{first}",
             f"--ServerApp.terminals_enabled={self.terminals}",
             f"--ServerApp.jpserver_extensions={UNUSED}",
@@ -101,22 +103,6 @@ class ClassSpawner(LocalProcessSpawner):
             said = _("at most {each} for each process of {name} (RLIMIT_DATA), {all} for all together (control group)")
         sizes = {"each": bytes_text(self.process_memory), "all": bytes_text(self.student_memory)}
         return said.format(name=account_name(self.user.name), **sizes)
-
-    async def _lay_out(self, user: pwd.struct_passwd) -> None:
-        """Copy the lessons into the home, or bring them up to date. Whatever fails, the server starts all the same."""
-        environment = self.user_env({name: os.environ[name] for name in self.env_keep if name in os.environ})
-        command = [sys.executable, "-P", "-m", "gptcore.lessons", str(Path(user.pw_dir) / FOLDER), "--no-open"]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env=environment,
-            preexec_fn=self.make_preexec_fn(self.user.name),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        said, _nothing = await process.communicate()
-        if process.returncode:
-            self.log.error("%s: %s", user.pw_name, said.decode(errors="replace"))
 
     async def _listens(self, ip: str, port: int) -> None:
         """Wait until the server answers, or has ended: only then is it the next one's turn."""

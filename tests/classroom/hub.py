@@ -13,9 +13,11 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gptcore.classroom.accounts import account_name
+from gptcore.classroom.asking import SOCKETS
 from tests.classroom.student import Student
 
 ROOT = Path(__file__).parents[2]
@@ -35,16 +37,23 @@ def skip_unless_possible() -> None:
 class Hub:
     """The running hub; `students` are on its list. `more` are lines below the configuration."""
 
-    def __init__(self, names: list[str], more: str = "", config: str | None = None, idle_minutes: float = 60):
+    def __init__(
+        self,
+        names: list[str],
+        more: str = "",
+        config: str | None = None,
+        idle_minutes: float = 60,
+        language: str = "en",
+    ):
         self.place = Path(tempfile.mkdtemp(prefix="gptcore-class-"))
         self.place.chmod(0o755)
         self.code = self._readable_code()
         self.names = [f"{name}-{os.getpid()}" for name in names]
-        self.folder = self.place / "class"
+        self.folder, self.is_stock = self.place / "class", config is not None
         self.url = f"http://127.0.0.1:{free_port()}"
         self.environment = os.environ | {"GPTCORE_CLASS": str(self.folder), "PYTHONPATH": str(self.code)}
-        for name in ("GPTCORE_LANGUAGE", "JUPYTERHUB_API_TOKEN"):
-            self.environment.pop(name, None)
+        self.environment.pop("JUPYTERHUB_API_TOKEN", None)
+        self.environment["GPTCORE_LANGUAGE"] = language
         if config is None:
             self.command("students", "-", text="\n".join(self.names))
             self.command("password", text=CLASS_PASSWORD)
@@ -89,8 +98,10 @@ class Hub:
         for _ in range(600):
             assert self.process.poll() is None, self.log.read_text()
             with suppress(OSError):
-                urllib.request.urlopen(f"{self.url}/hub/login", timeout=5)
-                return
+                said = self.log.read_text()  # by the daemons that fork, too: where they listen
+                if self.is_stock or all(socket in said for socket in SOCKETS.values()):
+                    urllib.request.urlopen(f"{self.url}/hub/login", timeout=5)
+                    return
             time.sleep(0.2)
         raise AssertionError(self.log.read_text())
 
@@ -120,13 +131,22 @@ class Hub:
         """Make all that is in a folder the user's."""
         subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", folder], check=True)
 
+    def end(self) -> None:
+        """End the hub and all that it has started, whoever still waits for it."""
+        with suppress(psutil.NoSuchProcess):
+            started = psutil.Process(self.process.pid).children(recursive=True)
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+            for process in started:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
     def stop(self) -> None:
         """End the hub, and take its users off the system again."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        self.end()
         for name in self.names:
             subprocess.run(["userdel", "--remove", account_name(name)], capture_output=True)
         shutil.rmtree(self.place, ignore_errors=True)

@@ -1,10 +1,12 @@
 """A student as the hub sees one: a browser's requests and messages, without the browser."""
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -48,15 +50,26 @@ class Student:
         )
 
     def start_server(self, patience: float = SECONDS) -> None:
-        """Ask for the server, and wait until its page is there."""
+        """Ask for the server, and wait until its page is there: the page that waits hears how far it is."""
         end = time.monotonic() + patience
-        self.session.get(f"{self.url}/hub/spawn", timeout=SECONDS)
+        page = self.session.get(f"{self.url}/hub/spawn", timeout=SECONDS)
         while True:
+            if progress := re.search(r'new EventSource\("([^"]+)"', page.text):
+                self._hear(f"{self.url}{unescape(progress[1])}", end - time.monotonic())
             page = self.session.get(f"{self.home}/lab", timeout=SECONDS)
             if page.ok and urlsplit(page.url).path.startswith(urlsplit(self.home).path):
                 return
             assert time.monotonic() < end, f"{self.name} still waits for a server: {page.status_code} {page.url}"
             time.sleep(0.5)
+
+    def _hear(self, progress: str, patience: float) -> None:
+        """Listen to what the hub says of the server, until it is there or will not come."""
+        with self.session.get(progress, timeout=max(1, patience), stream=True) as said:
+            for line in said.iter_lines(chunk_size=1):
+                event = json.loads(line.removeprefix(b"data:")) if line.startswith(b"data:") else {}
+                assert not event.get("failed"), event.get("message")
+                if event.get("ready"):
+                    return
 
     def api(self, method: str, path: str, **settings) -> requests.Response:
         """What a page of the student's server asks of it."""

@@ -117,7 +117,7 @@ def test_a_hub_that_does_not_answer_or_has_no_tls_is_told(hub, folder):
 
 
 def test_a_daemon_that_forks_is_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(check, "SOCKET", tmp_path / "s")
+    monkeypatch.setattr(check, "SOCKETS", {"kernels": str(tmp_path / "s")})
     assert len(list(check._prefork())) == 1
     with socket.socket(socket.AF_UNIX) as daemon:
         daemon.bind(str(tmp_path / "s"))

@@ -2,8 +2,10 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -12,6 +14,7 @@ import websocket
 
 pytest.importorskip("jupyterhub")
 
+from gptcore.classroom import servers, singleuser
 from gptcore.classroom.spawner import RUNTIME
 from tests.classroom.hub import CLASS_PASSWORD, Hub, skip_unless_possible
 from tests.classroom.student import Student, connect
@@ -123,7 +126,12 @@ def test_no_student_is_an_admin(hub, students):
 def server_of(hub: Hub, number: int) -> psutil.Process:
     uid = hub.user(number).pw_uid
     mine = (process for process in psutil.process_iter() if process.uids().real == uid)
-    return next(process for process in mine if "gptcore.classroom.server" in process.cmdline())
+    return next(process for process in mine if is_server(process))
+
+
+def is_server(process: psutil.Process) -> bool:
+    """Whether it was forked to be a server, or started as one where no daemon forked it in time."""
+    return process.name() == servers.NAME or singleuser.__name__ in process.cmdline()
 
 
 def ports(process: psutil.Process) -> set[int]:
@@ -152,7 +160,7 @@ def test_a_kernel_is_spoken_with_by_its_student_alone(hub, students):
     reach = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
     with students[1].opened(LESSONS[0]) as kernel:
         kernel.text_of("1 + 1")
-        sockets = list((RUNTIME / str(hub.user(1).pw_uid)).glob("kernel-*-ipc-*"))
+        sockets = list((RUNTIME / str(hub.user(1).pw_uid)).glob(f"kernel-{kernel.id}-ipc-*"))
         assert len(sockets) == 5 and all(map(os.path.exists, sockets))
         for file in map(str, sockets):
             assert hub.run_as(1, sys.executable, "-c", reach, file).returncode == 0
@@ -215,17 +223,24 @@ def test_a_lesson_opens_without_terminals_and_without_news(students):
     assert {*LESSONS, "ko"} <= set(names)
 
 
-def test_servers_start_before_the_bell_and_end_when_nobody_uses_them():
+def test_servers_start_before_the_bell_and_end_when_nobody_uses_them_and_the_pages_are_in_korean():
     skip_unless_possible()
     config = "c.JupyterHub.last_activity_interval = 2"
-    hub = Hub(["early"], more=config, idle_minutes=0.1)
+    hub = Hub(["early"], more=config, idle_minutes=0.1, language="ko")
     try:
         assert hub.names[0] in hub.command("start")
         student = hub.student(0)
+        page = student.session.get(f"{hub.url}/hub/login").content.decode()
+        assert ">이름:</label>" in page and "Username" not in page and "Sign in" not in page
         student.log_in()
-        assert "Stop My Server" in student.session.get(f"{hub.url}/hub/home").text
+        assert ">내 서버 멈추기</a>" in student.session.get(f"{hub.url}/hub/home").content.decode()
         psutil.wait_procs([server_of(hub, 0)], timeout=120)
         with pytest.raises(StopIteration):
             server_of(hub, 0)
+        end = time.monotonic() + 120
+        while "서버가 실행되고 있지 않아요" not in page:  # the hub is a moment behind
+            assert time.monotonic() < end, page
+            time.sleep(0.5)
+            page = student.session.get(f"{hub.url}/hub/user/{quote(hub.names[0])}/").content.decode()
     finally:
         hub.stop()

@@ -15,6 +15,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 pytest.importorskip("jupyterhub", reason="JupyterHub is not installed, or cannot be, as on Windows")
+import jupyterhub.singleuser  # noqa: E402
 from jupyterhub.auth import Authenticator  # noqa: E402
 from jupyterhub.spawner import LocalProcessSpawner  # noqa: E402
 from traitlets.config import Config, LoggingConfigurable  # noqa: E402
@@ -173,23 +174,28 @@ def test_the_hub_of_the_chart_can_log_students_in_with_what_its_first_container_
     ]
 
 
-def test_a_server_starts_with_the_lessons_and_what_a_student_changed_stays(tmp_path, monkeypatch):
+@pytest.fixture
+def started(monkeypatch):
+    """The arguments of each server of JupyterHub's that would have been one."""
+    found = []
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+    monkeypatch.setattr(jupyterhub.singleuser, "main", lambda: found.append(sys.argv[1:]))
+    return found
+
+
+def test_a_server_starts_with_the_lessons_and_what_a_student_changed_stays(started, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    started = []
-    monkeypatch.setattr(singleuser.os, "execv", lambda program, command: started.append(command))
     singleuser.run(["--port=1"])
     lesson = tmp_path / Path(FOLDER).name / FIRST
     mine = lesson.read_text(encoding="utf-8").replace("Once upon a time", "Once upon a slime")
     lesson.write_text(mine, encoding="utf-8")
     singleuser.run(["--port=2"])
     assert lesson.read_text(encoding="utf-8") == mine and "slime" in mine
-    assert started == [[*singleuser.SERVER, "--port=1"], [*singleuser.SERVER, "--port=2"]]
+    assert started == [["--port=1"], ["--port=2"]]
 
 
-def test_a_server_starts_although_the_lessons_cannot_be_laid_out(tmp_path, monkeypatch, capsys):
+def test_a_server_starts_although_the_lessons_cannot_be_laid_out(started, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / Path(FOLDER).name).write_text("a file")
-    started = []
-    monkeypatch.setattr(singleuser.os, "execv", lambda program, command: started.append(command))
     singleuser.run([])
-    assert started == [singleuser.SERVER] and "cannot be written" in capsys.readouterr().err
+    assert started == [[]] and "cannot be written" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.classroom.accounts import ROOT, accounts, begin_as, run_as
+from tests.classroom.daemon import daemon as begun
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kernels are forked on Linux alone")
 
@@ -86,26 +87,9 @@ def students():
 
 @pytest.fixture(scope="module")
 def daemon(students):
-    """The daemon as a hub starts it, with a secret in its environment: its process, its socket and the secret."""
-    folder = Path("/run") / f"gptcore-test-{secrets.token_hex(4)}"
-    socket, log, secret = folder / "prefork.sock", folder / "log", secrets.token_hex(16)
-    folder.mkdir(mode=0o755)
-    command = [sys.executable, "-m", "gptcore.classroom", "prefork", "--socket", str(socket)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JUPYTERHUB_API_TOKEN": secret}
-    with log.open("w") as said:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=said)
-    try:
-        while not socket.is_socket():
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        yield process, str(socket), secret
-        assert process.poll() is None, log.read_text()
-    finally:
-        process.terminate()
-        process.wait()
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
+    """That of a hub, with a secret in its environment: its process, its socket and the secret."""
+    with begun("kernels") as daemon:
+        yield daemon
 
 
 @pytest.fixture
@@ -130,7 +114,7 @@ for manager in managers:
 """
     before = "os.setpriority(os.PRIO_PROCESS, 0, 3); os.sched_setaffinity(0, {0})"
     kinds, forked, ordinary = ask(program, before=before, GPTCORE_LANGUAGE="ko")
-    assert kinds == ["ForkedKernel", "Popen"]
+    assert kinds == ["ForkedProcess", "Popen"]
     assert (forked["language"], forked["niceness"], forked["cores"]) == ("ko", 3, [0])
     assert forked == ordinary
 
@@ -221,7 +205,7 @@ for code in ("import os, signal; os.kill(os.getpid(), 9)", "import os; os._exit(
     result += [ended(manager)]
     manager.shutdown_kernel()
 """
-    assert ask(program) == ["-2", True, "ForkedKernel", "NameError", 0, -signal.SIGKILL, 7]
+    assert ask(program) == ["-2", True, "ForkedProcess", "NameError", 0, -signal.SIGKILL, 7]
 
 
 def test_a_kernel_ends_with_the_server_that_asked_for_it(ask):
@@ -285,8 +269,8 @@ def test_another_students_connection_is_of_no_use(ask, students):
     os.chown(theirs, students[1].pw_uid, students[1].pw_gid)
     program = f"""
 import sys
-from gptcore.classroom.provisioner import ask
-kernel = ask([sys.executable, "-m", "ipykernel_launcher", "-f", "{theirs}"], dict(os.environ))
+from gptcore.classroom.provisioner import forked
+kernel = forked([sys.executable, "-m", "ipykernel_launcher", "-f", "{theirs}"], dict(os.environ))
 result = kernel.wait(SECONDS)
 """
     assert ask(program) == 1
@@ -337,7 +321,7 @@ manager.shutdown_kernel()
 
 def test_a_daemon_of_ones_own_needs_no_root_and_its_kernels_outlive_it(students):
     place = f"{students[0].pw_dir}/own.sock"
-    assert run_as(students[0], KERNEL.format(OWN), GPTCORE_PREFORK=place) == [True, 2, "ForkedKernel", "Popen"]
+    assert run_as(students[0], KERNEL.format(OWN), GPTCORE_PREFORK=place) == [True, 2, "ForkedProcess", "Popen"]
 
 
 def test_where_there_is_no_daemon_an_ordinary_kernel_starts(students):
@@ -360,9 +344,9 @@ print(__import__("json").dumps(len(it.accept()[0].recv(100))))
 """
     asks = """
 import json, os, sys
-from gptcore.classroom.provisioner import Unforked, ask
+from gptcore.classroom.provisioner import Unforked, forked
 try:
-    ask([sys.executable, "-m", "ipykernel_launcher"], dict(os.environ))
+    forked([sys.executable, "-m", "ipykernel_launcher"], dict(os.environ))
 except Unforked as problem:
     print(json.dumps(str(problem)))
 """

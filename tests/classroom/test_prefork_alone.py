@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gptcore.classroom.prefork import ADDED, MODULES, bare_environment, check_alone, check_trusted, listening
+from gptcore.classroom.kernels import MODULES
+from gptcore.classroom.prefork import ADDED, bare_environment, check_alone, check_trusted, listening
 from tests.classroom.accounts import ROOT
 
 pytest.importorskip("jupyter_client")
-from gptcore.classroom.provisioner import Unforked, _arguments  # noqa: E402
+from gptcore.classroom.asking import Unforked  # noqa: E402
+from gptcore.classroom.provisioner import _arguments  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kernels are forked on Linux alone")
 LAUNCH = ["-m", "ipykernel_launcher", "-f", "kernel.json"]
@@ -25,7 +27,7 @@ def test_a_bare_environment_has_no_secret():
 
 def test_what_is_imported_leaves_one_thread_and_reads_no_settings_of_a_hub():
     code = (
-        "import sys\nfrom gptcore.classroom.prefork import *\npreload()\ncheck_alone()\n"
+        "import sys\nfrom gptcore.classroom.prefork import *\npreload(kernels)\ncheck_alone()\n"
         "assert 'torch' in sys.modules and not {'huggingface_hub', 'transformers'} & sys.modules.keys()"
     )
     environment = bare_environment({**os.environ, "PYTHONPATH": str(ROOT)})
