@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="JupyterHub is not installed, or cannot be, as on Windows")
 
+from gptcore.classroom.kernels import NAME  # noqa: E402
 from tests.browser.conftest import SCREENSHOTS, Notebook  # noqa: E402
 from tests.classroom.hub import CLASS_PASSWORD, Hub, skip_unless_possible  # noqa: E402
 
@@ -39,9 +40,9 @@ def keep(page):
 
 
 def kernels(hub: Hub) -> list[psutil.Process]:
-    """The kernels of the student: all that is hers, and not her server."""
+    """The kernels of the student."""
     hers = [process for process in psutil.process_iter(["uids"]) if process.info["uids"].real == hub.user(0).pw_uid]
-    return [process for process in hers if "gptcore.classroom.server" not in process.cmdline()]
+    return [process for process in hers if process.name() == NAME]
 
 
 def test_a_student_signs_in_meets_the_first_widget_and_goes_on_after_a_kernel_was_ended(hub, page, keep):
@@ -57,7 +58,7 @@ def test_a_student_signs_in_meets_the_first_widget_and_goes_on_after_a_kernel_wa
     notebook = Notebook(page, f"{hub.url}/user/{hub.names[0]}/", LESSON)
     notebook.run_all()
     assert notebook.complaints() == []
-    notebook.output_with("input[type=range]")
+    notebook.output_with("input[type=range]").scroll_into_view_if_needed()
     keep("first-widget")
 
     page.locator(".jp-CodeCell").last.click()
