@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from playwright.sync_api import Locator
 
 pytest.importorskip("jupyterhub", reason="JupyterHub is not installed, or cannot be, as on Windows")
 
@@ -45,6 +46,14 @@ def kernels(hub: Hub) -> list[psutil.Process]:
     return [process for process in hers if process.name() == NAME]
 
 
+def is_still_in_view(output: Locator) -> bool:
+    """Scroll to an output, and say whether it stays there: cells above it get their height when they come into view."""
+    output.scroll_into_view_if_needed()
+    before = output.bounding_box()
+    output.page.wait_for_timeout(500)
+    return output.bounding_box() == before
+
+
 def test_a_student_signs_in_meets_the_first_widget_and_goes_on_after_a_kernel_was_ended(hub, page, keep):
     page.goto(hub.url)
     page.locator("input[name=username]").fill(hub.names[0])
@@ -58,7 +67,8 @@ def test_a_student_signs_in_meets_the_first_widget_and_goes_on_after_a_kernel_wa
     notebook = Notebook(page, f"{hub.url}/user/{hub.names[0]}/", LESSON)
     notebook.run_all()
     assert notebook.complaints() == []
-    notebook.output_with("input[type=range]").scroll_into_view_if_needed()
+    widget = notebook.output_with("input[type=range]")
+    notebook.eventually(lambda: is_still_in_view(widget))
     keep("first-widget")
 
     page.locator(".jp-CodeCell").last.click()
