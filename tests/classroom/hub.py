@@ -79,9 +79,7 @@ class Hub:
         code = self.place / "code"
         code.mkdir()
         for part in ("gptcore", "notebooks", "classroom"):
-            shutil.copytree(
-                ROOT / part, code / part, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-            )
+            shutil.copytree(ROOT / part, code / part, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
         subprocess.run(["chmod", "-R", "a+rX", str(code)], check=True)
         try:
             command = [sys.executable, "-c", "import gptcore, jupyterhub"]

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -16,35 +15,11 @@ pytest.importorskip("jupyterhub")
 
 from gptcore.classroom import servers, singleuser
 from gptcore.classroom.spawner import RUNTIME
+from tests.classroom.conftest import LATE, REMOVED
 from tests.classroom.hub import CLASS_PASSWORD, Hub, skip_unless_possible
 from tests.classroom.student import Student, connect
 
-NAMES = ["anna", "ben", "chloe", "dan", "eve", "finn", "gina", "민준"]
-LATE, REMOVED = len(NAMES), len(NAMES) + 1  # one who has not been here yet, and one who was taken off the list
 LESSONS = ["00_start_here.ipynb", "03_logits_to_probabilities.ipynb"]
-
-
-@pytest.fixture(scope="module")
-def hub() -> Iterator[Hub]:
-    skip_unless_possible()
-    hub = Hub([*NAMES, "late", "removed"])
-    yield hub
-    hub.stop()
-
-
-@pytest.fixture(scope="module")
-def students(hub) -> list[Student]:
-    """Eight who have come in, and whose servers are there."""
-
-    def come_in(number: int) -> Student:
-        student = hub.student(number)
-        student.log_in()
-        assert student.is_in()
-        student.start_server()
-        return student
-
-    with ThreadPoolExecutor(len(NAMES)) as all_at_once:
-        return list(all_at_once.map(come_in, range(len(NAMES))))
 
 
 def test_eight_at_once_finish_two_lessons(students):

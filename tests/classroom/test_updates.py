@@ -5,19 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.classroom.conftest import UPDATED
+
 pytest.importorskip("jupyterhub")
 
-from tests.classroom.hub import Hub, skip_unless_possible  # noqa: E402
-
 CHANGED, OTHER = "01_text_to_tokens.ipynb", "02_tokens_to_logits.ipynb"
-
-
-@pytest.fixture
-def hub():
-    skip_unless_possible()
-    hub = Hub(["anna"])
-    yield hub
-    hub.stop()
 
 
 def first_cell(student, name):
@@ -41,7 +33,7 @@ def publish(hub, name, text):
 
 
 def test_an_update_arrives_and_keeps_what_the_student_has_changed(hub):
-    student = hub.student(0)
+    student = hub.student(UPDATED)
     student.log_in()
     student.start_server()
     write(student, CHANGED, "mine")
