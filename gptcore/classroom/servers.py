@@ -12,6 +12,11 @@ MODULES = (
     "jupyterlab.labapp",
     "gptcore.classroom.killed",
     "gptcore.classroom.provisioner",
+    "anyio._backends._asyncio",
+    "ipykernel.kernelspec",
+    "jinja2.ext",
+    "jupyter_core.migrate",
+    "tornado.platform.asyncio",
 )
 
 

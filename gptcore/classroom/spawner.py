@@ -83,6 +83,7 @@ class ClassSpawner(LocalProcessSpawner):
             f"--ServerApp.default_url=/lab/tree/{first}",
             f"--ServerApp.terminals_enabled={self.terminals}",
             f"--ServerApp.jpserver_extensions={UNUSED}",
+            "--LabApp.extension_manager=readonly",  # the other one makes ready to ask PyPI
             "--KernelManager.transport=ipc",  # a port of this machine is open to all who are on it
             *(["--KernelProvisionerFactory.default_provisioner_name=gptcore-prefork"] if _can_fork() else []),
             "--ServerApp.kernel_websocket_connection_class=gptcore.classroom.killed.Connection",
