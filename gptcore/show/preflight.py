@@ -16,7 +16,7 @@ NAME = 11  # columns
 NEEDED_MEMORY = {f"{lesson:02}": 440_000_000 for lesson in range(6)} | {
     "06": 1_020_000_000,
     "07": 760_000_000,
-    "08": 750_000_000,
+    "08": 850_000_000,
     "09": 650_000_000,
     "10": 1_070_000_000,
     "11": 550_000_000,  # with the bundled model, as in a class: each GPT-2 that it loads takes as much again

@@ -1,5 +1,7 @@
 """Widgets and lessons in Korean: nothing that a learner reads or hears is left in English, and all of it has room."""
 
+import re
+
 import nbformat
 import pytest
 
@@ -7,6 +9,7 @@ import gptcore
 from gptcore import show
 from gptcore.lessons import NOTEBOOKS
 from tests.browser.bench import on_page
+from tests.browser.conftest import SCREENSHOTS, THEMES
 from tests.browser.test_accessible import HIGHEST, PROJECTED, widgets  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.usefixtures("in_korean")
@@ -55,7 +58,10 @@ def test_each_widget_speaks_korean_and_has_room_for_it(browser, widgets, width, 
 
 @pytest.mark.parametrize("file", sorted(KOREAN.glob("*.ipynb")), ids=lambda file: file.stem)
 def test_a_lesson_in_jupyterlab(open_notebook, file):
-    """Run All gives no error, and brings each widget to life; a training is stopped by its button."""
+    """Run All gives no error, and brings each widget to life; a training is stopped by its button.
+
+    It keeps a screenshot of each widget in both themes, for people to look at.
+    """
     cells = nbformat.read(file, 4).cells
     has_widget = [VIEW in str(cell.get("outputs")) for cell in cells]
     in_english = [i for i, cell in enumerate(cells) if "english" in cell.metadata.get("tags", ())]
@@ -71,3 +77,11 @@ def test_a_lesson_in_jupyterlab(open_notebook, file):
         notebook.eventually(lambda there=widgets_of_cell, i=i: (there.count() > 0) == has_widget[i])
         if i not in in_english:
             assert widgets_of_cell.evaluate_all(LEFT) == []
+    for theme, name in THEMES.items():
+        page.get_by_role("menuitem", name="Settings", exact=True).click()
+        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
+        page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{name}$")).click()
+        page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+        for i in [i for i, there in enumerate(has_widget) if there]:
+            widget = on_the_page.nth(i).locator(".jp-OutputArea-output", has=page.locator(".gc")).first
+            widget.screenshot(path=SCREENSHOTS / f"ko-{file.stem}-{i:02}-{theme}.png")
