@@ -1,5 +1,6 @@
 """Asking a daemon of `prefork.py` for a process of one's own, and looking after it. Nothing slow is imported here."""
 
+import hashlib
 import json
 import os
 import select
@@ -9,11 +10,24 @@ import struct
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from gptcore.classroom.folder import DEFAULT, class_folder
 from gptcore.language import _
 
-FOLDER = "/run/gptcore-class"
+
+def run_folder(of_class: Path) -> str:
+    """Where the daemons of a class listen, and where its kernels do: each class on a machine has its own.
+
+    It is short, because the name of a kernel's socket can have 107 bytes at most.
+    """
+    if of_class == Path(DEFAULT):
+        return "/run/gptcore-class"
+    return f"/run/gptcore-class-{hashlib.sha256(os.fsencode(of_class)).hexdigest()[:8]}"
+
+
+FOLDER = run_folder(class_folder())
 SOCKETS = {"kernels": f"{FOLDER}/prefork.sock", "servers": f"{FOLDER}/servers.sock"}
 SECONDS = 30  # in which a busy daemon answers
 GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP

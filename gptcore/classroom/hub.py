@@ -76,7 +76,7 @@ def _welcome() -> str:
 
 
 def _prefork(what: str) -> dict[str, Any]:
-    command = [sys.executable, "-P", "-m", "gptcore.classroom", "prefork", what]
+    command = [sys.executable, "-P", "-m", "gptcore.classroom", "prefork", what, "--socket", SOCKETS[what]]
     return {"name": f"prefork-{what}", "command": command}
 
 

@@ -12,14 +12,13 @@ from jupyterhub.spawner import LocalProcessSpawner, set_user_setuid
 from traitlets import Bool, Int
 
 from gptcore.classroom.accounts import account, account_name
-from gptcore.classroom.asking import FOLDER
+from gptcore.classroom.asking import FOLDER, SOCKETS
 from gptcore.classroom.limits import bound, group_of
 from gptcore.language import ENGLISH, _, language
 from gptcore.lessons import FIRST
 from gptcore.lessons import FOLDER as LESSONS
 from gptcore.units import bytes_text
 
-RUNTIME = Path(FOLDER)  # short, because the name of a kernel's socket can have 107 bytes at most
 SETTINGS = Path(__file__).with_name("jupyter")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 UNUSED = '{"jupyter_lsp": False, "notebook_shim": False}'  # language servers, and Notebook 7: they slow each start
@@ -72,6 +71,7 @@ class ClassSpawner(LocalProcessSpawner):
         user = pwd.getpwnam(account_name(self.user.name))
         env |= {"USER": user.pw_name, "LOGNAME": user.pw_name, "HOME": user.pw_dir, "SHELL": "/bin/bash"}
         env |= {"JUPYTER_RUNTIME_DIR": str(self._runtime(user)), "JUPYTER_CONFIG_PATH": str(SETTINGS)}
+        env |= {"GPTCORE_PREFORK": SOCKETS["kernels"], "GPTCORE_PREFORK_SERVERS": SOCKETS["servers"]}
         env |= dict.fromkeys(THREADS, "1") | {"GPTCORE_LANGUAGE": language(), "HF_HUB_OFFLINE": "1"}
         return env
 
@@ -91,7 +91,7 @@ class ClassSpawner(LocalProcessSpawner):
         ]
 
     def _runtime(self, user: pwd.struct_passwd) -> Path:
-        return RUNTIME / str(user.pw_uid)
+        return Path(FOLDER, str(user.pw_uid))
 
     def _bounds(self) -> str:
         """What holds, for the log."""

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from gptcore.classroom.accounts import account_name
-from gptcore.classroom.asking import SOCKETS
+from gptcore.classroom.asking import SOCKETS, run_folder
 from tests.classroom.student import Student
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,7 @@ class Hub:
         self.code = self._readable_code()
         self.names = [f"{name}-{os.getpid()}" for name in names]
         self.folder, self.is_stock = self.place / "class", config is not None
+        self.run_folder = Path(run_folder(self.folder))
         self.url = f"http://127.0.0.1:{free_port()}"
         self.environment = os.environ | {"GPTCORE_CLASS": str(self.folder), "PYTHONPATH": str(self.code)}
         self.environment.pop("JUPYTERHUB_API_TOKEN", None)
@@ -97,7 +98,7 @@ class Hub:
             assert self.process.poll() is None, self.log.read_text()
             with suppress(OSError):
                 said = self.log.read_text()  # by the daemons that fork, too: where they listen
-                if self.is_stock or all(socket in said for socket in SOCKETS.values()):
+                if self.is_stock or all(str(self.run_folder / Path(file).name) in said for file in SOCKETS.values()):
                     urllib.request.urlopen(f"{self.url}/hub/login", timeout=5)
                     return
             time.sleep(0.2)
@@ -148,6 +149,7 @@ class Hub:
         for name in self.names:
             subprocess.run(["userdel", "--remove", account_name(name)], capture_output=True)
         shutil.rmtree(self.place, ignore_errors=True)
+        shutil.rmtree(self.run_folder, ignore_errors=True)
 
 
 def free_port() -> int:

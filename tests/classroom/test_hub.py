@@ -14,7 +14,6 @@ import websocket
 pytest.importorskip("jupyterhub")
 
 from gptcore.classroom import servers, singleuser
-from gptcore.classroom.spawner import RUNTIME
 from tests.classroom.conftest import LATE, REMOVED
 from tests.classroom.hub import CLASS_PASSWORD, Hub, skip_unless_possible
 from tests.classroom.student import Student, connect
@@ -118,7 +117,7 @@ def ports(process: psutil.Process) -> set[int]:
 def test_homes_and_the_folder_of_the_class_are_closed(hub, students):
     home, other = hub.user(0).pw_dir, hub.user(1).pw_dir
     assert hub.run_as(0, "ls", f"{home}/gptcore-lessons").returncode == 0
-    closed = [other, f"{other}/gptcore-lessons", str(hub.folder), str(RUNTIME / str(hub.user(1).pw_uid))]
+    closed = [other, f"{other}/gptcore-lessons", str(hub.folder), str(hub.run_folder / str(hub.user(1).pw_uid))]
     closed += [str(file) for file in hub.folder.iterdir()]
     assert {"jupyterhub.sqlite", "cookie_secret", "students.txt"} <= {file.name for file in hub.folder.iterdir()}
     for place in closed:
@@ -135,7 +134,7 @@ def test_a_kernel_is_spoken_with_by_its_student_alone(hub, students):
     reach = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
     with students[1].opened(LESSONS[0]) as kernel:
         kernel.text_of("1 + 1")
-        sockets = list((RUNTIME / str(hub.user(1).pw_uid)).glob(f"kernel-{kernel.id}-ipc-*"))
+        sockets = list((hub.run_folder / str(hub.user(1).pw_uid)).glob(f"kernel-{kernel.id}-ipc-*"))
         assert len(sockets) == 5 and all(map(os.path.exists, sockets))
         for file in map(str, sockets):
             assert hub.run_as(1, sys.executable, "-c", reach, file).returncode == 0
@@ -198,12 +197,13 @@ def test_a_lesson_opens_without_terminals_and_without_news(students):
     assert {*LESSONS, "ko"} <= set(names)
 
 
-def test_servers_start_before_the_bell_and_end_when_nobody_uses_them_and_the_pages_are_in_korean():
+def test_servers_start_before_the_bell_and_end_when_nobody_uses_them_and_the_pages_are_in_korean(students):
     skip_unless_possible()
     config = "c.JupyterHub.last_activity_interval = 2"
     hub = Hub(["early"], more=config, idle_minutes=0.1, language="ko")
     try:
         assert hub.names[0] in hub.command("start")
+        assert server_of(hub, 0).name() == servers.NAME, "two classes on one machine have daemons of their own"
         student = hub.student(0)
         page = student.session.get(f"{hub.url}/hub/login").content.decode()
         assert ">이름:</label>" in page and "Username" not in page and "Sign in" not in page
