@@ -220,7 +220,7 @@ def gift(tale: Tale) -> None:
         '장터에서 {vendor|이/가} 말했{END} "그 {thing|을/를} 내 {thing2|과/와} {SWAP}',
         '이번에는 {vendor2|이/가} 말했{END} "그 {thing2|을/를} 내 {present|과/와} {SWAP}',
         "{hero|은/는} {HAPPY} {HOME} 돌아와 {present|을/를} 드리니 {elder}께서는 {ELDER_JOY}",
-        ("{present|은/는} 지금도 {elder} 댁 {SHELF} {KEPT}", MORAL, *CLOSINGS),
+        ("{present|은/는} 지금도 {elder} 곁에 {KEPT}", MORAL, *CLOSINGS),
     )
 
 
@@ -255,7 +255,7 @@ def seed(tale: Tale) -> None:
         "{hero|은/는} {spot} {side}에 {crop} 씨앗을 심고 {OFTEN} {TENDED}",
         "그런데 여름이 다 되도록 {WITHERED} {hero|은/는} {SAD}",
         '{LEAD} {TRAIT} {helper} 한 마리가 {CAME} 말했{END} "{call}, {ADVICE}',
-        "{hero|은/는} 그 말을 믿고 더 열심히 {TENDED}",
+        "{hero|은/는} 그 말을 믿고 더 정성껏 가꾸었{END}",
         "그러던 어느 날 아침, {HUGE} {crop|이/가} {RIPENED} {hero|은/는} {HAPPY}",
         "그리고 {crop|을/를} 따서 {helper}, {neighbour|과/와} 사이좋게 나누었{END}",
         ("지금도 해마다 {spot} {side}에는 {crop|이/가} 가득 열린답니다.", MORAL, *CLOSINGS),
@@ -272,7 +272,7 @@ def cure(tale: Tale) -> None:
         '"{herb|은/는} {wild} {side}에 {THERE}',
         "{hero|은/는} {RUN} 달려가 {herb|을/를} 구했{END}",
         "{herb|을/를} 드신 {elder}께서는 {RECOVERED}",
-        ("그 뒤로 {hero|은/는} {elder|과/와} {HAPPILY} 살았답니다.", MORAL, *CLOSINGS),
+        ("그 뒤로 {elder}께서는 {HAPPILY} 사셨답니다.", MORAL, *CLOSINGS),
     )
 
 

@@ -41,3 +41,35 @@ def test_no_story_has_a_noun_with_a_wrong_particle():
                     wrong += not is_right
     assert right > 500
     assert wrong == 0
+
+
+def test_a_prize_is_never_the_answer_to_its_riddle():
+    assert not set(korean.CAST["thing"]) & set(korean.PAIRS["riddle"].values())
+
+
+def test_a_stranger_can_be_told_from_neighbours_and_heroes():
+    strangers = set(korean.CAST["stranger"])
+    heroes = {noun for group in ("adults", "youths", "maidens", "animals") for noun in korean.HEROES[group]}
+    assert not strangers & heroes
+    assert not {neighbour.split()[-1] for neighbour in korean.CAST["neighbour"]} & strangers
+
+
+def test_a_dark_or_rainy_night_has_no_moon_and_no_stars_later():
+    assert not re.search("달이|달빛|별이|그림자", " ".join([*korean.WORDS["UNTIL"], *korean.CAST["contest"]]))
+
+
+def test_nobody_who_lives_alone_comes_home_to_a_family():
+    assert not [lived for lived in korean.VERBS["LIVED"] if "혼자" in lived]
+
+
+def test_what_the_hero_does_more_carefully_fits_whatever_was_done_before():
+    tales = [tale for seed in range(3000) if "씨앗을 심고" in (tale := stories.sample("ko", seed))]
+    assert len(tales) > 100
+    assert all("더 정성껏 가꾸었" in tale for tale in tales)
+
+
+@pytest.mark.parametrize(
+    "words", ["탐스러운 .{1,4} 탐스럽게", "걸음아 날 살려라 달아났", "무릎을 탁 치더니.*무릎을 탁 치며"]
+)
+def test_no_tale_says_a_word_twice_in_a_breath_or_drops_one(words):
+    assert not [seed for seed in range(3000) if re.search(words, stories.sample("ko", seed))]
