@@ -69,9 +69,9 @@ def test_logits_to_probabilities(open_notebook, keep, theme):
 
     # Tokens that are part of a character have long labels, which differ only in their ends: nothing is cut off.
     box = output.get_by_role("textbox", name="Text")
-    box.fill("옛날 옛적에")
+    box.fill("옛날 옛적에 조용한 산골에")
     box.press("Enter")
-    panels.get_by_text("␣<0xEB><0xA9>", exact=True).wait_for()
+    panels.get_by_text("␣장<0xEB><0x82>", exact=True).wait_for()
     labels = panels.locator("[role=listitem] > .gc-label")
     fits = "all => all.every(e => e.scrollWidth <= e.clientWidth + 1 && e.scrollHeight <= e.clientHeight + 1)"
     notebook.eventually(lambda: labels.evaluate_all(fits))
