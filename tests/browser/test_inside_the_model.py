@@ -20,7 +20,7 @@ def test_attention_view(notebook, keep):
     """Heads and tokens by mouse and by keyboard, a text that is typed, a text that is empty."""
     page = notebook.page
     output, status = widget(notebook, "attention-view")
-    status.filter(has_text="In layer 3, head 5").wait_for()
+    status.filter(has_text="In layer 3, head 3").wait_for()
     status.filter(has_text="“␣Anna” (position 22)").wait_for()
     notebook.eventually(lambda: output.locator(".gc-arc").count() == 1)
     notebook.keep_widths(keep, output, "attention")
@@ -66,9 +66,9 @@ def test_logit_lens(notebook, keep):
     output.get_by_text("After layer 3: the model's own output").wait_for()
     notebook.keep_widths(keep, output, "lens")
 
-    output.get_by_role("button", name="After layer 2, ␣said (position 185): ␣Anna").click()
+    output.get_by_role("button", name="After layer 2, ␣said (position 185): ␣").click()
     output.get_by_text("After layer 2", exact=True).wait_for()
-    assert output.locator(".gc-row").first.inner_text().startswith("␣Anna")
+    assert output.locator(".gc-row").first.inner_text().split()[0] == "␣"
     page.keyboard.press("ArrowLeft")
     status.filter(has_text="(position 184)").wait_for()
     page.keyboard.press("ArrowDown")
