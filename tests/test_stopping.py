@@ -38,8 +38,9 @@ def test_what_is_no_stop_string_is_refused_before_any_work(stop):
 def test_a_text_ends_before_its_stop_and_the_prompt_is_not_searched():
     model, tokenizer = load(device="cpu")
     whole = generate_text(model, "Once upon a time", tokenizer, 60, seed=1)
-    for stop in (".", [", "], ["rabbit", "merry rab"]):
+    for stop in (".", [", "], [whole[40:46], whole[34:43]]):  # one that begins sooner and ends within the other
         text = generate_text(model, "Once upon a time", tokenizer, 60, seed=1, stop=stop)
         first = min(whole.index(string, 16) for string in ([stop] if isinstance(stop, str) else stop))
         assert text == whole[:first]
+    assert "upon a" not in whole[16:]
     assert generate_text(model, "Once upon a time", tokenizer, 60, seed=1, stop="upon a") == whole
