@@ -121,16 +121,16 @@ check_per_byte = Exercise(
 # Exercise 3: multiple choice ----------------------------------------------------------------------------------------
 
 _START = "Once upon a time there lived"
-_ENDINGS = [  # so many, and such, that each of the mistakes chooses others
-    [" a lazy miller", " an old", " a king"],
-    [" a prince who could sing", " a miller and his cat", " some bees"],
-    [" a prince who could sing", " in the wood", " an owl"],
-    [" two brothers", " on a hill", " in the wood"],
-    [" a king", " on a hill", " a brave little tortoise"],
-    [" on a hill", " a goat", " a shy hedgehog"],
-    [" by the sea", " in the wood", " a brave little tortoise"],
-    [" a king", " a wolf", " on a hill"],
-    [" a brave little tortoise", " a goat", " by the sea"],
+_ENDINGS = [  # so many, and such, that each of the mistakes chooses others; a new tokenizer asks for new ones
+    [" an owl", " by the sea", " a little hen"],
+    [" an owl", " a prince who could sing", " two brothers"],
+    [" a mouse who loved to dance", " near a river", " on a hill"],
+    [" a prince who could sing", " a merry rabbit", " in the wood"],
+    [" two sisters", " two brothers", " a brave little tortoise"],
+    [" on a hill", " a goat", " a merry rabbit"],
+    [" a bear", " a merry rabbit", " in the wood"],
+    [" a mouse who loved to dance", " on a hill", " an owl"],
+    [" an owl", " three geese", " on a hill"],
 ]
 
 
@@ -197,6 +197,7 @@ check_likelier = Exercise(
         (
             N_("The chances were added, or averaged. Multiply them."),
             _least(lambda *text: -(-_ending(*text)).exp().sum()),
+            _least(lambda *text: -(-_ending(*text)).exp().mean()),
         ),
         (N_("Row t is about token t + 1: the first token of the ending belongs to the row before."), _least(_shifted)),
         (

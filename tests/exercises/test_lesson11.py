@@ -216,6 +216,20 @@ def test_likelier_in_many_ways(says, function):
     assert says(lesson11.check_likelier, function).startswith("Right")
 
 
+def test_the_likeliest_ending_wins_by_far_more_than_rounding():
+    for case in lesson11.check_likelier.cases:
+        model, tokenizer, beginning, endings = case.arguments
+        for start in (beginning, "<|endoftext|>" + beginning):
+            least, second, _ = sorted(sum(of_ending(model, tokenizer, start, ending)) for ending in endings)
+            assert second - least > 0.5, endings
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_place_is_not_the_likeliest_ending_too_often(place):
+    chosen = [by_sum(*case.arguments) == case.arguments[-1][place] for case in lesson11.check_likelier.cases]
+    assert 0 < sum(chosen) <= len(chosen) / 2
+
+
 def choosing(measure):
     return lambda m, t, beginning, endings: min(endings, key=lambda e: measure(of_ending(m, t, beginning, e)))
 
