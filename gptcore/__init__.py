@@ -3,7 +3,7 @@
 >>> import gptcore
 >>> model, tokenizer = gptcore.load()
 >>> gptcore.generate_text(model, "Once upon a time", tokenizer, max_length=12, seed=1)
-'Once upon a time, when the hills were new, a merry rabbit named Mira'
+'Once upon a time, when the hills were new, a merry girl named Mira'
 
 Importing gptcore imports nothing slow; PyTorch comes with the first name that needs it.
 """

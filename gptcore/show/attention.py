@@ -166,7 +166,7 @@ class AttentionView(RecordedTextView):
     >>> view = AttentionView(model, tokenizer, "Once upon a time", layer=3, head=2)
     >>> view.position = 1
     >>> [round(weight, 2) for weight in view.weights]  # of the first token and of the second
-    [0.6, 0.4]
+    [0.06, 0.94]
 
     Layers, heads and positions are counted from 0. A new text puts `position` on its last token, the one from which
     the next is predicted. A value that is not allowed changes nothing, and `problem` says why. Of a text longer than

@@ -170,7 +170,7 @@ class DistributionExplorer(LiveView):
     >>> explorer = DistributionExplorer(model, tokenizer, "Once upon a time")
     >>> explorer.temperature = 0.5
     >>> round(explorer.choices, 2)  # as uncertain as among so many equally likely tokens
-    1.5
+    1.51
     >>> explorer.draw(1000)
     >>> int(explorer.counts.sum())
     1000

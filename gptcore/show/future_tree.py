@@ -47,7 +47,7 @@ class FutureTree(LiveView):
 
     >>> tree = FutureTree(model, tokenizer, "Once upon a time there", width=3, depth=2)
     >>> [(way.spelling, percent(way.path_prob), percent(way.true_prob)) for way in tree.ways]
-    [('␣was␣a', '44.0%', '44.3%'), ('␣lived␣in', '21.1%', '21.1%'), ('␣lived␣by', '15.1%', '13.9%')]
+    [('␣was␣a', '43.7%', '44.3%'), ('␣lived␣in', '21.3%', '21.1%'), ('␣lived␣by', '15.0%', '13.9%')]
 
     The `width` likeliest ways of `depth` tokens are found for certain (see `gptcore.show.ways`), and greedy's is shown
     too. Where a story of `gptcore.stories` begins as the text does, each way has its true chance beside the model's.

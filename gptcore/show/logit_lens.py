@@ -227,7 +227,7 @@ class LogitLens(RecordedTextView):
     >>> lens.table[-1][2].label  # the last row at position 2: the model's own answer
     '␣time'
     >>> lens.answer, lens.ranks  # the answer at `position`: how it rises, row by row
-    ('␣time', [1216, 1, 1, 1, 1])
+    ('␣time', [925, 1, 1, 1, 1])
 
     Rows are counted like the residuals of `gptcore.record`: row 0 after the embedding, row n after n layers, the last
     row is the model's own answer. Positions are counted from 0; a new text puts `position` on its last token. A value

@@ -42,7 +42,7 @@ class PrecisionExplorer(LiveView):
 
     >>> explorer = PrecisionExplorer(model, tokenizer, bits=4, grouping="row")
     >>> round(explorer.kl, 3), explorer.size  # nats per token; bytes of the weights
-    (0.004, 1457664)
+    (0.005, 1457664)
     >>> explorer.grouping = 32  # a scale for each 32 weights of a row
 
     `bits` is one of 32 (float32), 16 (bfloat16), 8, 6, 4, 3 and 2; `grouping`, which weights share a scale, is

@@ -179,7 +179,7 @@ class SettingsComparison(LiveView):
 
     >>> comparison = SettingsComparison(model, tokenizer, "Once upon a time", seed=2)
     >>> comparison.first_difference, comparison.agreement  # of 40 new tokens
-    (3, 32)
+    (3, 38)
     >>> comparison.settings = {"temperature": 0, "top_k": 10}, {"temperature": 1.5, "top_k": None}
 
     Each setting is a mapping with any of temperature, top_k, top_p and min_p. Both texts are those of

@@ -40,7 +40,7 @@ class GenerationStepper(LiveView):
     >>> stepper.text
     'Once upon a time, fox'
     >>> round(stepper.surprise), round(stepper.model_surprise)  # nats: of this text, of the darts' own choice
-    (28, 1)
+    (25, 1)
 
     Left to the dart, the tokens are those of `gptcore.generate` with the same settings and seed. `position` is how many
     new tokens have been written; going back and forward again gives the same tokens. Only the record of the current

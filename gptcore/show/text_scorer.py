@@ -23,9 +23,9 @@ class TextScorer(LiveView):
 
     >>> scorer = TextScorer(model, tokenizer, "Once upon a time there was a fox")
     >>> scorer.labels[scorer.position], scorer.ranks[scorer.position]  # the most surprising token, until you choose
-    ('␣fox', 213)
+    ('␣fox', 404)
     >>> round(scorer.total, 1), round(scorer.perplexity, 1)  # nats; as uncertain as among so many tokens
-    (13.7, 7.0)
+    (14.9, 8.4)
     >>> scorer.position = 4  # look at another token: `candidates` are the likeliest in its place
 
     `probs`, `ranks` and `surprises` have a value for each token; that of the first, which nothing predicts, is None.

@@ -134,7 +134,7 @@ class TokenExplorer(LiveView):
 
     >>> explorer = TokenExplorer({"bilingual": tokenizer}, text="옛날 옛적에")
     >>> explorer.token_ids["bilingual"]
-    [459, 463]
+    [463, 467]
     >>> explorer.text = "the the"
     >>> explorer.labels["bilingual"]
     ['t', 'he', '␣the']
