@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page
 import gptcore
 from gptcore import stories
 from gptcore.show import AttentionView, LogitLens
+from gptcore.show.style import percent
 from tests.browser.bench import on_page
 
 TALE = stories.sample("en", seed=10_001)
@@ -130,7 +131,7 @@ def test_a_token_is_chosen_in_the_text(browser: Browser, loaded):
     with on_page(browser, view) as page:
         page.get_by_role("button", name="␣Anna, position 22:").click()
         page.get_by_role("status").filter(has_text="“␣Anna” (position 22)").wait_for()
-        assert current(page) == f"␣Anna, position 22: looks from here, gets {100 * view.weights[22]:.1f}%"
+        assert current(page) == f"␣Anna, position 22: looks from here, gets {percent(view.weights[22])}"
         assert page.locator(".gc-later").count() == len(view.labels) - 23
         for key, position in [("ArrowRight", 23), ("ArrowLeft", 22), ("Home", 0)]:
             page.keyboard.press(key)
@@ -156,7 +157,7 @@ def test_what_the_pointer_is_on_is_shown_before_it_is_chosen(browser: Browser, l
         preview.wait_for(state="attached")
         page.get_by_text("Layer 1, head 4: looks most at").wait_for()
         page.get_by_role("button", name=f"{view.labels[2]}, position 2:").hover()
-        page.get_by_text(f"{view.labels[2]} (position 2) gets {100 * view.weights[2]:.1f}%", exact=True).wait_for()
+        page.get_by_text(f"{view.labels[2]} (position 2) gets {percent(view.weights[2])}", exact=True).wait_for()
         assert (
             page.locator(".gc-arc.gc-lit").evaluate_all("es => es.map(e => e.target)") == [2] and preview.count() == 0
         )
