@@ -17,6 +17,8 @@ from typing import Any
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from gptcore.particles import with_particles
+
 PARSE = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 SETTING, IMPORT = "gptcore.language('ko')", "import gptcore"
 GLOSSARY = "glossary.md"  # which only one edition needs
@@ -37,6 +39,9 @@ MARKS = {
     "pictures": r"!\[|<img ",
     "displayed formulas": r"\$\$",
 }
+PARTICLES = {"은": "은(는)", "을": "을(를)", "이에요": "이에요(예요)", "으로": "(으)로"}
+PARTICLES |= {"는": "은(는)", "를": "을(를)", "예요": "이에요(예요)", "로": "(으)로"}
+AFTER_NUMBER = re.compile(rf"(\d[\d,.]*)({'|'.join(PARTICLES)})(?![가-힣])")
 PLAIN = re.compile(r"(?:([가-힣])다|니까|[할일]까|는가|[하보]자|[하보]라)[.?!](?=\s|$)")  # how 해요체 never ends
 
 
@@ -86,7 +91,7 @@ def _prose(english: str, korean: str) -> Iterator[str]:
             yield f"a picture has no text in Korean, only {''.join(words)!r}"
     if any("alt=" not in tag for tag in re.findall(r"<img [^>]*>", korean)):
         yield "a picture has no text"
-    yield from (*english_left(korean), *impolite(korean), *not_bold(korean))
+    yield from (*english_left(korean), *impolite(korean), *wrong_particles(korean), *not_bold(korean))
 
 
 def not_bold(text: str) -> Iterator[str]:
@@ -139,6 +144,14 @@ def impolite(text: str) -> Iterator[str]:
             yield f"not in 해요체: {text[max(0, found.start() - 20) : found.end()]!r}"
 
 
+def wrong_particles(text: str) -> Iterator[str]:
+    """Numbers with a particle that does not fit how they are read."""
+    for found in AFTER_NUMBER.finditer(text):
+        number, particle = found.groups()
+        if found[0] != (right := with_particles(number + PARTICLES[particle])):
+            yield f"wrong particle: {found[0]!r} instead of {right!r}"
+
+
 def code_faults(english: str, korean: str, tags: Collection[str] = ()) -> Iterator[str]:
     """What is wrong with the code of a Korean cell with these tags."""
     one, other = map(_parsed, (english, korean))
@@ -154,7 +167,7 @@ def code_faults(english: str, korean: str, tags: Collection[str] = ()) -> Iterat
                 yield f"it is in English: {text!r}"
     for text in (*_strings(other), *_comments(korean)):
         if not text.startswith("옛날 옛적에"):  # a tale ends as tales do: 살았답니다
-            yield from impolite(text)
+            yield from (*impolite(text), *wrong_particles(text))
 
 
 def _parsed(source: str) -> ast.Module:

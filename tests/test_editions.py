@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from gptcore.language import LOCALE
-from tests.editions import FENCE, bare, code_faults, english_left, faults, impolite, not_bold
+from tests.editions import FENCE, bare, code_faults, english_left, faults, impolite, not_bold, wrong_particles
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, KOREAN = ROOT / "notebooks", ROOT / "notebooks" / "ko"
@@ -104,6 +104,7 @@ def test_what_is_the_same_in_both_editions_is_no_fault():
         ("낱말 {len(logits)}개, 여우는", "the fox of {len(logits)} tales", "'the fox of  tales ' instead of"),
         ("낱말마다 점수 하나", "one score for each word", "it is in English: '# one score for each word'"),
         ("여우는", "여우는 작다.", "not in 해요체"),
+        ("여우는", "6.992이에요. 여우는", "wrong particle: '6.992이에요' instead of '6.992예요'"),
     ],
 )
 def test_a_changed_line_of_code_is_found(there, here, fault):
@@ -143,6 +144,7 @@ def test_a_cell_that_sets_the_language_may_import_the_package_for_that():
         ("셋 가운데 첫째일까요?", "Is it the first of the three?", "it is in English: 'Is it the first"),
         ("셋 가운데 첫째일까요?", "셋 가운데 첫째입니다.", "not in 해요체"),
         ("셋 가운데 첫째일까요?", "하나가 첫째였다.", "not in 해요체"),
+        ("셋 가운데", "10는 큰 수예요. 셋 가운데", "wrong particle: '10는' instead of '10은'"),
         ("셋 가운데", "**셋(three)**가운데", "it is not bold: '**셋(three)**가운데"),
         ("셋 가운데", "**“셋” **가운데", "it is not bold"),
     ],
@@ -222,7 +224,8 @@ def test_a_korean_readme_says_what_the_english_one_says_with_the_same_commands(f
         *(re.findall("^```python\n(.*?)^```", text, re.M | re.S) for text in (english, korean)), strict=True
     ):
         assert list(code_faults(*codes)) == []
-    assert [*english_left(korean), *impolite(korean), *not_bold(korean), *not_in_the_glossary(bare(korean))] == []
+    assert [*english_left(korean), *impolite(korean), *wrong_particles(korean), *not_bold(korean)] == []
+    assert not_in_the_glossary(bare(korean)) == set()
     assert "(README.ko.md)" in english and "(README.md)" in korean
 
 
