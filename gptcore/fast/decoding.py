@@ -2,7 +2,8 @@
 
 In a small model the arithmetic of one token takes less time than the Python and PyTorch around it: looking up modules
 and weights by name, asking for dropout that is switched off, choosing between kernels. `decoder` does all that once and
-returns a function that computes what `GPTModel` does for one new token in each row. And top-k keeps little of a large
+returns a function that computes what `GPTModel` does for one new token in each row; for a single row of a small model
+that is `small_decoder`. And top-k keeps little of a large
 vocabulary, so `draw_next` works on what it keeps, without a record.
 """
 
@@ -87,7 +88,12 @@ def decoder(
     """
     rows = kv_cache.keys.shape[1]
     small = model.device.type == "cpu" and rows * model.num_parameters() <= SMALL
-    attend = _attend_on_one_core if small and _has_numpy(kv_cache.keys.dtype) else _attend
+    in_numpy = small and _has_numpy(kv_cache.keys.dtype)
+    if in_numpy and rows == 1 and _has_usual_weights(model):
+        from gptcore.fast.small import small_decoder
+
+        return small_decoder(model, kv_cache)
+    attend = _attend_on_one_core if in_numpy else _attend
     layers = zip(model.blocks, kv_cache.keys, kv_cache.values, strict=True)
     blocks = [decoder_block(block, rows, attend(keys, values, mask), small) for block, keys, values in layers]
     final_norm, head = norm(model.final_norm), model.head.product(rows, small)
@@ -160,7 +166,7 @@ def _attend(keys: Tensor, values: Tensor, mask: Tensor | None) -> Attend:
 
 def _attend_on_one_core(keys: Tensor, values: Tensor, mask: Tensor | None) -> Attend:
     """`_attend` in NumPy, which leaves it to one thread; PyTorch gives each head to a thread, however small it is."""
-    import numpy
+    from gptcore.fast.small import softmax
 
     all_keys, all_values, scale = keys.numpy(), values.numpy(), keys.shape[-1] ** -0.5
     added = None if mask is None else mask.numpy()
@@ -169,12 +175,7 @@ def _attend_on_one_core(keys: Tensor, values: Tensor, mask: Tensor | None) -> At
         all_keys[:, :, position], all_values[:, :, position] = key.numpy()[:, :, 0], value.numpy()[:, :, 0]
         seen = position + 1
         scores = query.numpy() @ all_keys[:, :, :seen].swapaxes(2, 3)  # (B, n_heads, 1, S)
-        scores *= scale
-        if added is not None:
-            scores += added[..., :seen]
-        scores -= scores.max(-1, keepdims=True)
-        weights = numpy.exp(scores, out=scores)
-        weights /= weights.sum(-1, keepdims=True)
+        weights = softmax(scores, scale, None if added is None else added[..., :seen])
         return torch.from_numpy(weights @ all_values[:, :, :seen])
 
     return attend
@@ -183,6 +184,14 @@ def _attend_on_one_core(keys: Tensor, values: Tensor, mask: Tensor | None) -> At
 def _has_numpy(dtype: torch.dtype) -> bool:
     """Whether NumPy is there, and has this dtype."""
     return dtype in (torch.float32, torch.float64) and find_spec("numpy") is not None
+
+
+def _has_usual_weights(model: GPTModel) -> bool:
+    """Whether all layers are `Linear`, and all norms have their vectors."""
+    return all(
+        type(module) is not Int8Linear and not (type(module) is nn.LayerNorm and module.bias is None)
+        for module in model.modules()
+    )
 
 
 def _embedding(embedding: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:

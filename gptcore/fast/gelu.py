@@ -12,9 +12,9 @@ from torch.autograd.function import once_differentiable
 
 MANY = 2**12  # values: with fewer, several operations take longer than one
 
-_SLOPE = 2 * math.sqrt(2 / math.pi)  # 2u = _SLOPE · x + _BEND · x³
-_BEND = 0.044715 * _SLOPE
-_START = torch.tensor(_SLOPE, dtype=torch.float32, device="cpu")
+SLOPE = 2 * math.sqrt(2 / math.pi)  # 2u = SLOPE · x + BEND · x³
+BEND = 0.044715 * SLOPE
+_START = torch.tensor(SLOPE, dtype=torch.float32, device="cpu")
 
 
 class GELU(nn.GELU):
@@ -28,11 +28,11 @@ class GELU(nn.GELU):
 
 def _gate(x: Tensor) -> Tensor:
     """sigmoid(2u): the share of x that passes. All operations but the first work in place."""
-    return torch.addcmul(_START, x, x, value=_BEND).mul_(x).sigmoid_()
+    return torch.addcmul(_START, x, x, value=BEND).mul_(x).sigmoid_()
 
 
 class _BySigmoid(torch.autograd.Function):
-    """x · gate(x). Its slope is gate · (1 + (1 − gate) · x · (_SLOPE + 3 · _BEND · x²))."""
+    """x · gate(x). Its slope is gate · (1 + (1 − gate) · x · (SLOPE + 3 · BEND · x²))."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -44,5 +44,5 @@ class _BySigmoid(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         x, gate = ctx.saved_tensors
-        slope = torch.addcmul(_START, x, x, value=3 * _BEND).mul_(x).mul_(1 - gate).add_(1).mul_(gate)
+        slope = torch.addcmul(_START, x, x, value=3 * BEND).mul_(x).mul_(1 - gate).add_(1).mul_(gate)
         return slope.mul_(gradient)

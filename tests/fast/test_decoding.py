@@ -106,18 +106,41 @@ def test_another_kind_of_module_runs_its_own_code():
     assert torch.equal(written, gptcore.generate(model, token_ids, 6, temperature=0, use_cache=False))
 
 
-def test_attention_on_one_core_is_that_of_the_model(monkeypatch):
-    """Past a mask too, in both precisions; where NumPy is not, PyTorch takes over."""
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_small_model_in_numpy_computes_what_it_does_in_pytorch(rows, monkeypatch):
+    """In both precisions; where NumPy is not, PyTorch takes over."""
     for dtype in (torch.float32, torch.float64):
         model = made().to(dtype)
-        token_ids = torch.randint(40, (3, 12))
+        token_ids = torch.randint(40, (rows, 12))
         with evaluating(model):
             expected = model(token_ids)
             for numpy_is_there in (True, False):
                 monkeypatch.setattr(gptcore.fast.decoding, "_has_numpy", lambda dtype, there=numpy_is_there: there)
-                one_more = decoder(model, KVCache(model.config, 3, dtype=dtype))
+                one_more = decoder(model, KVCache(model.config, rows, dtype=dtype))
                 logits = torch.stack([one_more(token_ids[:, i : i + 1]) for i in range(12)], dim=1)
                 torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("affine", [{"bias": False}, {"elementwise_affine": False}])
+def test_norms_without_vectors_too(affine):
+    model = made()
+    model.blocks[1].attention_norm = torch.nn.LayerNorm(16, **affine)
+    token_ids = torch.randint(40, (1, 6))
+    with evaluating(model):
+        one_more = decoder(model, KVCache(model.config))
+        logits = torch.stack([one_more(token_ids[:, i : i + 1]) for i in range(6)], dim=1)
+        torch.testing.assert_close(logits, model(token_ids), atol=1e-5, rtol=1e-5)
+
+
+def test_each_token_has_logits_of_its_own():
+    """They are not overwritten by the next token's."""
+    model = made()
+    with evaluating(model):
+        one_more = decoder(model, KVCache(model.config))
+        first = one_more(torch.tensor([[1]]))
+        before = first.clone()
+        one_more(torch.tensor([[2]]))
+    assert torch.equal(first, before)
 
 
 def test_a_small_model_divides_nothing_among_threads(monkeypatch):
