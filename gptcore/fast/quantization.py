@@ -116,12 +116,17 @@ class Int8Linear(nn.Module):
         parts = _parts(table)
         times_table = _sums(table, rows) if quick else lambda x: torch.cat([x @ from_int8(part) for part in parts])
 
+        def product_of_one_row(x: Tensor) -> Tensor:
+            y = times_table(x).view(-1)  # the outputs of all groups, one after the other
+            y = y[:out_features] if bias is None else y[:out_features] + bias
+            return y if x.ndim == 1 else y.view(*x.shape[:-1], out_features)
+
         def product(x: Tensor) -> Tensor:
             y = times_table(x.reshape(-1, x.shape[-1]))  # (groups, rows, outputs)
             y = y.transpose(0, 1).flatten(1)[:, :out_features].reshape(*x.shape[:-1], out_features)
             return y if bias is None else y + bias
 
-        return product
+        return product_of_one_row if quick and rows == 1 else product
 
 
 def _sums(table: Tensor, rows: int) -> Product:
