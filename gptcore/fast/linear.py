@@ -1,14 +1,17 @@
 """Matrix products for a model that writes: a few rows at a time, with all threads at work.
 
 For each new token a model multiplies every matrix by a single row, and the time goes into reading the matrix from
-memory. PyTorch gives the product of one row to one thread, which reads less than memory could deliver. It spreads a
-*batch* of products over all threads, so here the matrix is viewed as a batch: each thread has a share of the outputs.
+memory. On some CPUs the library below PyTorch gives the product of one row to one thread, which reads less than memory
+could deliver. A *batch* of products is spread over all threads everywhere, so there the matrix is viewed as a batch:
+each thread has a share of the outputs. Where one row has all threads already, a batch takes twice as long.
 
 A few rows, of several texts or of a short prompt, are multiplied as columns, weight · xᵀ instead of x · weightᵀ, which
 divides better among threads. The results are those of `nn.Linear` up to rounding; the parameters are the same.
 """
 
 from collections.abc import Callable
+from functools import cache
+from time import perf_counter
 
 import torch
 import torch.nn.functional as F
@@ -43,8 +46,9 @@ class Linear(nn.Linear):
         if weight.device.type == "cpu" and rows > 0:
             several_threads = torch.get_num_threads() > 1 and not small
             if weight.dtype == torch.float32 and rows == 1:
-                shared = several_threads and weight.numel() >= LARGE
-                return product_on_all_threads(weight, bias) if shared else _product_of_one_row(weight, bias)
+                if several_threads and weight.numel() >= LARGE and batch_is_quicker(torch.get_num_threads()):
+                    return product_on_all_threads(weight, bias)
+                return _product_of_one_row(weight, bias)
             as_columns = several_threads and rows <= FEW_ROWS and (weight.numel() >= LARGE or rows % TILE == 0)
             if weight.dtype == torch.float32 and as_columns:
                 return _product_of_columns(weight, bias)
@@ -53,6 +57,22 @@ class Linear(nn.Linear):
             if weight.dtype == torch.float16:  # most CPUs have no fast float16 product of many rows
                 return lambda x: F.linear(x.float(), weight.float(), None if bias is None else bias.float()).half()
         return lambda x: F.linear(x, weight, bias)
+
+
+@cache
+def batch_is_quicker(threads: int) -> bool:
+    """Whether so many threads read a large matrix sooner as a batch than for one row: it is tried, once."""
+    weight, x = torch.ones(2048, 1024), torch.ones(1024)  # 8 MB: more than what one core's caches hold
+    one, batch = _product_of_one_row(weight, None), product_on_all_threads(weight)
+    times = [(_seconds(one, x), _seconds(batch, x)) for _ in range(5)]
+    of_one, of_batch = map(min, zip(*times, strict=True))
+    return of_batch < of_one
+
+
+def _seconds(product: Product, x: Tensor) -> float:
+    start = perf_counter()
+    product(x)
+    return perf_counter() - start
 
 
 def product_on_all_threads(weight: Tensor, bias: Tensor | None = None) -> Product:

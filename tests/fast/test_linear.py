@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from gptcore.fast.linear import FEW_ROWS, LARGE, TILE, Linear, product_on_all_threads
+import gptcore
+from gptcore.fast.linear import FEW_ROWS, LARGE, TILE, Linear, batch_is_quicker, product_on_all_threads
 
 
 @pytest.fixture
@@ -19,11 +20,12 @@ def pair(out_features, in_features, bias=True, dtype=torch.float32):
     return ours.to(dtype), theirs
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("threads", "batch"), [(1, False), (2, False), (2, True)])
 @pytest.mark.parametrize("rows", [(), (1,), (1, 1), (2, 3), (TILE,), (2, TILE), (FEW_ROWS,), (FEW_ROWS + 1,), (0, 4)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("out_features", [1031, 2048, 3])
-def test_it_is_the_linear_layer_of_torch(threads, rows, bias, out_features, set_threads):
+def test_it_is_the_linear_layer_of_torch(threads, batch, rows, bias, out_features, set_threads, monkeypatch):
+    monkeypatch.setattr(gptcore.fast.linear, "batch_is_quicker", lambda threads: batch)
     ours, theirs = pair(out_features, 257, bias)
     assert (ours.weight.numel() >= LARGE) == (out_features > 1000)
     set_threads(threads)
@@ -38,6 +40,15 @@ def test_the_outputs_are_shared_out_without_remainder(threads, set_threads):
     for outputs in (1, 2, 7, 50):
         weight, bias, x = torch.randn(outputs, 5), torch.randn(outputs), torch.randn(1, 5)
         torch.testing.assert_close(product_on_all_threads(weight, bias)(x), nn.functional.linear(x, weight, bias))
+
+
+def test_what_is_quicker_is_tried_once(set_threads, monkeypatch):
+    batch_is_quicker.cache_clear()
+    set_threads(2)
+    found = batch_is_quicker(2)
+    assert found in (True, False)
+    monkeypatch.setattr(gptcore.fast.linear, "_seconds", lambda product, x: pytest.fail("tried again"))
+    assert batch_is_quicker(2) == found
 
 
 def test_a_weight_that_lies_column_by_column_in_memory():
