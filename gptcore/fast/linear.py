@@ -5,8 +5,9 @@ memory. On some CPUs the library below PyTorch gives the product of one row to o
 could deliver. A *batch* of products is spread over all threads everywhere, so there the matrix is viewed as a batch:
 each thread has a share of the outputs. Where one row has all threads already, a batch takes twice as long.
 
-A few rows, of several texts or of a short prompt, are multiplied as columns, weight · xᵀ instead of x · weightᵀ, which
-divides better among threads. The results are those of `nn.Linear` up to rounding; the parameters are the same.
+Several rows, of many texts or of a short prompt, are multiplied as columns, weight · xᵀ instead of x · weightᵀ: that is
+quicker with a large matrix, and divides better among threads. The results are those of `nn.Linear` up to rounding; the
+parameters are the same.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from gptcore.fast.onednn import linear_without_onednn
 
 Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features), (in_features,) → (out_features,)
 
+SEVERAL_ROWS = 8  # with fewer rows nn.Linear is quicker, since columns are multiplied a tile at a time
 FEW_ROWS = 128  # with more rows the time goes into arithmetic, and nn.Linear is as quick
 TILE = 16  # columns that are multiplied at a time: with a small matrix, 13 take longer than 16
 LARGE = 2**18  # values in a matrix that is worth dividing: reading a smaller one takes less time than dividing it
@@ -49,8 +51,8 @@ class Linear(nn.Linear):
                 if several_threads and weight.numel() >= LARGE and batch_is_quicker(torch.get_num_threads()):
                     return product_on_all_threads(weight, bias)
                 return _product_of_one_row(weight, bias)
-            as_columns = several_threads and rows <= FEW_ROWS and (weight.numel() >= LARGE or rows % TILE == 0)
-            if weight.dtype == torch.float32 and as_columns:
+            columns_pay = weight.numel() >= LARGE or (several_threads and rows % TILE == 0)
+            if weight.dtype == torch.float32 and SEVERAL_ROWS <= rows <= FEW_ROWS and columns_pay:
                 return _product_of_columns(weight, bias)
             if weight.dtype in (torch.float16, torch.bfloat16) and rows == 1:
                 return lambda x: linear_without_onednn(x, weight, bias)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import gptcore
-from gptcore.fast.linear import FEW_ROWS, LARGE, TILE, Linear, batch_is_quicker, product_on_all_threads
+from gptcore.fast.linear import FEW_ROWS, LARGE, SEVERAL_ROWS, TILE, Linear, batch_is_quicker, product_on_all_threads
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def pair(out_features, in_features, bias=True, dtype=torch.float32):
 
 
 @pytest.mark.parametrize(("threads", "batch"), [(1, False), (2, False), (2, True)])
-@pytest.mark.parametrize("rows", [(), (1,), (1, 1), (2, 3), (TILE,), (2, TILE), (FEW_ROWS,), (FEW_ROWS + 1,), (0, 4)])
+@pytest.mark.parametrize(
+    "rows", [(), (1,), (1, 1), (2, 3), (SEVERAL_ROWS,), (TILE,), (2, TILE), (FEW_ROWS,), (FEW_ROWS + 1,), (0, 4)]
+)
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("out_features", [1031, 2048, 3])
 def test_it_is_the_linear_layer_of_torch(threads, batch, rows, bias, out_features, set_threads, monkeypatch):
