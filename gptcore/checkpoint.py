@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from gptcore.checks import given, say
 from gptcore.config import GPTConfig
 from gptcore.costs import WEIGHT_DTYPES, num_parameters
+from gptcore.fast.pages import in_large_pages
 from gptcore.fast.quantization import quantize
 from gptcore.files import as_path, read_json, system_words, writing
 from gptcore.folders import read_together, replace_together
@@ -140,7 +141,7 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None) -
 
 
 def _copy(weight: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-    return torch.empty(weight.shape, device=device, dtype=dtype).copy_(weight)
+    return in_large_pages(torch.empty(weight.shape, device=device, dtype=dtype)).copy_(weight)
 
 
 def _with_weights(model: GPTModel, state: Mapping[str, Tensor]) -> GPTModel:

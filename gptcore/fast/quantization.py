@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gptcore.costs import int8_shape, weight_bytes
 from gptcore.fast.linear import Product
+from gptcore.fast.pages import in_large_pages
 from gptcore.language import _
 from gptcore.memory import check_room
 from gptcore.model import GPTModel, check_model
@@ -68,7 +69,7 @@ def to_int8(weight: Tensor) -> Tensor:
     """
     groups, in_features, row = int8_shape(*weight.shape)
     outputs = row - SCALES
-    table = weight.new_empty(groups, in_features, row, dtype=torch.uint8)
+    table = in_large_pages(weight.new_empty(groups, in_features, row, dtype=torch.uint8))
     parts = _parts(table)
     for some, weights in zip(parts, weight.detach().split(len(parts[0]) * outputs), strict=True):
         filled = weight.new_zeros(len(some) * outputs, in_features, dtype=torch.float32)
