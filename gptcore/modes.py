@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.fast.busy import share_cores
 from gptcore.interrupts import held, restoring
 
 P = ParamSpec("P")
@@ -52,6 +53,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     `training` of its parts is neither needed nor changed; only parts of other classes than gptcore's are switched to
     eval mode, until nobody evaluates them.
     """
+    share_cores()
     modules, call = list(model.modules()), object()
     others = [module for module in modules if _is_switched_by_hand(module)]
     evaluated, gradients = _thread.evaluated, torch.is_grad_enabled()

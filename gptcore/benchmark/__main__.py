@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from gptcore.benchmark import classroom, generation, start, training
+from gptcore.benchmark import busy, classroom, generation, start, training
 from gptcore.benchmark.engines import ENGINES
 from gptcore.benchmark.measure import Row
 from gptcore.command_line import Parser, exit_code
@@ -33,6 +33,9 @@ ABOUT = {  # what each section says of itself
     "classroom": N_(
         "A class that comes all at once: lessons 00, 03, 04 and 05. Needs the tests, root, Linux and JupyterHub."
     ),
+    "busy": N_(
+        "Speed while 0, 1 or 2 other processes are at work, beside the best number of threads. Takes all cores."
+    ),
 }
 SECTIONS: dict[str, Callable[[int], list[Row]]] = {
     "generation": generation.generation,
@@ -45,8 +48,9 @@ SECTIONS: dict[str, Callable[[int], list[Row]]] = {
     "widgets": start.widgets,
     "training": training.training,
     "classroom": classroom.classroom,
+    "busy": busy.busy,
 }
-WHOLE_MACHINE = {"classroom"}  # run only where they are asked for: they take the machine for a long time
+WHOLE_MACHINE = {"classroom", "busy"}  # run only where they are asked for: they take the machine for a long time
 
 
 def machine() -> dict[str, str | int]:
@@ -70,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
         epilog=_("Sections: {names}").format(names="; ".join(f"{name}: {_(ABOUT[name])}" for name in SECTIONS)),
     )
     parser.add_argument(
-        "section", nargs="*", choices=[*SECTIONS, []], help=_("what to measure (default: all but classroom)")
+        "section", nargs="*", choices=[*SECTIONS, []], help=_("what to measure (default: all but classroom and busy)")
     )
     parser.add_argument("--repeats", type=int, default=3, help=_("runs of each job, in turn (default: %(default)s)"))
     parser.add_argument("--students", type=int, default=30, help=_("in the class (default: %(default)s)"))
@@ -85,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.json:
         print(" · ".join(f"{key} {value}" for key, value in machine().items()), flush=True)
     for name in chosen:
-        results[name] = SECTIONS[name](options.students if name in WHOLE_MACHINE else options.repeats)
+        results[name] = SECTIONS[name](options.students if name == "classroom" else options.repeats)
         if not options.json:
             print(_table(name, results[name]), flush=True)
     if options.json:

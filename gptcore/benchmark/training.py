@@ -21,9 +21,7 @@ BATCH, STEPS = 12, 150
 
 def training(repeats: int) -> list[Row]:
     """Tokens per second in training a small GPT: nanoGPT's settings for a CPU, 4 layers, width 128, context 64."""
-    text = "".join(stories.sample("en", seed) for seed in range(100))
-    letters = {letter: i for i, letter in enumerate(sorted(set(text)))}
-    token_ids = torch.tensor([letters[letter] for letter in text])
+    token_ids = letter_ids()
     torch.manual_seed(0)
     ours, plain = GPTModel(CONFIG), PlainGPT(CONFIG)
     peer = _("a straightforward loop")
@@ -34,6 +32,13 @@ def training(repeats: int) -> list[Row]:
     }
     seconds = interleaved_seconds(jobs, 2 * repeats + 1, warm_up=1)
     return rates(seconds, STEPS * BATCH * CONFIG.context_length, "tokens/s", peer)
+
+
+def letter_ids() -> Tensor:
+    """A hundred tales, one token per character."""
+    text = "".join(stories.sample("en", seed) for seed in range(100))
+    letters = {letter: i for i, letter in enumerate(sorted(set(text)))}
+    return torch.tensor([letters[letter] for letter in text])
 
 
 def _monitored(token_ids: Tensor) -> Callable[[], object]:

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.fast.busy import on_free_cores
 from gptcore.fast.cores import on_one_core
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
@@ -109,7 +110,9 @@ def decoder(
         kv_cache.length += 1
         return head(x).view(rows, -1)  # outside inference mode, so that autograd may use the result
 
-    return one_more
+    if rows > 1 or small or model.device.type != "cpu":
+        return one_more
+    return lambda token_ids: on_free_cores(one_more, token_ids)  # of a single row: the same from one thread
 
 
 def read_prompt(model: GPTModel, token_ids: Tensor, kv_cache: KVCache) -> Tensor:

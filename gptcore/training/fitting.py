@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gptcore.checks import given
+from gptcore.fast.busy import share_cores
 from gptcore.interrupts import held, restoring
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
@@ -194,6 +195,7 @@ class _Training:
     @torch.enable_grad()
     def _learn(self, learner: torch.nn.Module, step: int, meter: Meter) -> None:
         settings, processes, device = self.settings, self.processes, self.model.device
+        share_cores()
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
         with (
