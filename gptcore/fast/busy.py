@@ -49,7 +49,7 @@ def on_free_cores(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
     Its results must not depend on how many threads there are.
     """
     others, threads = share_cores(), torch.get_num_threads()
-    if threads == 1 or not crowded(others, 2, _cores()):
+    if threads == 1 or not others or not crowded(others, 2, _cores()):
         return function(*args, **kwargs)
     return on_one_thread(torch.no_grad()(function), *args, **kwargs)
 
@@ -71,11 +71,14 @@ def _look() -> float:
     global _due, _seen, _others
     threads, cores = torch.get_num_threads(), _cores()
     with held(), _lock:
-        seen = _count()
-        if seen[0] - _seen[0] >= EVERY:  # unless another thread was quicker
-            _others = max(0.0, (seen[1] - _seen[1]) / (seen[0] - _seen[0]))
-            _seen, _due = seen, seen[0] + EVERY
-            _keep_asleep(teams_to_sleep(threads, cores) if crowded(_others, threads, cores) else 0)
+        try:
+            seen = _count()
+            if seen[0] - _seen[0] >= EVERY:  # unless another thread was quicker
+                _others = max(0.0, (seen[1] - _seen[1]) / (seen[0] - _seen[0]))
+                _seen, _due = seen, seen[0] + EVERY
+                _keep_asleep(teams_to_sleep(threads, cores) if crowded(_others, threads, cores) else 0)
+        except (OSError, ValueError, RuntimeError):  # no file can be opened, or no thread started: do without
+            _others, _due = 0.0, math.inf
     return _others
 
 
@@ -109,7 +112,7 @@ def _keep_asleep(teams: int) -> None:
 
 def _sleep(end: threading.Event) -> None:
     """Have a team, which is made by its first piece of work and goes when this thread ends, and do nothing."""
-    torch.zeros(torch.get_num_threads() * GRAIN)
+    torch.zeros(torch.get_num_threads() * GRAIN, device="cpu")
     end.wait()
 
 

@@ -130,6 +130,21 @@ def test_errors_come_back_and_change_nothing(others_take):
     assert torch.get_num_threads() == 2 and torch.is_grad_enabled()
 
 
+def test_without_room_for_a_file_or_a_thread_nothing_is_looked_up_any_more(others_take, monkeypatch):
+    for name, error in (("_count", OSError("too many open files")), ("_keep_asleep", RuntimeError("no thread"))):
+        others_take(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(busy, name, lambda *_, error=error: (_ for _ in ()).throw(error))
+            assert share_cores() == 0 and busy._due == math.inf
+        assert share_cores() == 0
+
+
+def test_on_other_systems_threads_may_be_more_than_cores(monkeypatch):
+    monkeypatch.setattr(busy, "_due", math.inf)  # as it is there
+    monkeypatch.setattr(busy, "_cores", lambda: 1)
+    assert on_free_cores(torch.get_num_threads) == 2
+
+
 def test_generating_and_training_look(others_take, monkeypatch):
     model = GPTModel(GPTConfig(vocab_size=40, context_length=8, emb_dim=8, n_heads=2, n_layers=1))
     for work in (
@@ -160,7 +175,7 @@ def test_a_token_has_the_same_logits_to_the_last_bit_from_one_thread_and_from_tw
             one_more = decoder(model, cache)
             others_take(others)
             busy._look()
-            busy._due = math.inf
+            busy._due = math.inf  # no further look
             found.append(torch.cat([one_more(token_ids[:, i : i + 1]) for i in range(250, 260)]))
         assert not found[-1].is_inference() and not found[-1].requires_grad
     assert torch.equal(*found)
