@@ -1,7 +1,8 @@
 """What is left of the speed while other programs are at work: python -m gptcore.benchmark busy
 
 How threads wait for each other is settled when a process starts. So each figure comes from a process of its own,
-`python -m gptcore.benchmark.busy`, whose environment says how.
+`python -m gptcore.benchmark.busy`, whose environment says how. Only the other programs that run the same weights are
+here all in one process, with gptcore as it is.
 """
 
 import json
@@ -11,13 +12,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from time import perf_counter, sleep
 
 import torch
 
-from gptcore.benchmark.generation import PROMPT, ours
-from gptcore.benchmark.measure import Row
+from gptcore.benchmark.generation import PROMPT, beside_the_best, engine_writers, gpt2_small, not_installed, ours
+from gptcore.benchmark.measure import Row, interleaved_seconds, rates
+from gptcore.benchmark.start import ROOT, run_all
 from gptcore.benchmark.training import BATCH, CONFIG, letter_ids
 from gptcore.checkpoint import load_model
 from gptcore.config import GPT_CONFIG_124M
@@ -34,7 +38,9 @@ WAYS = {
     N_("two threads, passive"): {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"},
 }
 SETTINGS = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
-UNITS = {"124M": "tokens/s", "storyteller": "tokens/s", "fit": "tokens/s", "record": "1/s"}
+LESSON = ROOT / "notebooks" / "05_the_loop.ipynb"
+UNITS = {"124M": "tokens/s", "storyteller": "tokens/s", "fit": "tokens/s", "record": "1/s", "lesson 05": "1/min"}
+TOKENS = 32  # that each program writes
 
 
 def busy(repeats: int) -> list[Row]:
@@ -46,7 +52,27 @@ def busy(repeats: int) -> list[Row]:
             for _run in range(repeats):
                 for way, environment in WAYS.items():
                     found[way].append(_measured(environment))
-        rows += [row for job in UNITS for row in _beside_the_best(job, _(name), found)]
+        rows += [
+            row for job in UNITS if job in found[N_("as it is")][0] for row in _beside_the_best(job, _(name), found)
+        ]
+    return rows + _beside_engines(repeats) + not_installed()
+
+
+def _beside_engines(repeats: int) -> list[Row]:
+    """GPT-2's size, 124M, beside the other programs that run the same weights."""
+    rows, prompt = [], PROMPT.cpu()
+    with gpt2_small() as folder:
+        found = {
+            "gptcore, float32": ours(load_model(folder, device="cpu")),
+            "gptcore, int8": ours(load_model(folder, device="cpu", dtype=torch.int8)),
+            **engine_writers(folder),
+        }
+        jobs: dict[str, Callable[[], object]] = {name: partial(write, prompt, TOKENS) for name, write in found.items()}
+        for load, name in LOADS.items():
+            with at_work(load):
+                seconds = interleaved_seconds(jobs, repeats, warm_up=1)
+            of_all = rates(seconds, TOKENS, "tokens/s", "gptcore, float32")
+            rows += [replace(row, name=f"{row.name}, {_(name)}") for row in of_all + beside_the_best(seconds, TOKENS)]
     return rows
 
 
@@ -91,7 +117,12 @@ def speeds() -> dict[str, float]:
         ),
         "record": (lambda: [record(bundled, text) for _time in range(25)], 25),
     }
-    return {name: amount / _seconds(job) for name, (job, amount) in jobs.items()}
+    found = {name: amount / _seconds(job) for name, (job, amount) in jobs.items()}
+    if LESSON.is_file() and find_spec("nbclient") is not None:
+        began = perf_counter()
+        run_all(LESSON, "print()")
+        found["lesson 05"] = 60 / (perf_counter() - began)
+    return found
 
 
 def _seconds(job: Callable[[], object]) -> float:

@@ -69,9 +69,17 @@ def writers(folder: Path) -> dict[str, peers.Writer]:
     found[_("the first lesson's loop, float32")] = peers.lesson_loop(plain, TEMPERATURE, TOP_K)
     found[_("nanoGPT's shape of loop, float32")] = peers.cropped_loop(plain, TEMPERATURE, TOP_K)
     if model.device.type == "cpu":
-        for name, engine in installed().items():
-            found |= {f"{name}, {kind}": engine(folder, kind, TEMPERATURE, TOP_K).write for kind in ("float32", "int8")}
+        found |= engine_writers(folder)
     return {name: writer for name, writer in found.items() if writer is not None}
+
+
+def engine_writers(folder: Path) -> dict[str, peers.Writer]:
+    """The other programs that are installed, with the weights in `folder` as float32 and as int8."""
+    return {
+        f"{name}, {kind}": engine(folder, kind, TEMPERATURE, TOP_K).write
+        for name, engine in installed().items()
+        for kind in ("float32", "int8")
+    }
 
 
 def generation(repeats: int) -> list[Row]:
@@ -125,7 +133,7 @@ def formats(repeats: int) -> list[Row]:
         if name != "float32":
             kl = kl_divergence(logits(model), others, texts[::3])
             rows.append(Row(_("{name}: KL from float32").format(name=name), kl, "nats/token"))
-    return rows + _not_installed()
+    return rows + not_installed()
 
 
 def _roundings() -> dict[str, tuple[peers.Writer, Scorer]]:
@@ -216,10 +224,10 @@ def _tokens_per_second(found: dict[str, peers.Writer], count: int, repeats: int,
     rows = rates(seconds, count, "tokens/s", "transformers, float32")
     if torch.cuda.is_available():
         return rows + not_measured(_("{names} are measured on a CPU only").format(names=", ".join(ENGINES)))
-    return rows + _beside_the_best(seconds, count) + _not_installed()
+    return rows + beside_the_best(seconds, count) + not_installed()
 
 
-def _beside_the_best(seconds: dict[str, list[float]], count: int) -> list[Row]:
+def beside_the_best(seconds: dict[str, list[float]], count: int) -> list[Row]:
     """gptcore again, beside the quickest engine that has weights of the same kind."""
     rows = []
     for kind in ("float32", "int8"):
@@ -230,7 +238,7 @@ def _beside_the_best(seconds: dict[str, list[float]], count: int) -> list[Row]:
     return rows
 
 
-def _not_installed() -> list[Row]:
+def not_installed() -> list[Row]:
     """A row for each engine that cannot run here, and what to install for it."""
     rows = []
     for name, engine in ENGINES.items():

@@ -72,18 +72,23 @@ def _shown(code: str) -> None:
 
 def _kernel_memory(file: Path) -> tuple[int, int]:
     """Bytes of resident memory of a kernel that has run all cells of the notebook `file`: at most, and at the end."""
-    import nbclient
-    import nbformat
-
-    notebook = nbformat.read(file, as_version=4)
     question = (
         "import psutil\nfrom gptcore.memory import peak_bytes\nrss = psutil.Process().memory_info().rss\n"
         "print(peak_bytes() or rss, rss)"  # the end alone where the system tells no more
     )
+    peak, after = map(int, run_all(file, question).split())
+    return peak, after
+
+
+def run_all(file: Path, question: str) -> str:
+    """What the cell `question` prints behind all cells of the notebook `file`, in a new kernel."""
+    import nbclient
+    import nbformat
+
+    notebook = nbformat.read(file, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(question))
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}).execute()
-    peak, after = map(int, notebook.cells[-1].outputs[0]["text"].split())
-    return peak, after
+    return notebook.cells[-1].outputs[0]["text"]
 
 
 def widgets(repeats: int) -> list[Row]:

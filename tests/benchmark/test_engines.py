@@ -89,7 +89,7 @@ def test_the_file_for_llama_cpp_holds_the_model(folder, weights, tmp_path):
 def test_what_is_not_installed_is_said_in_words(monkeypatch):
     for engine in ENGINES.values():
         monkeypatch.setattr(engine, "needs", {"torch": "torch", "no_such_module": "no-such-package"})
-    rows = generation._not_installed()
+    rows = generation.not_installed()
     assert [row.unit for row in rows] == ["", "", ""]
     assert rows[1].name == "not measured: OpenVINO is not installed: pip install no-such-package"
 
@@ -101,5 +101,5 @@ def test_gptcore_is_compared_with_the_quickest_engine():
         "OpenVINO, float32": [1.0, 1.0],
         "gptcore, int8": [1.0, 1.0],
     }
-    [row] = generation._beside_the_best(seconds, 200)
+    [row] = generation.beside_the_best(seconds, 200)
     assert (row.name, row.value, row.ratio, row.peer) == ("gptcore, float32", 100, 0.5, "OpenVINO, float32")
