@@ -4,7 +4,7 @@ OpenMP lets them wait in a loop, which is the quickest where each has a core to 
 keeps that core from the very thread that is waited for, and all collapses to a fraction of what one thread does. GNU's
 OpenMP, which PyTorch has on Linux, gives up such "spinning" almost at once if it manages more threads than the process
 has cores. So while others are at work, a few threads are kept that have a team of OpenMP's threads each, and sleep.
-Nothing is computed in another order, so no result changes.
+That changes no result. One thread instead of several may round the last bit of a float32 product in another way.
 
 Nothing happens on other systems, or where OMP_WAIT_POLICY or GOMP_SPINCOUNT already says how to wait.
 """
@@ -46,7 +46,7 @@ def share_cores() -> float:
 def on_free_cores(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """`function(…)`, computed without gradients: by one thread if others leave no more than one core.
 
-    Its results must not depend on how many threads there are.
+    Its results must not depend, but for rounding, on how many threads there are.
     """
     others, threads = share_cores(), torch.get_num_threads()
     if threads == 1 or not others or not crowded(others, 2, _cores()):
@@ -106,13 +106,19 @@ def _keep_asleep(teams: int) -> None:
     for sleeper in _sleepers:
         sleeper.set()
     _sleepers[:] = [threading.Event() for _ in range(teams)]
+    awake = threading.Semaphore(0)
     for sleeper in _sleepers:
-        threading.Thread(target=_sleep, args=[sleeper], name="gptcore-asleep", daemon=True).start()
+        threading.Thread(target=_sleep, args=[sleeper, awake], name="gptcore-asleep", daemon=True).start()
+    for _sleeper in _sleepers:
+        awake.acquire()  # a process must not end while a thread of it is inside PyTorch: it would be aborted
 
 
-def _sleep(end: threading.Event) -> None:
+def _sleep(end: threading.Event, awake: threading.Semaphore) -> None:
     """Have a team, which is made by its first piece of work and goes when this thread ends, and do nothing."""
-    torch.zeros(torch.get_num_threads() * GRAIN, device="cpu")
+    try:
+        torch.zeros(torch.get_num_threads() * GRAIN, device="cpu")
+    finally:
+        awake.release()
     end.wait()
 
 

@@ -3,8 +3,8 @@
 In a small model the arithmetic of one token takes less time than the Python and PyTorch around it: looking up modules
 and weights by name, asking for dropout that is switched off, choosing between kernels. `decoder` does all that once and
 returns a function that computes what `GPTModel` does for one new token in each row; for a single row of a small model
-that is `small_decoder`. And top-k keeps little of a large
-vocabulary, so `draw_next` works on what it keeps, without a record.
+that is `small_decoder`. And top-k keeps little of a large vocabulary, so `draw_next` works on what it keeps, without a
+record.
 """
 
 import math
