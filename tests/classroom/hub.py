@@ -52,7 +52,12 @@ class Hub:
         self.folder, self.is_stock = self.place / "class", config is not None
         self.run_folder = Path(run_folder(self.folder))
         self.url = f"http://127.0.0.1:{free_port()}"
-        self.environment = os.environ | {"GPTCORE_CLASS": str(self.folder), "PYTHONPATH": str(self.code)}
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as in an activated environment
+        self.environment = os.environ | {
+            "GPTCORE_CLASS": str(self.folder),
+            "PYTHONPATH": str(self.code),
+            "PATH": programs,
+        }
         self.environment.pop("JUPYTERHUB_API_TOKEN", None)
         self.environment["GPTCORE_LANGUAGE"] = language
         if config is None:
