@@ -36,7 +36,7 @@ def run(connection: socket.socket, kind: ModuleType) -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _close_all_but(connection)
-        become(peer_of(connection), kind.NAME)
+        become(peer_of(connection), kind.NAME, kind.BEHIND)
         request = _received(connection)
         signal.alarm(0)
         adopt(request)

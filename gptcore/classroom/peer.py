@@ -131,8 +131,8 @@ def _groups(connection: socket.socket, user: pwd.struct_passwd, gid: int) -> tup
     return tuple(group for group in os.getgrouplist(user.pw_name, gid) if group in theirs)
 
 
-def become(peer: Peer, name: str) -> None:
-    """Turn this process, root's, into one of the peer's called `name`, for good.
+def become(peer: Peer, name: str, behind: int) -> None:
+    """Turn this process, root's, into one of the peer's called `name`, for good, whose session is `behind` the peer's.
 
     Raises Refused, and nothing of the peer's may be run, if anything of root's is left.
     """
@@ -143,6 +143,7 @@ def become(peer: Peer, name: str) -> None:
         os.sched_setaffinity(0, peer.cores & os.sched_getaffinity(0) or peer.cores)
         os.setpriority(os.PRIO_PROCESS, 0, peer.niceness)
         os.setsid()
+        _let_go_before(peer.niceness + behind)
         os.umask(0o077)
         if os.geteuid() == 0:
             _drop(peer)
@@ -158,6 +159,12 @@ def become(peer: Peer, name: str) -> None:
     # Until now no process of the student's could have taken hold of this one, which was not yet bounded. What the
     # daemon had in memory is no secret.
     _prctl(PR_SET_DUMPABLE, 1)
+
+
+def _let_go_before(niceness: int) -> None:
+    """Linux may share the processor evenly among sessions, so that niceness counts inside each: say it of this one."""
+    with suppress(OSError):  # no such sharing here
+        Path("/proc/self/autogroup").write_text(str(min(niceness, 19)))
 
 
 def _drop(peer: Peer) -> None:

@@ -6,6 +6,7 @@ from gptcore import lessons
 from gptcore.classroom import singleuser
 
 NAME = "gptcore-server"
+BEHIND = 0  # no more niceness than the process which asks has
 # What a server imports until a page has shown a lesson and its kernel runs.
 MODULES = (
     "jupyterhub.singleuser",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from gptcore.classroom import kernels
 from tests.classroom.accounts import ROOT, accounts, begin_as, run_as
 from tests.classroom.daemon import daemon as begun
 
@@ -117,6 +118,17 @@ for manager in managers:
     assert kinds == ["ForkedProcess", "Popen"]
     assert (forked["language"], forked["niceness"], forked["cores"]) == ("ko", 3, [0])
     assert forked == ordinary
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/autogroup"), reason="processes are not shared out by session here")
+def test_the_session_of_a_forked_kernel_lets_others_go_before(ask):
+    """Its niceness alone would count only inside of its own session."""
+    program = """
+manager = started("gptcore-prefork")
+result = cell(manager, "open('/proc/self/autogroup').read().split()[-1]")
+manager.shutdown_kernel()
+"""
+    assert ask(program, before="os.setpriority(os.PRIO_PROCESS, 0, 3)") == str(3 + kernels.BEHIND)
 
 
 def test_there_is_no_way_back_to_root_and_nothing_of_the_daemon_is_left(ask, daemon):
