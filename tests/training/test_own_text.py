@@ -3,7 +3,7 @@
 That README reports a loss of 1.88 nats per character, estimated from 240 random windows of held-out text. Such an
 estimate comes out anywhere from 1.89 to 1.93 for one and the same model. Over all of the held-out text, a model built
 and trained as nanoGPT does it (no biases, the exact GELU, weight decay of the embeddings, too) had 1.908, 1.915 and
-1.913 after three trainings, and gptcore's had 1.894, 1.895 and 1.898. Neither biases nor decay make a difference.
+1.913 after three trainings, and gptcore's had 1.894, 1.895 and 1.898.
 """
 
 import os
