@@ -1,6 +1,7 @@
 """What a student sees in a class: the login, the first widget, a kernel that the system has ended, and the end."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -78,6 +79,8 @@ def test_a_student_signs_in_meets_the_first_widget_and_goes_on_after_a_kernel_wa
     page.keyboard.insert_text(LONG_AT_FIRST)
     page.keyboard.press("Control+Enter")
     page.locator(".jp-CodeCell .jp-InputPrompt", has_text="*").first.wait_for(timeout=60_000)
+    seen = Path(hub.user(0).pw_dir) / "gptcore-lessons" / "seen"
+    notebook.eventually(seen.exists)  # the kernel is in the cell, which will end at once when it runs again
     for kernel in kernels(hub):
         kernel.kill()
     page.get_by_text("The system has ended the kernel").wait_for(timeout=60_000)
