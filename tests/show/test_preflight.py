@@ -100,7 +100,7 @@ def test_memory_is_what_the_process_may_take(in_a_notebook, said, monkeypatch):
     taken = psutil.Process().memory_info().rss
     monkeypatch.setattr(MODULE, "free_bytes", lambda device: of_06 - 50_000_000 - taken)
     assert re.match(
-        rf"a kernel can have 0\.9\d GB here, too little for lessons 06, 10, which take up to {of_10 / 1e9:.2f} GB: "
+        rf"a kernel can have 1\.0\d GB here, too little for lessons 06, 10, which take up to {of_10 / 1e9:.2f} GB: "
         "shut down other notebooks",
         said()["memory"],
     )
