@@ -18,15 +18,16 @@ from gptcore.classroom.asking import SOCKETS, ForkedProcess, Unforked, ask
 from gptcore.language import _
 
 LAUNCHER = ["-m", "ipykernel_launcher"]
+EXTENSIONS = ["--ext=gptcore.classroom.memory_errors", "--ext=gptcore.classroom.closed_kernel"]
 
 
 class PreforkProvisioner(LocalProvisioner):
     """Asks the daemon for a kernel, and starts an ordinary one where it cannot have one."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """A forked kernel, or the one of `cmd`; both say in one sentence where memory is too little."""
+        """A forked kernel, or the one of `cmd`; both have our extensions."""
         if cmd[1:] and LAUNCHER[1] in cmd:
-            cmd = [*cmd, "--ext=gptcore.classroom.memory_errors"]
+            cmd = [*cmd, *EXTENSIONS]
         try:
             self.process = await asyncio.to_thread(forked, cmd, **kwargs)
         except (Unforked, OSError, ValueError) as problem:

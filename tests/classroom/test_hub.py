@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.parse import quote
 
 import psutil
@@ -97,10 +98,17 @@ def test_no_student_is_an_admin(hub, students):
     assert start.status_code in (403, 404)
 
 
+def processes_of(hub: Hub, number: int) -> list[psutil.Process]:
+    uid, found = hub.user(number).pw_uid, []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # others end meanwhile
+            if process.uids().real == uid and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
 def server_of(hub: Hub, number: int) -> psutil.Process:
-    uid = hub.user(number).pw_uid
-    mine = (process for process in psutil.process_iter() if process.uids().real == uid)
-    return next(process for process in mine if is_server(process))
+    return next(process for process in processes_of(hub, number) if is_server(process))
 
 
 def is_server(process: psutil.Process) -> bool:
@@ -130,21 +138,31 @@ def test_homes_and_the_folder_of_the_class_are_closed(hub, students):
     assert hub.run_as(0, "cat", f"/proc/{server_of(hub, 0).pid}/environ").returncode == 0
 
 
+OF_A_CHILD = (
+    "import os, sys, time\n"
+    "child = os.fork()\n"
+    "if child == 0:\n"
+    "    print(40 + 2)\n"
+    "    sys.stdout.flush()\n"
+    "    os._exit(0)\n"
+    "_ = os.waitpid(child, 0)\n"
+    "time.sleep(0.5)\n"  # what it printed is on its way
+)
+
+
 def test_a_kernel_is_spoken_with_by_its_student_alone(hub, students):
     reach = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
     with students[1].opened(LESSONS[0]) as kernel:
         kernel.text_of("1 + 1")
         sockets = list((hub.run_folder / str(hub.user(1).pw_uid)).glob(f"kernel-{kernel.id}-ipc-*"))
-        assert len(sockets) == 5 and all(map(os.path.exists, sockets))
+        assert len(sockets) == 6 and all(map(os.path.exists, sockets))
         for file in map(str, sockets):
             assert hub.run_as(1, sys.executable, "-c", reach, file).returncode == 0
             assert "PermissionError" in hub.run_as(0, sys.executable, "-c", reach, file).stderr
-        pid = int(kernel.text_of("import os; print(os.getpid())"))
-        for port in ports(psutil.Process(pid)):  # ipykernel's own, for what its children print: it asks for a secret
-            forge = f"import zmq; pipe = zmq.Context().socket(zmq.PUSH); pipe.connect('tcp://127.0.0.1:{port}'); "
-            forge += "pipe.send_multipart([bytes(16), bytes(16), b'forged'])"
-            assert hub.run_as(0, sys.executable, "-c", forge).returncode == 0
-        assert kernel.text_of("print(40 + 2)") == "42\n"
+        assert kernel.text_of(OF_A_CHILD) == "42\n"
+        start_debugging = {"type": "request", "seq": 1, "command": "initialize", "arguments": {}}
+        list(kernel.until_idle(kernel.send("debug_request", start_debugging, "control")))
+        assert not [process for process in processes_of(hub, 1) if ports(process) and not is_server(process)]
         connect(students[1], kernel.id).close()
         for home in (students[1].home, direct(hub, students[1])):
             with pytest.raises(websocket.WebSocketBadStatusException) as refused:
