@@ -110,9 +110,9 @@ def decoder(
         kv_cache.length += 1
         return head(x).view(rows, -1)  # outside inference mode, so that autograd may use the result
 
-    if rows > 1 or small or model.device.type != "cpu":
+    if small or model.device.type != "cpu":
         return one_more
-    return lambda token_ids: on_free_cores(one_more, token_ids)  # of a single row: the same from one thread
+    return lambda token_ids: on_free_cores(one_more, token_ids)
 
 
 def read_prompt(model: GPTModel, token_ids: Tensor, kv_cache: KVCache) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gptcore.fast.busy import share_cores
 from gptcore.fast.onednn import linear_without_onednn
 
 Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features), (in_features,) → (out_features,)
@@ -35,6 +36,8 @@ class Linear(nn.Linear):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():
+            share_cores()
         if torch.is_grad_enabled():
             return super().forward(x)
         return self.product(x.numel() // x.shape[-1])(x)

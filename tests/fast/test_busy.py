@@ -16,6 +16,7 @@ from gptcore.fast.busy import LITTLE, crowded, on_free_cores, share_cores, teams
 from gptcore.fast.decoding import decoder
 from gptcore.fast.quantization import quantize
 from gptcore.model import evaluating
+from gptcore.show import LogitLens
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts for whom its cores work")
 
@@ -145,9 +146,10 @@ def test_on_other_systems_threads_may_be_more_than_cores(monkeypatch):
     assert on_free_cores(torch.get_num_threads) == 2
 
 
-def test_generating_and_training_look(others_take, monkeypatch):
+def test_whatever_computes_with_a_model_looks(others_take):
     model = GPTModel(GPTConfig(vocab_size=40, context_length=8, emb_dim=8, n_heads=2, n_layers=1))
     for work in (
+        lambda: model(torch.tensor([[1]])),  # as the loops that a lesson writes out
         lambda: generate(model, torch.tensor([[1]]), 2),
         lambda: fit(model, torch.arange(40), max_steps=1, batch_size=2),
     ):
@@ -182,6 +184,16 @@ def test_a_token_has_the_same_logits_from_one_thread_and_from_two(width, dtype, 
         torch.testing.assert_close(*found, atol=1e-5, rtol=1e-5)
     else:
         assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_widgets_record_on_one_thread_where_one_core_is_left(others_take, others, tokenizer):
+    model = GPTModel(GPTConfig(vocab_size=len(tokenizer), context_length=8, emb_dim=8, n_heads=2, n_layers=1))
+    threads = []
+    model.final_norm.register_forward_hook(lambda *_: threads.append(torch.get_num_threads()))
+    others_take(others)
+    widget = LogitLens(model, tokenizer, "ab")
+    assert widget.problem is None and set(threads) == {1 if others else 2} and len(threads) == 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
