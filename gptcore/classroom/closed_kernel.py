@@ -13,9 +13,9 @@ from ipykernel import debugger
 
 def load_ipython_extension(shell: Any) -> None:
     """Close the ports of the kernel of `shell`, if it speaks over sockets in a folder."""
-    debugger._is_debugpy_available = False
     kernel = shell.kernel
     if kernel.parent.transport == "ipc":
+        debugger._is_debugpy_available = False
         kernel.iopub_thread.schedule(lambda: _take_printed_at(f"ipc://{kernel.parent.ip}-printed", kernel.iopub_thread))
 
 

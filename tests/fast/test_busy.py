@@ -187,6 +187,18 @@ def test_a_token_has_the_same_logits_from_one_thread_and_from_two(width, dtype, 
 
 
 @pytest.mark.parametrize("others", [0, 1])
+def test_texts_that_grow_together_do_so_on_one_thread_where_one_core_is_left(others_take, others, monkeypatch):
+    model, by_one = GPTModel(GPTConfig(vocab_size=5_003, context_length=9, emb_dim=384, n_heads=6, n_layers=2)), []
+    on_one_thread = busy.on_one_thread
+    monkeypatch.setattr(busy, "on_one_thread", lambda *work: by_one.append(work) or on_one_thread(*work))
+    others_take(others)
+    busy._look()
+    busy._due = math.inf  # no further look
+    rows = generate(model, torch.tensor([[1, 2]]).repeat(16, 1), 4, temperature=0)
+    assert rows.shape == (16, 6) and len(by_one) == 3 * others, "the first of the four comes with the prompt"
+
+
+@pytest.mark.parametrize("others", [0, 1])
 def test_widgets_record_on_one_thread_where_one_core_is_left(others_take, others, tokenizer):
     model = GPTModel(GPTConfig(vocab_size=len(tokenizer), context_length=8, emb_dim=8, n_heads=2, n_layers=1))
     threads = []
