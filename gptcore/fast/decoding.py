@@ -90,7 +90,7 @@ def decoder(
     rows = kv_cache.keys.shape[1]
     small = model.device.type == "cpu" and rows * model.num_parameters() <= SMALL
     in_numpy = small and _has_numpy(kv_cache.keys.dtype)
-    if in_numpy and rows == 1 and _has_usual_weights(model):
+    if in_numpy and rows == 1 and _norms_have_vectors(model):
         from gptcore.fast.small import small_decoder
 
         return small_decoder(model, kv_cache)
@@ -189,12 +189,9 @@ def _has_numpy(dtype: torch.dtype) -> bool:
     return dtype in (torch.float32, torch.float64) and find_spec("numpy") is not None
 
 
-def _has_usual_weights(model: GPTModel) -> bool:
-    """Whether all layers are `Linear`, and all norms have their vectors."""
-    return all(
-        type(module) is not Int8Linear and not (type(module) is nn.LayerNorm and module.bias is None)
-        for module in model.modules()
-    )
+def _norms_have_vectors(model: GPTModel) -> bool:
+    """Whether all norms have their vectors."""
+    return all(type(module) is not nn.LayerNorm or module.bias is not None for module in model.modules())
 
 
 def _embedding(embedding: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:

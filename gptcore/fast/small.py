@@ -14,26 +14,28 @@ import torch
 from torch import Tensor, nn
 
 from gptcore.fast.gelu import BEND, SLOPE
+from gptcore.fast.linear import Linear
+from gptcore.fast.quantization import Int8Linear
 from gptcore.model import GPTModel, KVCache, TransformerBlock
 
 
 def small_decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tensor]:
-    """`gptcore.fast.decoding.decoder` for one row, on the CPU, where all layers are `Linear`."""
-    embedding, positions = _array(model.token_embedding.weight), _array(model.position_embedding.weight)
+    """`gptcore.fast.decoding.decoder` for one row, on the CPU."""
+    embed, positions = _embedding(model.token_embedding), _array(model.position_embedding.weight)
     x, normed = (torch.empty(model.config.emb_dim, dtype=model.dtype) for _ in range(2))
     stream = x.numpy()
     layers = zip(model.blocks, kv_cache.keys, kv_cache.values, strict=True)
     blocks = [_block(block, x, normed, _array(keys[0]), _array(values[0])) for block, keys, values in layers]
-    final_norm, head = _norm(model.final_norm, x, normed), model.head.weight.detach()
+    final_norm, head = _norm(model.final_norm, x, normed), model.head.product(1, small=True)
 
     def one_more(token_ids: Tensor) -> Tensor:
         position = kv_cache.length
-        np.add(embedding[token_ids.item()], positions[position], out=stream)
+        np.add(embed(token_ids), positions[position], out=stream)
         for block in blocks:
             block(position)
         final_norm()
         kv_cache.length += 1
-        return torch.mv(head, normed)[None]
+        return head(normed)[None]
 
     return one_more
 
@@ -74,9 +76,21 @@ def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().numpy()
 
 
-def _product(linear: nn.Linear, x: Tensor) -> tuple[Callable[[], Tensor], Tensor]:
+def _embedding(embedding: nn.Module) -> Callable[[Tensor], np.ndarray]:
+    """The embedding of token_ids (1, 1): (C,)."""
+    if type(embedding) is nn.Embedding:
+        rows = _array(embedding.weight)
+        return lambda token_ids: rows[token_ids.item()]
+    return lambda token_ids: embedding.forward(token_ids[0, 0]).numpy()
+
+
+def _product(linear: Linear | Int8Linear, x: Tensor) -> tuple[Callable[[], Tensor], Tensor]:
     """The product of `linear` and x, and where it is written."""
-    weight, y = linear.weight.detach(), x.new_empty(linear.out_features)
+    y = x.new_empty(linear.out_features)
+    if type(linear) is Int8Linear:
+        product = linear.product(1)
+        return lambda: y.copy_(product(x)), y
+    weight = linear.weight.detach()
     if linear.bias is None:
         return partial(torch.mv, weight, x, out=y), y
     return partial(torch.addmv, linear.bias.detach(), weight, x, out=y), y

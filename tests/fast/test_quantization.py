@@ -16,22 +16,41 @@ def storyteller():
 
 def rounded(layer):
     """The weights (out_features, in_features) that `layer` computes with."""
-    return from_int8(layer.weight).transpose(1, 2).flatten(0, 1)[: layer.out_features]
+    return restored(layer.weight, layer.scale)
 
 
-@pytest.mark.parametrize(("outputs", "inputs"), [(96, 5), (97, 5), (30, 17), (1, 1), (384, 8), (1000, 3)])
-def test_numbers_are_rounded_to_half_the_scale_of_their_group(outputs, inputs):
-    weight = torch.randn(outputs, inputs) * torch.logspace(-6, 3, inputs)
+def restored(table, scale):
+    return from_int8(table).transpose(1, 2).flatten(0, 1)[: len(scale)] * scale[:, None]
+
+
+@pytest.mark.parametrize(("outputs", "inputs"), [(192, 5), (193, 5), (30, 17), (1, 1), (384, 8), (1000, 3)])
+def test_numbers_are_rounded_to_half_the_scales_of_their_output_and_their_group(outputs, inputs):
+    weight = torch.randn(outputs, inputs) * torch.logspace(-6, 3, inputs) * torch.logspace(3, -6, outputs)[:, None]
     weight[:, 0] = 0
-    table = to_int8(weight)
+    table, output_scale = to_int8(weight)
     assert table.dtype == torch.uint8 and table.shape == int8_shape(outputs, inputs)
+    assert torch.equal(output_scale, weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny))
     groups, _, row = table.shape
-    assert row - 8 <= 96 and groups * (row - 8) >= outputs
-    for group, rows in enumerate(weight.split(row - 8)):
+    assert row - 8 <= 192 and groups * (row - 8) >= outputs
+    equal = weight / output_scale[:, None]  # the largest of each output is 1
+    for group, rows in enumerate(equal.split(row - 8)):
         scale = rows.abs().amax(0) / 127
         difference = from_int8(table)[group].t()[: len(rows)] - rows
         assert (difference.abs() <= 0.5001 * scale).all()
         assert (table[group, 1:, : len(rows)].int() - 128).abs().amax(1).tolist() == [127] * (inputs - 1)
+
+
+def test_a_large_output_does_not_spoil_a_small_one():
+    weight = torch.randn(2, 50)
+    weight[0] *= 1e6
+    assert (restored(*to_int8(weight)) - weight)[1].abs().max() < 0.02
+
+
+def test_outputs_and_matrices_of_zeros_stay_zeros():
+    weight = torch.randn(7, 5)
+    weight[3] = 0
+    assert (restored(*to_int8(weight))[3] == 0).all()
+    assert (restored(*to_int8(torch.zeros(7, 5))) == 0).all()
 
 
 @pytest.mark.parametrize("rows", [(), (1,), (2, 2), (FEW_ROWS + 1,), (3, 40), (0,)])
@@ -50,13 +69,13 @@ def test_the_layer_computes_with_its_rounded_weights(rows, inputs, outputs, bias
 
 def test_an_embedding_gives_the_rounded_rows_of_its_tokens():
     weight = torch.randn(200, 24)
-    embedding = Int8Embedding(nn.Parameter(to_int8(weight), requires_grad=False))
+    embedding = Int8Embedding(*(nn.Parameter(value, requires_grad=False) for value in to_int8(weight)))
     token_ids = torch.tensor([[0, 199, 66], [67, 68, 0]])
     assert (embedding(token_ids) - weight[token_ids]).abs().max() < 0.02
     linear = nn.Linear(24, 200, bias=False)
     with torch.no_grad():
         linear.weight.copy_(weight)
-    assert torch.equal(embedding(token_ids), rounded(Int8Linear(linear))[token_ids])
+    torch.testing.assert_close(embedding(token_ids), rounded(Int8Linear(linear))[token_ids])
 
 
 def test_the_model_is_small_and_says_nearly_the_same(storyteller):
