@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.fast.busy import share_cores
+from gptcore.fast.busy import free_cores
 from gptcore.interrupts import held, restoring
 
 P = ParamSpec("P")
@@ -53,14 +53,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     `training` of its parts is neither needed nor changed; only parts of other classes than gptcore's are switched to
     eval mode, until nobody evaluates them.
     """
-    share_cores()
     modules, call = list(model.modules()), object()
+    size = model.num_parameters() if hasattr(model, "num_parameters") else 0
     others = [module for module in modules if _is_switched_by_hand(module)]
     evaluated, gradients = _thread.evaluated, torch.is_grad_enabled()
     try:
         _thread.evaluated = evaluated.union(modules)
         _switch(others, call, training=False)
-        with torch.no_grad():
+        with torch.no_grad(), free_cores(size):
             yield
     finally:
         _thread.evaluated = evaluated

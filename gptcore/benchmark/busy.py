@@ -25,7 +25,6 @@ from gptcore.benchmark.start import ROOT, run_all
 from gptcore.benchmark.training import BATCH, CONFIG, letter_ids
 from gptcore.checkpoint import load_model
 from gptcore.config import GPT_CONFIG_124M
-from gptcore.fast.busy import on_free_cores
 from gptcore.language import N_, _
 from gptcore.model import GPTModel
 from gptcore.recording import record
@@ -116,7 +115,7 @@ def speeds() -> dict[str, float]:
             partial(fit, GPTModel(CONFIG), token_ids, max_steps=25, batch_size=BATCH),
             25 * BATCH * CONFIG.context_length,
         ),
-        "record": (lambda: [on_free_cores(record, bundled, text) for _time in range(25)], 25),  # as the widgets do
+        "record": (lambda: [record(bundled, text) for _time in range(25)], 25),
     }
     found = {name: amount / _seconds(job) for name, (job, amount) in jobs.items()}
     if LESSON.is_file() and find_spec("nbclient") is not None:

@@ -34,11 +34,6 @@ def on_one_core(tensor: Tensor, function: Callable[P, T], *args: P.args, **kwarg
     few = GRAIN <= tensor.numel() <= SMALL and tensor.device.type == "cpu"
     if not few or torch.get_num_threads() == 1:
         return function(*args, **kwargs)
-    return on_one_thread(function, *args, **kwargs)
-
-
-def on_one_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`function(…)` on a thread that no other helps. It may depend on nothing that belongs to this one."""
     return _thread_with_one_core().submit(function, *args, **kwargs).result()
 
 

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.fast.busy import on_free_cores
+from gptcore.fast.busy import share_cores
 from gptcore.fast.cores import on_one_core
 from gptcore.fast.gelu import GELU
 from gptcore.fast.linear import Linear
@@ -101,6 +101,7 @@ def decoder(
     embed, positions = _embedding(model.token_embedding, rows), model.position_embedding.weight
 
     def one_more(token_ids: Tensor) -> Tensor:
+        share_cores()
         with inference():
             position = kv_cache.length if pads is None else kv_cache.length - pads
             x = embed(token_ids) + positions[position]  # (B, C); for a single row (C,)
@@ -110,9 +111,7 @@ def decoder(
         kv_cache.length += 1
         return head(x).view(rows, -1)  # outside inference mode, so that autograd may use the result
 
-    if small or model.device.type != "cpu":
-        return one_more
-    return lambda token_ids: on_free_cores(one_more, token_ids)
+    return one_more
 
 
 def read_prompt(model: GPTModel, token_ids: Tensor, kv_cache: KVCache) -> Tensor:

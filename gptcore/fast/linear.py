@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gptcore.fast.busy import share_cores
+from gptcore.fast.busy import share_cores, whole_threads
 from gptcore.fast.onednn import linear_without_onednn
 
 Product = Callable[[Tensor], Tensor]  # (…, in_features) → (…, out_features), (in_features,) → (out_features,)
@@ -49,9 +49,10 @@ class Linear(nn.Linear):
         """
         weight, bias = self.weight, self.bias
         if weight.device.type == "cpu" and rows > 0:
-            several_threads = torch.get_num_threads() > 1 and not small
+            threads = whole_threads()
+            several_threads = threads > 1 and not small
             if weight.dtype == torch.float32 and rows == 1:
-                if several_threads and weight.numel() >= LARGE and batch_is_quicker(torch.get_num_threads()):
+                if several_threads and weight.numel() >= LARGE and batch_is_quicker(threads):
                     return product_on_all_threads(weight, bias)
                 return _product_of_one_row(weight, bias)
             columns_pay = weight.numel() >= LARGE or (several_threads and rows % TILE == 0)
@@ -83,7 +84,7 @@ def _seconds(product: Product, x: Tensor) -> float:
 def product_on_all_threads(weight: Tensor, bias: Tensor | None = None) -> Product:
     """One row x, (…, in), times weight (out, in), plus bias (out,): (…, out). The threads share out the outputs."""
     outputs = weight.shape[0]
-    threads = min(torch.get_num_threads(), outputs)
+    threads = min(whole_threads(), outputs)
     each = outputs // threads
     shares = weight[: threads * each].unflatten(0, (threads, each))  # (threads, each, in)
     rest = weight[threads * each :]

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gptcore.fast.busy import share_cores
 from gptcore.fast.gelu import BEND, SLOPE
 from gptcore.fast.linear import Linear
 from gptcore.fast.quantization import Int8Linear
@@ -29,6 +30,7 @@ def small_decoder(model: GPTModel, kv_cache: KVCache) -> Callable[[Tensor], Tens
     final_norm, head = _norm(model.final_norm, x, normed), model.head.product(1, small=True)
 
     def one_more(token_ids: Tensor) -> Tensor:
+        share_cores()
         position = kv_cache.length
         np.add(embed(token_ids), positions[position], out=stream)
         for block in blocks:

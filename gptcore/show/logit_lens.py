@@ -14,7 +14,6 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
-from gptcore.fast.busy import on_free_cores
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.recording import lens_logits
@@ -74,7 +73,7 @@ def read_lens(model: GPTModel, tokenizer: Any, text: str) -> Lens:
     answer_ids = text.recording.logits.argmax(-1)  # (T,)
     table, probs, ranks, tops = [], [], [], []
     for residuals in text.recording.residuals:
-        logits = on_free_cores(lens_logits, model, residuals)  # (T, vocab_size)
+        logits = lens_logits(model, residuals)  # (T, vocab_size)
         every, ids = logits.softmax(-1), likeliest(logits)
         tops.append((ids, logits.gather(-1, ids), every.gather(-1, ids)))
         cells = zip(ids[:, 0].tolist(), tops[-1][2][:, 0].tolist(), (ids[:, 0] == answer_ids).tolist(), strict=True)

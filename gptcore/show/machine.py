@@ -11,7 +11,6 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer
-from gptcore.fast.busy import on_free_cores
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.recording import lens_logits, record
@@ -120,10 +119,10 @@ def pass_through(
 ) -> Passage:
     """Send a text through the machine, or its last `context_length` tokens, and throw the dart at `uniform`."""
     seen = token_ids[-model.config.context_length :]
-    recording = on_free_cores(record, model, torch.tensor(seen, device=model.device))
+    recording = record(model, torch.tensor(seen, device=model.device))
     read = RecordedText(recording, [token_label(tokenizer, i) for i in seen], len(token_ids) - len(seen))
     stream = read.recording.residuals[:, -1]  # (n_layers + 1, emb_dim)
-    likeliest = on_free_cores(lens_logits, model, stream).softmax(-1).max(-1)
+    likeliest = lens_logits(model, stream).softmax(-1).max(-1)
     guesses = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
     distribution = sampling.distribution(read.recording.logits[-1])
     dart = Dart.of(distribution, uniform, tokenizer)

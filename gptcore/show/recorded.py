@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from gptcore.checks import check_text, given, is_integer
-from gptcore.fast.busy import on_free_cores
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.printable import printable
@@ -54,7 +53,7 @@ def record_text(model: GPTModel, tokenizer: Any, text: str) -> RecordedText:
     check_text("text", text)
     token_ids = (encode(tokenizer, text) if text else []) or start_ids(model, tokenizer, "text")
     seen = token_ids[-model.config.context_length :]
-    recording = on_free_cores(record, model, torch.tensor(seen, device=model.device))
+    recording = record(model, torch.tensor(seen, device=model.device))
     return RecordedText(recording, [token_label(tokenizer, i) for i in seen], len(token_ids) - len(seen))
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gptcore.checks import given
-from gptcore.fast.busy import share_cores
+from gptcore.fast.busy import free_cores
 from gptcore.interrupts import held, restoring
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
@@ -107,7 +107,8 @@ def fit_steps(
     KeyboardInterrupt; or when `should_stop`, called after every step, returns True.
 
     With a `checkpoint` file everything is saved there at every evaluation, and interrupted training resumes from it
-    with the same numbers as if it had not been interrupted.
+    with the same numbers as if it had not been interrupted. (Beside busy programs it computes with fewer threads, which
+    may round them in another way: see `gptcore.fast.busy`.)
 
     Raises as `fit` does: for wrong arguments before the generator is returned.
     """
@@ -195,12 +196,12 @@ class _Training:
     @torch.enable_grad()
     def _learn(self, learner: torch.nn.Module, step: int, meter: Meter) -> None:
         settings, processes, device = self.settings, self.processes, self.model.device
-        share_cores()
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
         with (
             meter.learning(settings.batch_size * self.model.config.context_length),
             fitting_into_memory(self.model, settings.batch_size),
+            free_cores(self.model.num_parameters()),
         ):
             seed_dropout(device, (step_seed(settings.seed, step) * processes.count + processes.rank) % LIMIT)
             rows = processes.share(self.batches.of_step(step)).to(device, torch.long)

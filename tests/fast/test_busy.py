@@ -12,7 +12,7 @@ import torch
 
 from gptcore import GPTConfig, GPTModel, KVCache, fit, generate
 from gptcore.fast import busy
-from gptcore.fast.busy import LITTLE, crowded, on_free_cores, share_cores, teams_to_sleep
+from gptcore.fast.busy import LARGE, LITTLE, crowded, free_cores, share_cores, teams_to_sleep, whole_threads
 from gptcore.fast.decoding import decoder
 from gptcore.fast.quantization import quantize
 from gptcore.model import evaluating
@@ -36,12 +36,13 @@ def two_threads_on_two_cores(monkeypatch):
 
 @pytest.fixture
 def others_take(monkeypatch):
-    """others_take(cores): so much, from the next look on, which is due."""
+    """others_take(cores): so much, from the next look on, which is due; `waiting` of their threads want a core."""
 
-    def set_(cores):
+    def set_(cores, waiting=3, period=0.4):
         now = monotonic()
-        busy._seen, busy._due = (now - 10, 0.0), 0.0
-        monkeypatch.setattr(busy, "_count", lambda: (now, 10.0 * cores))
+        busy._seen, busy._due = (now - period, 0.0), 0.0
+        monkeypatch.setattr(busy, "_count", lambda: (now, period * cores))
+        monkeypatch.setattr(busy, "_running", lambda: waiting + 1)
 
     return set_
 
@@ -90,10 +91,11 @@ def test_an_extra_team_sleeps_while_others_are_at_work(others_take):
     torch.zeros(2**20)  # the helpers of this thread
     before = threads_of_the_system()
     others_take(1)
-    assert share_cores() == 1
-    assert len(asleep()) == 1 and soon(lambda: threads_of_the_system() == before + 2)  # it and its helper
-    others_take(1.5)
-    assert share_cores() == 1.5 and len(asleep()) == 1
+    with free_cores():
+        assert share_cores() == pytest.approx(1)
+        assert len(asleep()) == 1 and soon(lambda: threads_of_the_system() == before + 2)  # it and its helper
+        others_take(1.5)
+        assert share_cores() == pytest.approx(1.5) and len(asleep()) == 1
     others_take(0)
     assert share_cores() == 0
     assert soon(lambda: not asleep() and threads_of_the_system() == before)
@@ -105,34 +107,70 @@ def test_between_two_looks_nothing_is_counted(others_take, monkeypatch):
     share_cores()
     monkeypatch.setattr(busy, "_count", lambda: pytest.fail("it looked again"))
     monkeypatch.setattr(busy, "_due", monotonic() + 60)
-    assert share_cores() == 1
+    assert share_cores() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("period", "expected"), [(0.4, 1.5), (60.0, 0.0)])
+def test_who_was_at_work_long_ago_may_have_ended(period, expected, others_take):
+    others_take(1.5, waiting=0, period=period)
+    assert share_cores() == pytest.approx(expected)
 
 
 def test_where_there_is_one_thread_nobody_sleeps(others_take):
     torch.set_num_threads(1)
     others_take(2)
-    assert share_cores() == 2 and not asleep()
-    assert on_free_cores(threading.get_ident) == threading.get_ident()
+    assert share_cores() == pytest.approx(2) and not asleep()
+    with free_cores():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize("others", [0, 1, 2])
 def test_one_thread_works_alone_where_one_core_is_left(others_take, others):
     others_take(others)
-    with torch.no_grad():
-        found = on_free_cores(lambda: (torch.get_num_threads(), torch.is_grad_enabled()))
-    assert found == (1 if others else 2, False)
-    assert torch.get_num_threads() == 2
+    with free_cores(), free_cores():
+        assert torch.get_num_threads() == (1 if others else 2) and whole_threads() == 2
+    assert torch.get_num_threads() == whole_threads() == 2
 
 
-def test_errors_come_back_and_change_nothing(others_take):
+def test_it_is_corrected_while_the_work_goes_on(others_take):
+    others_take(0)
+    with free_cores():
+        for others in (0, 1, 0, 2):
+            others_take(others)
+            share_cores()
+            assert torch.get_num_threads() == (1 if others else 2)
+
+
+def test_a_large_model_keeps_its_threads_where_others_want_all_cores(others_take):
+    others_take(1.3, 2)
+    with free_cores(LARGE):
+        for waiting, threads in [(2, 1), (2, 2), (1, 1), (2, 1), (3, 1), (3, 2)]:  # at three looks in a row
+            others_take(1.3, waiting)
+            share_cores()
+            assert torch.get_num_threads() == threads
+
+
+def test_errors_change_nothing(others_take):
     others_take(1)
-    with pytest.raises(KeyError, match="lost"):
-        on_free_cores({}.__getitem__, "lost")
-    assert torch.get_num_threads() == 2 and torch.is_grad_enabled()
+    with pytest.raises(KeyError, match="lost"), free_cores():
+        raise KeyError("lost")
+    assert torch.get_num_threads() == whole_threads() == 2
+
+
+def test_another_thread_has_its_own_number(others_take):
+    found = []
+    others_take(1)
+    with free_cores():
+        thread = threading.Thread(target=lambda: found.append((torch.set_num_threads(2), whole_threads())))
+        thread.start(), thread.join()
+        assert torch.get_num_threads() == 1
+    assert found == [(None, 2)]
 
 
 def test_without_room_for_a_file_or_a_thread_nothing_is_looked_up_any_more(others_take, monkeypatch):
-    for name, error in (("_count", OSError("too many open files")), ("_keep_asleep", RuntimeError("no thread"))):
+    full, no_thread = OSError("too many open files"), RuntimeError("no thread")
+    for name, error in (("_count", full), ("_running", full), ("_keep_asleep", no_thread)):
         others_take(1)
         with monkeypatch.context() as patch:
             patch.setattr(busy, name, lambda *_, error=error: (_ for _ in ()).throw(error))
@@ -143,7 +181,8 @@ def test_without_room_for_a_file_or_a_thread_nothing_is_looked_up_any_more(other
 def test_on_other_systems_threads_may_be_more_than_cores(monkeypatch):
     monkeypatch.setattr(busy, "_due", math.inf)  # as it is there
     monkeypatch.setattr(busy, "_cores", lambda: 1)
-    assert on_free_cores(torch.get_num_threads) == 2
+    with free_cores():
+        assert torch.get_num_threads() == 2
 
 
 def test_whatever_computes_with_a_model_looks(others_take):
@@ -186,16 +225,28 @@ def test_a_token_has_the_same_logits_from_one_thread_and_from_two(width, dtype, 
         assert torch.equal(*found)
 
 
+@pytest.mark.parametrize("prompts", [torch.tensor([[1, 2]]), torch.tensor([[1, 2]] * 16), [[1, 2], [3]]], ids=len)
+def test_texts_grow_on_one_thread_while_one_core_is_left(others_take, prompts):
+    model, threads = GPTModel(GPTConfig(vocab_size=5_003, context_length=9, emb_dim=384, n_heads=6, n_layers=2)), []
+
+    def processor(token_ids, logits):
+        threads.append(torch.get_num_threads())
+        others_take(0 if len(token_ids[0]) > 3 else 1)
+        return logits
+
+    others_take(1)
+    generate(model, prompts, 5, temperature=0, logits_processor=processor)
+    assert sorted(threads) == threads and set(threads) == {1, 2}
+    assert torch.get_num_threads() == 2
+
+
 @pytest.mark.parametrize("others", [0, 1])
-def test_texts_that_grow_together_do_so_on_one_thread_where_one_core_is_left(others_take, others, monkeypatch):
-    model, by_one = GPTModel(GPTConfig(vocab_size=5_003, context_length=9, emb_dim=384, n_heads=6, n_layers=2)), []
-    on_one_thread = busy.on_one_thread
-    monkeypatch.setattr(busy, "on_one_thread", lambda *work: by_one.append(work) or on_one_thread(*work))
+def test_training_is_on_one_thread_where_one_core_is_left(others_take, others):
+    model, threads = GPTModel(GPTConfig(vocab_size=40, context_length=8, emb_dim=8, n_heads=2, n_layers=1)), []
     others_take(others)
-    busy._look()
-    busy._due = math.inf  # no further look
-    rows = generate(model, torch.tensor([[1, 2]]).repeat(16, 1), 4, temperature=0)
-    assert rows.shape == (16, 6) and len(by_one) == 3 * others, "the first of the four comes with the prompt"
+    model.final_norm.register_full_backward_hook(lambda *_: threads.append(torch.get_num_threads()))
+    fit(model, torch.arange(40), max_steps=2, batch_size=2)
+    assert threads == 2 * [1 if others else 2] and torch.get_num_threads() == 2
 
 
 @pytest.mark.parametrize("others", [0, 1])
