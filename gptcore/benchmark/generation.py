@@ -13,6 +13,7 @@ from torch import Tensor
 from gptcore import stories
 from gptcore.benchmark import peers
 from gptcore.benchmark.engines import ENGINES, installed, missing
+from gptcore.benchmark.engines.alone import Alone
 from gptcore.benchmark.measure import Row, durations, interleaved_seconds, not_measured, rates
 from gptcore.checkpoint import load_model, load_tokenizer, save
 from gptcore.config import GPT_CONFIG_124M
@@ -74,9 +75,12 @@ def writers(folder: Path) -> dict[str, peers.Writer]:
 
 
 def engine_writers(folder: Path) -> dict[str, peers.Writer]:
-    """The other programs that are installed, with the weights in `folder` as float32 and as int8."""
+    """The other programs that are installed, with the weights in `folder` as float32 and as int8.
+
+    Each has a process of its own, and as many threads as it is quickest with.
+    """
     return {
-        f"{name}, {kind}": engine(folder, kind, TEMPERATURE, TOP_K).write
+        f"{name}, {kind}": Alone(engine, folder, kind, TEMPERATURE, TOP_K).write
         for name, engine in installed().items()
         for kind in ("float32", "int8")
     }
@@ -143,7 +147,7 @@ def _roundings() -> dict[str, tuple[peers.Writer, Scorer]]:
         model = load_model(device="cpu", dtype=dtype)
         found[name] = partial(generate, model, temperature=0), logits(model)
     for name, engine in installed().items():
-        theirs = engine(STORYTELLER, "int8", 1.0, 1)
+        theirs = engine(STORYTELLER, "int8", 1.0, 1, torch.get_num_threads())
         found[f"{name}, int8"] = theirs.write, theirs.logits
     return found
 

@@ -3,12 +3,13 @@
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, sleep
 
 import torch
 
 from gptcore.language import _
 
+PAUSE = 0.3  # seconds
 Jobs = dict[str, Callable[[], object]]
 
 
@@ -27,12 +28,14 @@ class Row:
 def interleaved_seconds(jobs: Jobs, repeats: int, warm_up: int = 0) -> dict[str, list[float]]:
     """Seconds of every run of every job, after `warm_up` runs that do not count.
 
-    The jobs take turns, so that anything else that slows the machine slows them all.
+    The jobs take turns, so that anything else that slows the machine slows them all, with a pause between them: threads
+    wait in a loop for a while after their work.
     """
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for _run in range(warm_up + repeats):
         for name, job in jobs.items():
             _wait_for_device()
+            sleep(PAUSE)
             began = perf_counter()
             job()
             _wait_for_device()

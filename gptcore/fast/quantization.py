@@ -128,15 +128,17 @@ class Int8Linear(nn.Module):
         quick = table.device.type == "cpu" and 0 < rows <= FEW_ROWS
         parts = _parts(table)
         times_table = _sums(table, rows) if quick else lambda x: torch.cat([x @ from_int8(part) for part in parts])
+        groups, _inputs, row = table.shape
+        is_full = groups * (row - SCALES) == out_features
 
         def product_of_one_row(x: Tensor) -> Tensor:
-            y = times_table(x if x.ndim == 1 else x.flatten())
-            y = y.view(-1)[:out_features]  # the outputs of all groups, one after the other
+            y = times_table(x if x.ndim == 1 else x.flatten()).view(-1)  # of all groups, one after the other
+            y = y if is_full else y[:out_features]
             y = y * scale if bias is None else torch.addcmul(bias, y, scale)
             return y if x.ndim == 1 else y.view(*x.shape[:-1], out_features)
 
         def product(x: Tensor) -> Tensor:
-            y = times_table(x.reshape(-1, x.shape[-1]))  # (groups, rows, outputs)
+            y = times_table(x.reshape(-1, x.shape[-1])).view(groups, rows, row - SCALES)
             y = y.transpose(0, 1).flatten(1)[:, :out_features].reshape(*x.shape[:-1], out_features)
             return y * scale if bias is None else torch.addcmul(bias, y, scale)
 
@@ -144,7 +146,7 @@ class Int8Linear(nn.Module):
 
 
 def _sums(table: Tensor, rows: int) -> Product:
-    """x (rows, in_features) → (groups, rows, outputs): for each group and row a bag of all the group's inputs."""
+    """x (rows, in_features) → (groups · rows, outputs): for each group and row a bag of all the group's inputs."""
     groups, in_features, width = table.shape
     group_starts = torch.arange(0, groups * in_features, in_features, dtype=torch.int32)
     indices = (
@@ -157,8 +159,7 @@ def _sums(table: Tensor, rows: int) -> Product:
 
     def times_table(x: Tensor) -> Tensor:
         taken.copy_(x)
-        y = sums(flat, indices, bags, per_sample_weights=weights, include_last_offset=True)
-        return y.view(groups, rows, -1)
+        return sums(flat, indices, bags, per_sample_weights=weights, include_last_offset=True)
 
     return times_table
 

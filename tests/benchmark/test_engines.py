@@ -1,4 +1,5 @@
 from pathlib import Path
+from time import sleep
 
 import pytest
 import torch
@@ -6,7 +7,8 @@ from torch import Tensor
 
 import gptcore
 from gptcore.benchmark import generation
-from gptcore.benchmark.engines import ENGINES, missing
+from gptcore.benchmark.engines import ENGINES, alone, missing
+from gptcore.benchmark.engines.alone import Alone
 from gptcore.benchmark.engines.llama_cpp import write_gguf
 from gptcore.hugging_face_weights import to_hugging_face
 
@@ -45,15 +47,38 @@ def engine(request: pytest.FixtureRequest) -> type:
 def test_an_engine_writes_what_gptcore_writes(engine, folder, reference):
     expected, scores = reference
     assert len(set(expected[0].tolist())) > 10, "a text that repeats itself would show little"
-    theirs = engine(folder, "float32", 0.7, 1)
+    theirs = engine(folder, "float32", 0.7, 1, threads=2)
     for _ in range(2):  # what was written before plays no part
         assert torch.equal(theirs.write(PROMPT, 20), expected)
     torch.testing.assert_close(theirs.logits(expected), scores(expected), atol=2e-3, rtol=1e-3)
 
 
+def test_it_writes_the_same_in_a_process_of_its_own(engine, folder, reference):
+    apart = Alone(engine, folder, "float32", 0.7, 1)
+    assert apart.threads in (1, torch.get_num_threads())
+    assert torch.equal(apart.write(PROMPT, 20), reference[0])
+
+
+@pytest.mark.parametrize("quickest", [1, 3])
+def test_an_engine_has_as_many_threads_as_it_is_quickest_with(quickest, monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    made = []
+
+    class Engine:
+        def __init__(self, threads):
+            made.append(threads)
+
+        def write(self, token_ids, max_new_tokens):
+            sleep(0 if made[-1] == quickest else 0.02)
+            return torch.cat([token_ids, made[-1] * torch.ones(1, max_new_tokens, dtype=token_ids.dtype)], 1)
+
+    assert alone._start(Engine, 3) == quickest
+    assert alone._write([[7]], 2) == [[7, quickest, quickest]]
+
+
 def test_int8_is_near_to_float32_and_not_the_same(engine, folder, reference):
     expected, scores = reference
-    theirs = engine(folder, "int8", 0.7, 1)
+    theirs = engine(folder, "int8", 0.7, 1, threads=2)
     assert 0 < generation.kl_divergence(scores, theirs.logits, [expected]) < 0.05
     assert theirs.write(PROMPT, 20).shape == expected.shape
 
@@ -61,7 +86,7 @@ def test_int8_is_near_to_float32_and_not_the_same(engine, folder, reference):
 def test_an_engine_draws_among_the_top_k_up_to_the_end_of_the_context(engine, folder, reference):
     """No token ends the text: all write equally many."""
     scores = reference[1]
-    text = engine(folder, "float32", 0.7, 10).write(PROMPT, 60)
+    text = engine(folder, "float32", 0.7, 10, threads=1).write(PROMPT, 60)
     assert text.shape == (1, 64) and torch.equal(text[:, :4], PROMPT)
     ranks = (scores(text)[3:-1] > scores(text)[3:-1].gather(1, text[0, 4:, None])).sum(dim=1)
     assert 0 < ranks.max() < 10

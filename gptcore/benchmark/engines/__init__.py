@@ -1,6 +1,6 @@
 """Other programs that are made to run trained models: the same weights, as float32 and as int8, on a CPU.
 
-Each is given the folder of a model, as `gptcore.save` writes it, and uses as many threads as PyTorch does.
+Each is given the folder of a model, as `gptcore.save` writes it, and how many threads to use.
 """
 
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ class Engine(Protocol):
 
     needs: ClassVar[dict[str, str]]  # what has to be importable, and what to install for it
 
-    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int):
+    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int, threads: int):
         """`weights` is "float32" or "int8"."""
 
     def write(self, token_ids: Tensor, max_new_tokens: int) -> Tensor:

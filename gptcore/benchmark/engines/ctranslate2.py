@@ -17,13 +17,12 @@ class CTranslate2:
 
     needs = {"ctranslate2": "ctranslate2"}
 
-    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int):
+    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int, threads: int):
         import ctranslate2
 
         specification = _specification(load_model(folder, device="cpu"))
         specification.validate()
         specification.optimize(quantization=weights)
-        threads = torch.get_num_threads()
         with tempfile.TemporaryDirectory() as made:
             specification.save(made)
             self.generator = ctranslate2.Generator(made, compute_type=weights, inter_threads=1, intra_threads=threads)

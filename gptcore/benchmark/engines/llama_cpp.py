@@ -17,11 +17,10 @@ class LlamaCpp:
 
     needs = {"llama_cpp": "llama-cpp-python", "gguf": "gguf"}
 
-    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int):
+    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int, threads: int):
         import llama_cpp
 
         settings = {"type_k": llama_cpp.GGML_TYPE_F32, "type_v": llama_cpp.GGML_TYPE_F32}
-        threads = torch.get_num_threads()
         with tempfile.TemporaryDirectory() as made:
             file = Path(made) / "model.gguf"
             write_gguf(file, folder, weights)

@@ -20,7 +20,7 @@ class OpenVINO:
 
     needs = {"openvino": "openvino"}
 
-    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int):
+    def __init__(self, folder: Path, weights: str, temperature: float, top_k: int, threads: int):
         import openvino
         from openvino.properties import hint, inference_num_threads
 
@@ -30,7 +30,7 @@ class OpenVINO:
             hint.kv_cache_precision: openvino.Type.f32,
             hint.dynamic_quantization_group_size: 0,
             hint.enable_cpu_pinning: False,  # a thread that stays on its core waits for whatever else runs there
-            inference_num_threads: torch.get_num_threads(),
+            inference_num_threads: threads,
         }
         model = load_model(folder, device="cpu")
         compiled = openvino.Core().compile_model(_Graph(model, weights == "int8").whole(), "CPU", settings)
