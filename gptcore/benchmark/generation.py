@@ -4,6 +4,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def engine_writers(folder: Path) -> dict[str, peers.Writer]:
     Each has a process of its own, and as many threads as it is quickest with.
     """
     return {
-        f"{name}, {kind}": Alone(engine, folder, kind, TEMPERATURE, TOP_K).write
+        f"{name}, {kind}": Alone(engine, folder, kind, TEMPERATURE, TOP_K)
         for name, engine in installed().items()
         for kind in ("float32", "int8")
     }
@@ -225,10 +226,15 @@ def _tokens_per_second(found: dict[str, peers.Writer], count: int, repeats: int,
     interleaved_seconds({name: partial(write, token_ids, warm_up) for name, write in found.items()}, 1)
     jobs = {name: partial(write, token_ids, count) for name, write in found.items()}
     seconds = interleaved_seconds(jobs, repeats)
-    rows = rates(seconds, count, "tokens/s", "transformers, float32")
+    rows = [_with_threads(row, found) for row in rates(seconds, count, "tokens/s", "transformers, float32")]
     if torch.cuda.is_available():
         return rows + not_measured(_("{names} are measured on a CPU only").format(names=", ".join(ENGINES)))
     return rows + beside_the_best(seconds, count) + not_installed()
+
+
+def _with_threads(row: Row, found: dict[str, peers.Writer]) -> Row:
+    writer = found[row.name]
+    return replace(row, note=_("threads: {count}").format(count=writer.threads)) if isinstance(writer, Alone) else row
 
 
 def beside_the_best(seconds: dict[str, list[float]], count: int) -> list[Row]:

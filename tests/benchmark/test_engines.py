@@ -1,6 +1,7 @@
 from pathlib import Path
 from time import sleep
 
+import psutil
 import pytest
 import torch
 from torch import Tensor
@@ -56,7 +57,10 @@ def test_an_engine_writes_what_gptcore_writes(engine, folder, reference):
 def test_it_writes_the_same_in_a_process_of_its_own(engine, folder, reference):
     apart = Alone(engine, folder, "float32", 0.7, 1)
     assert apart.threads in (1, torch.get_num_threads())
-    assert torch.equal(apart.write(PROMPT, 20), reference[0])
+    assert torch.equal(apart(PROMPT, 20), reference[0])
+    [process] = apart._process._processes
+    del apart
+    assert not psutil.pid_exists(process), "it ends with its engine"
 
 
 @pytest.mark.parametrize("quickest", [1, 3])

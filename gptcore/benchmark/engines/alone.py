@@ -7,6 +7,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
+from weakref import finalize
 
 import torch
 from torch import Tensor
@@ -19,16 +20,19 @@ _engine: Engine | None = None  # in the process of the engine
 
 
 class Alone:
-    """`engine`, made in a process of its own, with one thread or with as many as PyTorch has: whichever is quicker."""
+    """`engine`, made in a process of its own, with one thread or with as many as PyTorch has: whichever is quicker.
+
+    Call it to write: token_ids (1, T), max_new_tokens → (1, T + max_new_tokens).
+    """
 
     def __init__(self, engine: type[Engine], folder: Path, weights: str, temperature: float, top_k: int):
         make = partial(engine, folder, weights, temperature, top_k)
         most = torch.get_num_threads()
         self._process = ProcessPoolExecutor(1, get_context("spawn"))
+        finalize(self, self._process.shutdown)
         self.threads = self._process.submit(_start, make, most).result()
 
-    def write(self, token_ids: Tensor, max_new_tokens: int) -> Tensor:
-        """token_ids (1, T) → (1, T + max_new_tokens)."""
+    def __call__(self, token_ids: Tensor, max_new_tokens: int) -> Tensor:
         return torch.tensor(self._process.submit(_write, token_ids.tolist(), max_new_tokens).result())
 
 
