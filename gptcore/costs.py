@@ -15,8 +15,8 @@ from gptcore.checks import as_float, check_bool, check_integer, given
 from gptcore.config import GPTConfig
 from gptcore.language import _
 
-# How the weights can be kept. In int8 the linear layers and the token embedding are integers with one scale per group,
-# as in `gptcore.fast.quantization`; everything else, the cache of keys and values included, stays float32.
+# How the weights can be kept. In int8 the linear layers and the token embedding are integers with a scale for each
+# output and each group, as in `gptcore.fast.quantization`; all else stays float32, the cache of keys and values too.
 WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int8)
 INT8_GROUP = 192  # weights in a group, at most: FBGEMM reads longer rows sooner, but each group has one thread
 

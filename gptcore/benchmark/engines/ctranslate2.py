@@ -1,4 +1,10 @@
-"""CTranslate2: Transformers in C++, and nothing else. With int8 weights it rounds activations, too."""
+"""CTranslate2: Transformers in C++, and nothing else. With int8 weights it rounds activations, too.
+
+So a processor multiplies 64 bytes by 64 at once, and one thread reads as fast as memory delivers. PyTorch has products
+of that kind as well: of all matrices of GPT-2 124M, `quantized.linear_dynamic` takes 6.2 ms with two threads and 13
+with one, `_int_mm` 10.8 and 22, where gptcore's bag, which rounds no activations, takes 6.6 and 14. The bundled model
+is written in one call of C++, where gptcore makes about 170 calls from Python, 0.2 ms of its 0.5.
+"""
 
 import tempfile
 from pathlib import Path
