@@ -91,7 +91,7 @@ def bytes_read_per_step(config: GPTConfig, tokens: int, batch_size: int = 1, dty
     config = _checked(config, tokens, batch_size)
     _check_dtype(dtype)
     if dtype == torch.int8:
-        row = (1 + 4 + 4) * config.emb_dim  # the embedding of a token and its scales, that of its position
+        row = (1 + 4 + 4) * config.emb_dim + 4  # the embedding of a token and its scales, that of its position
         weights = _int8_linear_bytes(config) + 4 * _vectors(config) + batch_size * row
     else:
         row = 2 * config.emb_dim

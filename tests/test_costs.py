@@ -98,7 +98,7 @@ def test_what_a_step_reads():
     untied = bytes_read_per_step(VARIANTS[1], 0)
     assert untied == read
     assert bytes_read_per_step(SMALL, 7, 3) - bytes_read_per_step(SMALL, 0, 3) == cache_bytes(SMALL, 7, 3)
-    skipped = 4 * (SMALL.context_length - 1) * SMALL.emb_dim - (1 + 4) * SMALL.emb_dim
+    skipped = 4 * (SMALL.context_length - 1) * SMALL.emb_dim - (1 + 4) * SMALL.emb_dim - 4
     assert bytes_read_per_step(SMALL, 0, 1, torch.int8) == weight_bytes(SMALL, torch.int8) - skipped
     assert bytes_read_per_step(SMALL, 7, 1, torch.bfloat16) == bytes_read_per_step(SMALL, 7) / 2
 

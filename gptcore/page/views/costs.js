@@ -1,8 +1,8 @@
 // What a GPT costs, counted from its config alone: parameters to keep, bytes to read. `costs.py` explains the formulas.
 
-// How the weights can be kept, and the bytes of each; in int8 a group of weights shares a scale, and all else is float32.
+// How the weights can be kept, and the bytes of each. In int8 outputs and groups have scales; all else is float32.
 const DTYPE_BYTES = { float32: 4, bfloat16: 2, float16: 2, int8: 1 };
-const INT8_GROUP = 96; // weights in a group, at most
+const INT8_GROUP = 192; // weights in a group, at most
 
 // How many values are learned; a head that shares the embedding counts once.
 const numParameters = (config) =>
@@ -29,7 +29,7 @@ function bytesReadPerStep(config, tokens, batchSize, dtype) {
   checkSize(config, tokens, batchSize);
   let weights;
   if (dtype === "int8") {
-    const row = (1 + 4 + 4) * config.emb_dim; // the embedding of a token and its scales, that of its position
+    const row = (1 + 4 + 4) * config.emb_dim + 4; // the embedding of a token and its scales, that of its position
     weights = sumOfMatrices(config, int8Bytes) + 4 * vectorWeights(config) + batchSize * row;
   } else {
     const row = 2 * config.emb_dim;
@@ -60,7 +60,7 @@ const linearWeights = (config) => sumOfMatrices(config, (outputs, inputs) => out
 // The bytes that keep a matrix in int8: the outputs are divided evenly among the groups, and padded to a multiple of 8.
 function int8Bytes(outputs, inputs) {
   const groups = Math.ceil(outputs / INT8_GROUP);
-  return groups * inputs * (8 * Math.ceil(outputs / (8 * groups)) + 8);
+  return groups * inputs * (8 * Math.ceil(outputs / (8 * groups)) + 8) + 4 * outputs; // a scale for each output
 }
 
 // How many values the biases and the norms have.
