@@ -137,7 +137,7 @@ def test_the_memory_of_a_gpu_counts():
 
 SMALL_CONFIG = GPTConfig(vocab_size=340, context_length=20, emb_dim=16, n_heads=2, n_layers=3)
 WEIGHTS = 340 * 16 + 20 * 16 + 3 * (12 * 16 * 16 + 13 * 16) + 2 * 16  # counted by hand
-# In groups: 340 rows of the embedding are 2 of 176, the last not full. A group has 8 bytes of scales for each input, and
+# 340 rows of the embedding are 2 groups of 176, the last not full. A group has 8 bytes of scales for each input, and
 # each output has a scale of its own.
 INT8 = 16 * 2 * 184 + 3 * (16 * (56 + 24 + 72) + 64 * 24) + 4 * (20 * 16 + 3 * 13 * 16 + 2 * 16)
 INT8 += 4 * (340 + 3 * 9 * 16)
