@@ -20,7 +20,7 @@ from time import monotonic, process_time
 
 import torch
 
-from gptcore.fast.cores import GRAIN
+from gptcore.fast.cores import GRAIN, settle
 from gptcore.interrupts import held, restoring
 
 EVERY = 0.25  # seconds from one look to the next
@@ -37,10 +37,11 @@ _sleepers: list[threading.Event] = []  # each ends a thread when it is set
 
 
 class _Here(threading.local):
-    """Of a thread that is inside `free_cores`: how many threads PyTorch gives it outside, and if its work is large."""
+    """Of a thread that is inside `free_cores`."""
 
-    threads = 0
-    large = False
+    threads = 0  # that PyTorch gives it outside; 0 is not inside
+    large = False  # whether its operations are large
+    alone = False  # whether it has only one now
 
 
 _here = _Here()
@@ -49,11 +50,13 @@ _here = _Here()
 def share_cores() -> float:
     """How many cores others take; it is looked up a few times a second, and then spinning goes off or on.
 
-    It costs a ten-thousandth of a millisecond, so call it before every piece of work that has several threads.
+    Inside `free_cores` the number of threads is corrected, too. It costs a ten-thousandth of a millisecond, so call it
+    before every piece of work that has several threads.
     """
     others = _others if monotonic() < _due else _look()
-    if _here.threads:
-        torch.set_num_threads(1 if _alone[_here.large] else _here.threads)
+    if _here.threads and _here.alone != _alone[_here.large]:
+        _here.alone = not _here.alone
+        torch.set_num_threads(1 if _here.alone else _here.threads)
     return others
 
 
@@ -63,6 +66,8 @@ def free_cores(parameters: int = 0) -> Iterator[None]:
 
     Several threads that share cores wait for each other to be given one, which takes longer than a small operation. A
     model of very many `parameters` keeps all threads where others want all cores: one would be given less of them.
+
+    A thread of Python's that computes for the first time in its life while another is here, alone, has one thread, too.
     """
     threads = torch.get_num_threads()
     if _due == math.inf or threads == 1 or _here.threads:
@@ -73,8 +78,9 @@ def free_cores(parameters: int = 0) -> Iterator[None]:
         share_cores()
         yield
     finally:
-        _here.threads = 0
-        torch.set_num_threads(threads)
+        alone, _here.alone, _here.threads = _here.alone, False, 0
+        if alone:
+            torch.set_num_threads(threads)
 
 
 def whole_threads() -> int:
@@ -157,8 +163,7 @@ def _keep_asleep(teams: int) -> None:
 def _sleep(threads: int, end: threading.Event, awake: threading.Semaphore) -> None:
     """Have a team, which is made by its first piece of work and goes when this thread ends, and do nothing."""
     try:
-        torch.get_num_threads()  # a thread that has not asked yet would take the number for new threads, later
-        torch.set_num_threads(threads)
+        settle(threads)
         torch.zeros(threads * GRAIN, device="cpu")
     finally:
         awake.release()

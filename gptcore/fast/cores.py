@@ -2,7 +2,7 @@
 
 PyTorch divides an operation on `GRAIN` values or more among its threads. A thread whose core has slept for a moment, or
 has other work, keeps the others waiting for ten times the work. How many threads there are is a setting of the whole
-process, so it is not for one call to change; but a thread that has settled on one keeps it.
+process, so it is not for a small call to change; but a thread that has settled on one keeps it.
 """
 
 import os
@@ -44,15 +44,16 @@ def _thread_with_one_core() -> ThreadPoolExecutor:
         if _worker is None:
             threads = torch.get_num_threads()
             worker = ThreadPoolExecutor(1, "gptcore-one-core")
-            worker.submit(_settle).result()
+            worker.submit(settle, 1).result()
             torch.set_num_threads(threads)  # what threads that are yet to come begin with
             _worker = worker
     return _worker
 
 
-def _settle() -> None:
+def settle(threads: int) -> None:
+    """Give a new thread of Python's so many of PyTorch's, for good."""
     torch.get_num_threads()  # a thread that has not asked yet would take the number for new threads, later
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
 
 
 def _forget() -> None:

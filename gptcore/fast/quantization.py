@@ -60,8 +60,10 @@ def quantize(model: GPTModel) -> GPTModel:
     check_room(what, weight_bytes(model.config, torch.int8), model.device, _("take a smaller one"))
     instead = {id(layer): Int8Linear(layer) for layer in model.modules() if isinstance(layer, nn.Linear)}
     embedding, head = model.token_embedding, instead[id(model.head)]
-    tied = (head.weight, head.scale) if model.config.tie_embeddings else to_int8(embedding.weight)
-    instead[id(embedding)] = Int8Embedding(*map(_parameter, tied))
+    tied = model.config.tie_embeddings
+    instead[id(embedding)] = Int8Embedding(
+        *((head.weight, head.scale) if tied else map(_parameter, to_int8(embedding.weight)))
+    )
     # All else is copied; what stands in `instead` counts as copied already, so no matrix is held twice in float32.
     return copy.deepcopy(model, instead).float().eval().requires_grad_(False)
 
@@ -104,7 +106,7 @@ def from_int8(table: Tensor) -> Tensor:
 
 
 def _parameter(value: Tensor) -> nn.Parameter:
-    return value if isinstance(value, nn.Parameter) else nn.Parameter(value, requires_grad=False)
+    return nn.Parameter(value, requires_grad=False)
 
 
 class Int8Linear(nn.Module):
