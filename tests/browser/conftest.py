@@ -93,8 +93,13 @@ class Lab:
         file.write_text(json.dumps(settings))
 
     def stop(self) -> None:
+        """End JupyterLab, which waits for its own threads for ever if a page was still loading."""
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
 
