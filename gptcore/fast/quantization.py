@@ -178,3 +178,10 @@ class Int8Embedding(nn.Module):
         groups, columns = token_ids // outputs, token_ids % outputs
         scale = self.weight[groups, :, -SCALES:-4].view(torch.float32)[..., 0]  # (…, emb_dim)
         return (self.weight[groups, :, columns].float() - 128) * scale * self.scale[token_ids, None]
+
+
+def weights_of(linear: nn.Linear | Int8Linear, output: int) -> Tensor:
+    """The weights (in_features,) of one output."""
+    if isinstance(linear, Int8Linear):
+        return Int8Embedding(linear.weight, linear.scale)(torch.tensor(output, device=linear.weight.device))
+    return linear.weight[output]

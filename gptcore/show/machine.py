@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from gptcore.checks import check_integer
+from gptcore.fast.quantization import weights_of
 from gptcore.language import _
 from gptcore.model import GPTModel, check_model
 from gptcore.recording import lens_logits, record
@@ -135,7 +136,7 @@ def pass_through(
         guesses=[(token_label(tokenizer, token_id), prob) for token_id, prob in guesses],
         reads=read.recording.attention[:, :, -1].mean(1).tolist(),
         last_row=last_row.tolist(),
-        embedding=model.head.weight[dart.token_id].tolist(),
+        embedding=weights_of(model.head, dart.token_id).tolist(),
         distribution=distribution,
         candidates=Candidates.of(distribution, tokenizer, ROWS),
         dart=dart,

@@ -6,7 +6,16 @@ from torch import nn
 import gptcore
 from gptcore import GPTConfig, GPTModel
 from gptcore.costs import int8_shape
-from gptcore.fast.quantization import AT_ONCE, FEW_ROWS, Int8Embedding, Int8Linear, from_int8, quantize, to_int8
+from gptcore.fast.quantization import (
+    AT_ONCE,
+    FEW_ROWS,
+    Int8Embedding,
+    Int8Linear,
+    from_int8,
+    quantize,
+    to_int8,
+    weights_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +85,9 @@ def test_an_embedding_gives_the_rounded_rows_of_its_tokens():
     with torch.no_grad():
         linear.weight.copy_(weight)
     assert torch.equal(embedding(token_ids), rounded(Int8Linear(linear))[token_ids])
+    for output in (0, 67, 199):
+        assert torch.equal(weights_of(linear, output), weight[output])
+        assert torch.equal(weights_of(Int8Linear(linear), output), rounded(Int8Linear(linear))[output])
 
 
 def test_the_model_is_small_and_says_nearly_the_same(storyteller):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gptcore import GPTConfig, show
+from gptcore import GPTConfig, quantize, show
 from tests.show.conftest import move, press
 
 SAMPLING = {"temperature": 0.8, "top_k": 5}
@@ -211,6 +211,18 @@ def test_after_a_walk_of_any_actions_it_answers_as_a_new_one(make, kind, shown, 
     walk.go(ACTIONS)
     assert sum(walk.done.values()) > ACTIONS / 2
     assert shown(settled(widget, kind)) == shown(settled(make(**kind.good), kind)) and widget.problem is None
+
+
+@pytest.mark.parametrize("prepared", [quantize, lambda model: model.bfloat16()], ids=["int8", "bfloat16"])
+def test_it_shows_a_model_whatever_its_weights_are_kept_as(prepared, kind, make, model_of_noise, tokenizer):
+    model = prepared(model_of_noise(n_layers=2, n_heads=2, emb_dim=8, context_length=12))
+    if kind.make is show.PrecisionExplorer and prepared is quantize:  # it rounds weights, but not twice
+        with pytest.raises(ValueError, match="quantised already"):
+            kind.make(model, tokenizer, **kind.good)
+        return
+    widget = settled(kind.make(model, tokenizer, **kind.good), kind)
+    assert widget.problem is None and widget.record is not None
+    assert widget.view.offers.keys() == settled(make(**kind.good), kind).view.offers.keys()
 
 
 ERRORS = [MemoryError(), KeyError("key"), StopIteration(), OSError(28, "no <space>")]

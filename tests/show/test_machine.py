@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gptcore import generate, record
+from gptcore import generate, quantize, record
 from gptcore.recording import lens_logits
 from gptcore.show import Candidates, Machine
 from gptcore.tokenizer import end_token_ids
@@ -27,7 +27,10 @@ def test_every_stage_is_that_of_the_model(machine, tokenizer):
         ) == pytest.approx(1)
 
 
-def test_a_logit_is_the_sum_of_the_products(machine):
+@pytest.mark.parametrize("prepared", [lambda model: model, quantize], ids=["float32", "int8"])
+@pytest.mark.parametrize("tie_embeddings", [True, False])
+def test_a_logit_is_the_sum_of_the_products(prepared, tie_embeddings, model_of_noise, tokenizer):
+    machine = Machine(prepared(model_of_noise(tie_embeddings=tie_embeddings)), tokenizer, "Once upon", seed=3)
     passage = machine.record
     products = [a * b for a, b in zip(passage.last_row, passage.embedding, strict=True)]
     assert sum(products) == pytest.approx(passage.logit, abs=1e-4)
